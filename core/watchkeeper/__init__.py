@@ -1,0 +1,1 @@
+"""watchkeeper keeps watch over machine-learning models in production."""

@@ -1,0 +1,1 @@
+"""Alerting: rules over measurements, the life of an alert, delivery."""

@@ -1,0 +1,1 @@
+"""watchkeeper.toml as checked values."""

@@ -1,0 +1,34 @@
+"""What a metric plugin is: one number from one window's truths and predictions."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.model import Task
+from watchkeeper.domain.value import Value
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """A metric; built once, called for every window, holds no state of its own.
+
+    Attributes
+    ----------
+    tasks
+        The tasks that it is defined for.
+    higher_is_better
+        Which direction is good.
+    """
+
+    tasks: frozenset[Task]
+    higher_is_better: bool
+
+    def compute(self, evaluation: Evaluation) -> Value:
+        """The metric over all rows of `evaluation`.
+
+        Read the evaluation's shared statistics (``confusion``, ``ranked``, ``residuals``) rather than its
+        arrays: they are computed once for all metrics. What cannot be computed is ``Value.undefined`` with the
+        reason in words, never 0 and never NaN; do not raise for data. Do not write into the arrays.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The border where users' frames and files become tables."""

@@ -1,0 +1,1 @@
+"""The demonstration on S&P 500 history."""

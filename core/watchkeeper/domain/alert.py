@@ -1,0 +1,74 @@
+"""An alert: a rule's firing with a life of its own, and the notification that tells somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import attrs
+
+from .measurement import Measurement
+
+
+class Severity(StrEnum):
+    """How much it matters, least first."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 2 for critical: for comparing."""
+        return list(Severity).index(self)
+
+
+class AlertState(StrEnum):
+    """Where an alert stands in its life."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@attrs.frozen
+class Alert:
+    """One firing of one rule for one model; the fingerprint is the same while it lasts."""
+
+    fingerprint: str
+    rule: str
+    model: str
+    severity: Severity
+    state: AlertState
+    summary: str
+    since_us: int
+    """When the condition was first true, UTC microseconds since 1970."""
+    changed_us: int
+    """When the state last changed."""
+    checks: int = 1
+    """How many checks in a row found the condition true."""
+    version: str | None = None
+    labels: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Notification:
+    """What a notifier is asked to deliver."""
+
+    key: str
+    """Idempotency key: the same for every attempt, so that a receiver can drop a duplicate."""
+    alert: Alert
+    measurements: tuple[Measurement, ...] = ()
+    next_step: str = ""
+    """What the reader should do first."""
+    link: str | None = None
+
+
+@attrs.frozen
+class Delivery:
+    """The receiver accepted it."""
+
+    receiver: str
+    detail: str = ""
+    """What the receiver answered, such as ``200`` or a message id."""

@@ -1,0 +1,31 @@
+"""The rows under examination: by time, by count, or by file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import attrs
+
+
+def iso_time(time_us: int) -> str:
+    """UTC microseconds since 1970 as ``2008-09-15T00:00:00Z``; a fraction only when there is one."""
+    moment = datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(microsecond=time_us % 1_000_000)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@attrs.frozen
+class Window:
+    """Rows with ``start_us <= time < end_us``, UTC microseconds since 1970."""
+
+    start_us: int
+    end_us: int
+    rows: int = 0
+    source: str = "store"
+    """Where the rows came from: ``store``, or a file's name."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.end_us < self.start_us:
+            raise ValueError(f"a window ends after it starts, found {self.start_us} to {self.end_us}")
+
+    def __str__(self) -> str:
+        return f"{iso_time(self.start_us)} to {iso_time(self.end_us)}"

@@ -1,0 +1,1 @@
+"""The ensemble optimizer: how much each member counts."""

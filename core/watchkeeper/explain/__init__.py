@@ -1,0 +1,1 @@
+"""Explainability: attributions with a measured fidelity."""

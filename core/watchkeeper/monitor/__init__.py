@@ -1,0 +1,1 @@
+"""The performance monitor: records predictions and outcomes, measures windows, judges them."""

@@ -1,0 +1,1 @@
+"""Model versioning: versions, artifacts, stages, audit."""

@@ -1,0 +1,1 @@
+"""Formats: how a framework's models are saved and loaded."""
