@@ -199,6 +199,10 @@ class Storage(Protocol):
         """The keys that a stream has rows under, sorted."""
         ...
 
+    def span(self, stream: str, key: str) -> tuple[int, int] | None:
+        """The first and the last time among a key's rows, UTC microseconds; None when there are none. Cheap."""
+        ...
+
     def get(self, namespace: Namespace, key: str) -> Document | None:
         """A document, or None."""
         ...
