@@ -1,0 +1,315 @@
+"""A storage back end in memory, for tests: the whole contract, nothing on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import attrs
+import numpy as np
+
+from watchkeeper.contracts.storage import (
+    Append,
+    Batch,
+    Capabilities,
+    Delete,
+    Document,
+    Durability,
+    LogEntry,
+    LoggedEntry,
+    Maintenance,
+    Namespace,
+    Operation,
+    Put,
+    Receipt,
+    Scalar,
+)
+from watchkeeper.contracts.storage_rules import (
+    canonical_json,
+    checked_append,
+    checked_storage_name,
+    entry_digest,
+    has_appends,
+)
+from watchkeeper.domain.errors import Conflict, DataError, NotFound, StoreError, UsageError
+from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of
+
+
+@attrs.frozen
+class _Stored:
+    body: str
+    index: Mapping[str, Scalar]
+    revision: int
+
+    def document(self, key: str) -> Document:
+        return Document(key, json.loads(self.body), self.revision)
+
+
+@attrs.define
+class _State:
+    """Documents and logs; a commit works on a copy and swaps it in."""
+
+    documents: dict[str, dict[str, _Stored]] = attrs.field(factory=dict)
+    logs: dict[str, tuple[LoggedEntry, ...]] = attrs.field(factory=dict)
+
+    def copy(self) -> _State:
+        return _State({name: dict(found) for name, found in self.documents.items()}, dict(self.logs))
+
+
+class MemoryStorage:
+    """Keeps everything in this process; what is acknowledged lasts as long as the object (``buffered``)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._state = _State()
+        self._batches: dict[tuple[str, str], list[Batch]] = {}
+        self._kinds: dict[tuple[str, str, str], ColumnKind] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._receipts: dict[tuple[str, int], Receipt] = {}
+        self._is_closed = False
+
+    def commit(
+        self,
+        operations: Sequence[Operation],
+        durability: Durability = Durability.SYNCED,  # noqa: ARG002 - memory has one level, and the receipt says so
+        *,
+        writer: str | None = None,
+        seq: int | None = None,
+    ) -> Receipt:
+        """Do all of the operations or none."""
+        with self._lock:
+            self._check_open()
+            if (writer is None) != (seq is None):
+                raise UsageError(f"writer and seq go together, found writer={writer!r} and seq={seq!r}")
+            known = self._receipts.get((writer, seq)) if writer is not None and seq is not None else None
+            if known is not None:
+                return attrs.evolve(known, is_replay=True)
+            receipt = self._append(operations) if has_appends(operations) else self._change(operations)
+            if writer is not None and seq is not None:
+                self._receipts[writer, seq] = receipt
+            return receipt
+
+    def scan(
+        self,
+        stream: str,
+        key: str,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[Batch]:
+        """Rows with ``since_us <= time < until_us``, the batches in order of their first row's time."""
+        checked_storage_name(stream, "stream")
+        checked_storage_name(key, "key")
+        with self._lock:
+            self._check_open()
+            batches = list(self._batches.get((stream, key), ()))
+        found = [_part(batch, since_us, until_us, columns) for batch in batches]
+        return iter(sorted((batch for batch in found if len(batch.time)), key=lambda batch: int(batch.time[0])))
+
+    def keys(self, stream: str) -> tuple[str, ...]:
+        """The keys that a stream has rows under, sorted."""
+        checked_storage_name(stream, "stream")
+        with self._lock:
+            self._check_open()
+            return tuple(sorted(key for found, key in self._batches if found == stream))
+
+    def span(self, stream: str, key: str) -> tuple[int, int] | None:
+        """The earliest and the latest time under a key, or None when there are no rows."""
+        checked_storage_name(stream, "stream")
+        checked_storage_name(key, "key")
+        with self._lock:
+            self._check_open()
+            batches = self._batches.get((stream, key), [])
+            if not batches:
+                return None
+            return min(int(batch.time[0]) for batch in batches), max(int(batch.time[-1]) for batch in batches)
+
+    def get(self, namespace: Namespace, key: str) -> Document | None:
+        """A document, or None."""
+        checked_storage_name(namespace.name, "namespace")
+        checked_storage_name(key, "key")
+        with self._lock:
+            self._check_open()
+            stored = self._state.documents.get(namespace.name, {}).get(key)
+        return stored.document(key) if stored else None
+
+    def find(
+        self,
+        namespace: Namespace,
+        where: Mapping[str, Scalar] | None = None,
+        order: Sequence[str] = (),
+        after: Document | None = None,
+        limit: int | None = None,
+    ) -> tuple[Document, ...]:
+        """Documents whose index fields equal `where`, ordered by index fields, then by key."""
+        checked_storage_name(namespace.name, "namespace")
+        _check_fields(namespace, [*(where or {}), *(field.removeprefix("-") for field in order)])
+        with self._lock:
+            self._check_open()
+            stored = dict(self._state.documents.get(namespace.name, {}))
+        kept = [key for key in stored if all(stored[key].index.get(f) == wanted for f, wanted in (where or {}).items())]
+        if after is not None and after.key not in stored:
+            raise NotFound(f"document {after.key!r}, the last of the page before, is gone; begin again without `after`")
+        ordered = sorted({*kept, after.key} if after is not None else kept)
+        for field in reversed(order):
+            name = field.removeprefix("-")
+            ordered.sort(key=lambda key: _rank(stored[key].index.get(name)), reverse=field.startswith("-"))
+        start = ordered.index(after.key) + 1 if after is not None else 0
+        chosen = [key for key in ordered[start:] if key in set(kept)]
+        return tuple(stored[key].document(key) for key in chosen[:limit])
+
+    def put_blob(self, source: BinaryIO) -> str:
+        """Keep the bytes; returns SHA-256 in hexadecimal."""
+        data = source.read()
+        digest = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            self._check_open()
+            self._blobs.setdefault(digest, data)
+        return digest
+
+    def open_blob(self, digest: str) -> BinaryIO:
+        """The bytes, or NotFound."""
+        with self._lock:
+            self._check_open()
+            data = self._blobs.get(digest)
+        if data is None:
+            raise NotFound(f"there is no blob {digest}; expected the digest that put_blob returned")
+        return io.BytesIO(data)
+
+    def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
+        """Entries with a number above `after`."""
+        checked_storage_name(log, "log")
+        with self._lock:
+            self._check_open()
+            entries = self._state.logs.get(log, ())
+        return iter(
+            [attrs.evolve(entry, body=json.loads(json.dumps(entry.body))) for entry in entries[max(after, 0) :]]
+        )
+
+    def maintain(self, budget_seconds: float = 1.0) -> Maintenance:  # noqa: ARG002 - there is nothing to spend it on
+        """There is nothing to do."""
+        self._check_open()
+        return Maintenance()
+
+    def describe(self) -> Capabilities:
+        """One process, one host, buffered."""
+        return Capabilities("memory", 1, frozenset({Durability.BUFFERED}), many_processes=False, many_hosts=False)
+
+    def close(self) -> None:
+        """Refuse everything from now on; may be called twice."""
+        self._is_closed = True
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreError("the store is closed; open it again before using it")
+
+    def _append(self, operations: Sequence[Operation]) -> Receipt:
+        appends = [checked_append(operation) for operation in operations if isinstance(operation, Append)]
+        kinds = dict(self._kinds)
+        for append in appends:
+            for name, column in append.table.columns.items():
+                kind = kind_of(column)
+                known = kinds.setdefault((append.stream, append.key, name), kind)
+                if kind is not known:
+                    raise DataError(
+                        f"column {name!r} of {append.stream}/{append.key} holds {kind} now and held {known} before; "
+                        "expected the same as before"
+                    )
+        self._kinds = kinds
+        for append in appends:
+            if len(append.time):
+                self._batches.setdefault((append.stream, append.key), []).append(_sorted_copy(append))
+        return Receipt(Durability.BUFFERED)
+
+    def _change(self, operations: Sequence[Operation]) -> Receipt:
+        state = self._state.copy()
+        revisions: list[int] = []
+        digests: list[str] = []
+        for operation in operations:
+            if isinstance(operation, Put):
+                revisions.append(_put(state, operation))
+            elif isinstance(operation, Delete):
+                _delete(state, operation)
+            elif isinstance(operation, LogEntry):
+                digests.append(_log(state, operation))
+        self._state = state
+        return Receipt(Durability.BUFFERED, tuple(revisions), tuple(digests))
+
+
+def _put(state: _State, put: Put) -> int:
+    checked_storage_name(put.namespace.name, "namespace")
+    checked_storage_name(put.key, "key")
+    _check_fields(put.namespace, put.index)
+    documents = state.documents.setdefault(put.namespace.name, {})
+    revision = documents[put.key].revision if put.key in documents else 0
+    _check_revision(put, revision)
+    documents[put.key] = _Stored(canonical_json(put.value, f"document {put.key!r}"), dict(put.index), revision + 1)
+    return revision + 1
+
+
+def _delete(state: _State, delete: Delete) -> None:
+    checked_storage_name(delete.namespace.name, "namespace")
+    checked_storage_name(delete.key, "key")
+    documents = state.documents.setdefault(delete.namespace.name, {})
+    _check_revision(delete, documents[delete.key].revision if delete.key in documents else 0)
+    documents.pop(delete.key, None)
+
+
+def _check_revision(operation: Put | Delete, revision: int) -> None:
+    if operation.expect is not None and operation.expect != revision:
+        raise Conflict(
+            f"document {operation.key!r} in {operation.namespace.name} has revision {revision}, "
+            f"expected {operation.expect}; read it again and decide again"
+        )
+
+
+def _log(state: _State, entry: LogEntry) -> str:
+    checked_storage_name(entry.log, "log")
+    entries = state.logs.get(entry.log, ())
+    head = entries[-1].digest if entries else ""
+    if entry.expect is not None and entry.expect != head:
+        raise Conflict(
+            f"log {entry.log!r} ends with {head or 'nothing'}, expected {entry.expect or 'nothing'}; read its end again"
+        )
+    body = canonical_json(entry.body, f"entry of log {entry.log!r}")
+    digest = entry_digest(head, len(entries) + 1, body)
+    state.logs[entry.log] = (*entries, LoggedEntry(len(entries) + 1, head, digest, json.loads(body)))
+    return digest
+
+
+def _check_fields(namespace: Namespace, fields: Sequence[str] | Mapping[str, Any]) -> None:
+    for field in fields:
+        if field not in namespace.index:
+            raise UsageError(
+                f"{field!r} is not an index field of {namespace.name}; "
+                f"declared are {', '.join(namespace.index) or 'none'}"
+            )
+
+
+def _rank(value: Scalar) -> tuple[int, float, str]:
+    """None, then numbers, then text."""
+    if value is None:
+        return (0, 0.0, "")
+    return (2, 0.0, value) if isinstance(value, str) else (1, value, "")
+
+
+def _sorted_copy(append: Append) -> Batch:
+    order = np.argsort(append.time, kind="stable")
+    return Batch(append.time[order], append.table.rows(order))
+
+
+def _part(batch: Batch, since_us: int | None, until_us: int | None, columns: Sequence[str] | None) -> Batch:
+    start = 0 if since_us is None else int(np.searchsorted(batch.time, since_us, side="left"))
+    stop = len(batch.time) if until_us is None else int(np.searchsorted(batch.time, until_us, side="left"))
+    names = batch.table.names if columns is None else [name for name in columns if name in batch.table]
+    part = slice(start, max(start, stop))
+    table = Table({name: _copied(batch.table[name][part]) for name in names})
+    return Batch(batch.time[part].copy(), table)
+
+
+def _copied(column: Column) -> Column:
+    return Categories(column.codes.copy(), column.labels) if isinstance(column, Categories) else column.copy()
