@@ -1,0 +1,89 @@
+"""Every measurement that was ever made, kept in the store and read back in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from watchkeeper.contracts.storage import Append, Durability, Storage
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.table import Categories, Column, Table
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.window import Window
+
+from .records import sorted_rows
+
+MEASUREMENTS = "measurements"
+
+
+def keep_measurements(storage: Storage, model: str, measurements: Sequence[Measurement], now_us: int) -> None:
+    """Append them under the model, stamped `now_us`; durable against the death of the process."""
+    if measurements:
+        table = _table(measurements)
+        time = np.full(len(table), now_us, dtype=np.int64)
+        storage.commit([Append(MEASUREMENTS, model, time, table)], Durability.FLUSHED)
+
+
+def kept_measurements(
+    storage: Storage, model: str, name: str | None = None, since_us: int | None = None, until_us: int | None = None
+) -> list[tuple[int, Measurement]]:
+    """(when it was made in µs, measurement) in order of time; only those called `name` when given."""
+    time, table = sorted_rows(storage.scan(MEASUREMENTS, model, since_us, until_us))
+    if not len(time):
+        return []
+    names = _texts(table["name"])
+    rows = [row for row in range(len(time)) if name is None or names[row] == name]
+    return list(zip((int(time[row]) for row in rows), _measurements(table, model, rows), strict=True))
+
+
+def _table(measurements: Sequence[Measurement]) -> Table:
+    intervals = [found.value.interval or (np.nan, np.nan) for found in measurements]
+    numbers = [np.nan if found.value.number is None else found.value.number for found in measurements]
+    return Table(
+        {
+            "name": Categories.of(found.name for found in measurements),
+            "value": np.array(numbers, dtype=np.float64),
+            "reason": Categories.of(found.value.reason for found in measurements),
+            "low": np.array([low for low, _ in intervals], dtype=np.float64),
+            "high": np.array([high for _, high in intervals], dtype=np.float64),
+            "samples": np.array([found.value.samples for found in measurements], dtype=np.int64),
+            "version": Categories.of(found.version for found in measurements),
+            "start_us": np.array([found.window.start_us for found in measurements], dtype=np.int64),
+            "end_us": np.array([found.window.end_us for found in measurements], dtype=np.int64),
+            "rows": np.array([found.window.rows for found in measurements], dtype=np.int64),
+            "source": Categories.of(found.window.source for found in measurements),
+            "labels": Categories.of(json.dumps(dict(found.labels), sort_keys=True) for found in measurements),
+            "details": Categories.of(json.dumps(dict(found.details), sort_keys=True) for found in measurements),
+        }
+    )
+
+
+def _measurements(table: Table, model: str, rows: Iterable[int]) -> list[Measurement]:
+    text = {name: _texts(table[name]) for name in ("name", "reason", "version", "source", "labels", "details")}
+    number = {name: _numbers(table[name]) for name in ("value", "low", "high", "samples", "start_us", "end_us", "rows")}
+    found = []
+    for row in rows:
+        window = Window(
+            int(number["start_us"][row]), int(number["end_us"][row]), int(number["rows"][row]), text["source"][row]
+        )
+        low, high = float(number["low"][row]), float(number["high"][row])
+        value = Value(
+            None if text["reason"][row] is not None else float(number["value"][row]),
+            text["reason"][row],
+            None if np.isnan(low) else (low, high),
+            int(number["samples"][row]),
+        )
+        labels, details = json.loads(text["labels"][row]), json.loads(text["details"][row])
+        found.append(Measurement(text["name"][row], value, model, text["version"][row], window, labels, details))
+    return found
+
+
+def _texts(column: Column) -> list[Any]:
+    return list(column.texts() if isinstance(column, Categories) else column)
+
+
+def _numbers(column: Column) -> list[Any]:
+    return [] if isinstance(column, Categories) else column.tolist()

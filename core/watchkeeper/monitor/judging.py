@@ -1,0 +1,110 @@
+"""From measurements to findings: what is OK, what is not, what is unknown, each in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict, worst
+
+from .quality import INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
+
+_UNSEEN_LIMIT = 0.01
+_MISSING_SLACK = 0.01
+
+
+def verdict_of(findings: Sequence[Finding], failures: Sequence[Failure]) -> Verdict:
+    """The worst of the findings; a plugin's failure is UNKNOWN, as what it should have measured is not known."""
+    told = [
+        *findings,
+        *(
+            Finding(Status.UNKNOWN, failure.subject or failure.plugin, f"{failure.plugin} failed: {failure.error}")
+            for failure in failures
+        ),
+    ]
+    return Verdict(worst(finding.status for finding in told), tuple(told), tuple(failures))
+
+
+def sample_finding(samples: Measurement, min_rows: int) -> Finding:
+    """Whether there are enough rows to say anything."""
+    rows = int(samples.value.number or 0)
+    if rows < min_rows:
+        sentence = f"{rows} rows in the window, at least {min_rows} are needed to judge"
+        return Finding(Status.UNKNOWN, "samples", sentence, (samples,))
+    return Finding(Status.OK, "samples", f"{rows} rows in the window", (samples,))
+
+
+def performance_findings(metrics: Sequence[Measurement], labelled: Measurement, min_rows: int) -> list[Finding]:
+    """One finding for each metric: a number is reported, an undefined one is UNKNOWN; rules say what is bad."""
+    count = int(labelled.value.number or 0)
+    if metrics and count < min_rows:
+        sentence = f"{count} of {labelled.window.rows} rows have an outcome, at least {min_rows} are needed: "
+        return [Finding(Status.UNKNOWN, "performance", sentence + "performance UNKNOWN, not OK", tuple(metrics))]
+    return [_metric_finding(metric) for metric in metrics]
+
+
+def _metric_finding(metric: Measurement) -> Finding:
+    value = metric.value
+    if value.number is None:
+        return Finding(Status.UNKNOWN, metric.name, f"{metric.name} is undefined: {value.reason}", (metric,))
+    spread = f" ({value.interval[0]:.4g} to {value.interval[1]:.4g})" if value.interval else ""
+    return Finding(Status.OK, metric.name, f"{metric.name} {value.number:.4g}{spread}", (metric,))
+
+
+def drift_finding(feature: str, drifts: Sequence[Measurement], allowance: float) -> Finding:
+    """Whether a feature has drifted: by any detector's threshold, or by its p-value where there is no threshold."""
+    defined = [drift for drift in drifts if drift.value.number is not None]
+    if not defined:
+        reason = drifts[0].value.reason if drifts else "no detector is for this kind of column"
+        return Finding(Status.UNKNOWN, feature, f'feature "{feature}": drift UNKNOWN, not OK: {reason}', tuple(drifts))
+    judged = [(drift, exceeds) for drift in defined if (exceeds := has_drifted(drift, allowance)) is not None]
+    if not judged:
+        sentence = f'feature "{feature}": drift UNKNOWN, the reference is too short to tell what is usual'
+        return Finding(Status.UNKNOWN, feature, sentence, tuple(drifts))
+    fired = [drift for drift, exceeds in judged if exceeds]
+    if fired:
+        told = ", ".join(_against_threshold(drift) for drift in fired)
+        return Finding(Status.WARN, feature, f'feature "{feature}" drifted: {told}', tuple(drifts))
+    return Finding(Status.OK, feature, f'feature "{feature}" is as in the reference', tuple(drifts))
+
+
+def has_drifted(drift: Measurement, allowance: float) -> bool | None:
+    """True, False, or None when there is neither a threshold nor a p-value to judge by."""
+    if drift.value.number is None:
+        return None
+    if "threshold" in drift.details:
+        return drift.value.number > drift.details["threshold"]
+    if "p_value" in drift.details:
+        return drift.details["p_value"] < allowance
+    return None
+
+
+def _against_threshold(drift: Measurement) -> str:
+    number = drift.value.number or 0.0
+    if "threshold" in drift.details:
+        return f"{drift.name} {number:.3g} > {drift.details['threshold']:.3g}"
+    return f"{drift.name} {number:.3g} (p = {drift.details['p_value']:.2g})"
+
+
+def quality_finding(feature: str, shares: Sequence[Measurement], reference_missing: float) -> Finding:
+    """Whether a feature's data are as good as the reference's."""
+    bad = []
+    for share in shares:
+        number = share.value.number
+        if number is None:
+            continue
+        if share.name == MISSING_SHARE and number > missing_limit(reference_missing, share.value.samples):
+            bad.append(f"{number:.1%} missing (reference {reference_missing:.1%})")
+        if share.name == INFINITE_SHARE and number > 0.0:
+            bad.append(f"{number:.1%} infinite")
+        if share.name == UNSEEN_SHARE and number > _UNSEEN_LIMIT:
+            bad.append(f"{number:.1%} in categories that the reference never had")
+    if bad:
+        return Finding(Status.WARN, feature, f'feature "{feature}": {", ".join(bad)}', tuple(shares))
+    return Finding(Status.OK, feature, f'feature "{feature}" is of the reference\'s quality', tuple(shares))
+
+
+def missing_limit(reference_share: float, rows: int) -> float:
+    """The missing share that chance explains: the reference's, four standard errors, and one percent."""
+    spread = (reference_share * (1.0 - reference_share) / max(rows, 1)) ** 0.5
+    return reference_share + 4.0 * spread + _MISSING_SLACK

@@ -1,0 +1,113 @@
+"""Measurements of one window: every metric, detector and quality share, each behind the plugin boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from watchkeeper.contracts.drift import Drift, DriftDetector
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.domain.comparison import Comparison
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.model import Task
+from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.table import Column
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.verdict import Failure
+from watchkeeper.domain.window import Window
+from watchkeeper.plugins.boundary import attempt
+
+from .quality import quality_of
+
+
+@attrs.frozen
+class Subject:
+    """What is being measured: whose numbers they are."""
+
+    model: str
+    version: str | None
+    window: Window
+
+    def measurement(
+        self,
+        name: str,
+        value: Value,
+        labels: Mapping[str, str] | None = None,
+        details: Mapping[str, float] | None = None,
+    ) -> Measurement:
+        """One number of this model in this window."""
+        return Measurement(name, value, self.model, self.version, self.window, labels or {}, details or {})
+
+
+def measured_metrics(
+    subject: Subject, evaluation: Evaluation, metrics: Mapping[str, Metric]
+) -> tuple[list[Measurement], list[Failure]]:
+    """Each metric's value over the labelled rows, in the metrics' order."""
+    measurements: list[Measurement] = []
+    failures: list[Failure] = []
+    for name, metric in metrics.items():
+        found = _metric_value(name, metric, evaluation)
+        if isinstance(found, Failure):
+            failures.append(found)
+        else:
+            measurements.append(subject.measurement(name, found))
+    return measurements, failures
+
+
+def _metric_value(name: str, metric: Metric, evaluation: Evaluation) -> Value | Failure:
+    if evaluation.task not in metric.tasks:
+        told = " and ".join(sorted(task.value for task in Task if task in metric.tasks))
+        return Value.undefined(f"{name} is for {told}, the model's task is {evaluation.task.value}")
+    found: object = attempt(f"metric.{name}", name, lambda: metric.compute(evaluation))
+    if isinstance(found, (Value, Failure)):
+        return found
+    return Failure(f"metric.{name}", f"it returned {type(found).__name__}, expected Value", name)
+
+
+def measured_drift(
+    subject: Subject,
+    reference: ReferenceColumn,
+    column: Column,
+    detectors: Mapping[str, DriftDetector],
+    thresholds: Mapping[tuple[str, str], Value],
+) -> tuple[list[Measurement], list[Failure]]:
+    """Each detector's distance for one feature, with the threshold it is held against."""
+    measurements: list[Measurement] = []
+    failures: list[Failure] = []
+    comparison = Comparison(reference, column)
+    for title, detector in detectors.items():
+        if reference.kind not in detector.columns:
+            continue
+        found = _drift(title, reference.name, detector, comparison)
+        if isinstance(found, Failure):
+            failures.append(found)
+            continue
+        details = _drift_details(found, thresholds.get((title, reference.name)))
+        measurements.append(subject.measurement(title, found.statistic, {"feature": reference.name}, details))
+    return measurements, failures
+
+
+def _drift(title: str, name: str, detector: DriftDetector, comparison: Comparison) -> Drift | Failure:
+    found: object = attempt(f"drift.{title}", name, lambda: detector.compare(comparison))
+    if isinstance(found, (Drift, Failure)):
+        return found
+    return Failure(f"drift.{title}", f"it returned {type(found).__name__}, expected Drift", name)
+
+
+def _drift_details(drift: Drift, threshold: Value | None) -> dict[str, float]:
+    details: dict[str, float] = {}
+    if drift.p_value is not None:
+        details["p_value"] = drift.p_value
+    if drift.effect is not None:
+        details["effect"] = drift.effect
+    if threshold is not None and threshold.number is not None:
+        details["threshold"] = threshold.number
+    return details
+
+
+def measured_quality(subject: Subject, reference: ReferenceColumn, column: Column) -> list[Measurement]:
+    """The quality shares of one feature."""
+    labels = {"feature": reference.name}
+    return [subject.measurement(name, value, labels) for name, value in quality_of(column, reference).items()]

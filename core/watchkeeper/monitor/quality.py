@@ -1,0 +1,41 @@
+"""Data quality of one feature: what is missing, infinite, out of range, never seen before."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.table import Categories, Column, missing
+from watchkeeper.domain.value import Value
+
+MISSING_SHARE = "missing_share"
+INFINITE_SHARE = "infinite_share"
+OUT_OF_RANGE_SHARE = "out_of_range_share"
+UNSEEN_SHARE = "unseen_share"
+
+
+def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
+    """Shares of the column's n rows, each from 0 to 1; undefined when there are no rows to take a share of. O(n).
+
+    ``missing_share`` and ``infinite_share`` are of all rows; ``out_of_range_share`` (numbers below the reference's
+    smallest or above its largest) and ``unseen_share`` (categories that the reference never had) of those present.
+    """
+    gone = missing(column)
+    found = {MISSING_SHARE: _share(int(gone.sum()), len(column))}
+    if isinstance(column, Categories):
+        unseen = np.array([label not in reference.categories for label in column.labels] + [False])
+        found[UNSEEN_SHARE] = _share(int(unseen[column.codes].sum()), int(np.sum(~gone)))
+        return found
+    if column.dtype.kind in "fiub":
+        values = column[~gone].astype(np.float64, copy=False)
+        finite = values[np.isfinite(values)]
+        found[INFINITE_SHARE] = _share(len(values) - len(finite), len(column))
+        outside = (finite < reference.smallest) | (finite > reference.largest)
+        found[OUT_OF_RANGE_SHARE] = _share(int(outside.sum()), len(finite))
+    return found
+
+
+def _share(count: int, rows: int) -> Value:
+    if rows == 0:
+        return Value.undefined("there are no values to take a share of")
+    return Value.of(count / rows, samples=rows)

@@ -1,0 +1,156 @@
+"""A window's rows of one model: what was predicted, and the outcomes that have arrived for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.contracts.storage import Batch, Storage
+from watchkeeper.domain.errors import NothingToCheck
+from watchkeeper.domain.spans import WindowSize
+from watchkeeper.domain.table import Categories, Column, Table, joined
+from watchkeeper.domain.window import Window, iso_time
+
+PREDICTIONS = "predictions"
+OUTCOMES = "outcomes"
+_FIRST_GUESS_US = 3_600_000_000
+"""An hour: how far back the search for the last rows begins."""
+_EARLY_OUTCOME_US = 86_400_000_000
+"""A day: how much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
+
+
+@attrs.frozen(eq=False)
+class Records:
+    """n rows in time order, with the outcomes known so far."""
+
+    window: Window
+    prediction: Column
+    outcome: Column | None
+    """(n,), to be read only where `has_outcome`; None when no outcome has arrived at all."""
+    has_outcome: NDArray[np.bool_]
+    """(n,) bool."""
+    features: Table
+    version: str | None = None
+    """The version that made the predictions; the last one when there are several."""
+
+    def __len__(self) -> int:
+        return len(self.prediction)
+
+
+def stored_records(
+    storage: Storage, model: str, size: WindowSize, features: Sequence[str], until_us: int | None = None
+) -> Records:
+    """The model's latest window in the store: its last rows, or its last stretch of time, before `until_us`.
+
+    Without `until_us` the window ends with the model's last row. Outcomes are joined by id; the last one counts.
+    """
+    span = storage.span(PREDICTIONS, model)
+    if span is None:
+        raise NothingToCheck(f"the store has no predictions of model {model!r}; log some, or check a file with --data")
+    end_us = span[1] + 1 if until_us is None else until_us
+    start_us, time, table = _last_rows(
+        storage, model, size, Window(min(span[0], end_us), end_us), ["id", "prediction", "version", *features]
+    )
+    if not len(time):
+        raise NothingToCheck(
+            f"model {model!r} has no predictions between {iso_time(start_us)} and {iso_time(end_us)}; "
+            f"the store has some from {iso_time(span[0])} to {iso_time(span[1])}"
+        )
+    outcome, known = _outcomes(storage, model, table["id"], int(time[0]) - _EARLY_OUTCOME_US, until_us)
+    return Records(
+        window=Window(start_us, end_us, len(time)),
+        prediction=table["prediction"],
+        outcome=outcome,
+        has_outcome=known,
+        features=table.select(name for name in features if name in table),
+        version=_last_version(table),
+    )
+
+
+def _last_rows(
+    storage: Storage, model: str, size: WindowSize, reach: Window, names: Sequence[str]
+) -> tuple[int, NDArray[np.int64], Table]:
+    if size.duration is not None:
+        start_us = reach.end_us - size.duration.us
+        return start_us, *sorted_rows(storage.scan(PREDICTIONS, model, start_us, reach.end_us, names))
+    wanted = size.rows or 1
+    start_us = _start_of_last(storage, model, wanted, reach)
+    time, table = sorted_rows(storage.scan(PREDICTIONS, model, start_us, reach.end_us, names))
+    last = slice(max(len(time) - wanted, 0), None)
+    return (int(time[last][0]) if len(time) else start_us), time[last], table.rows(last)
+
+
+def _start_of_last(storage: Storage, model: str, wanted: int, reach: Window) -> int:
+    """Where to begin reading to have the last `wanted` rows: looks back four times as far until they are there."""
+    back_us = _FIRST_GUESS_US
+    while True:
+        start_us = max(reach.end_us - back_us, reach.start_us)
+        rows = sum(len(batch.time) for batch in storage.scan(PREDICTIONS, model, start_us, reach.end_us, ["version"]))
+        if rows >= wanted or start_us <= reach.start_us:
+            return start_us
+        back_us *= 4
+
+
+def sorted_rows(batches: Iterable[Batch]) -> tuple[NDArray[np.int64], Table]:
+    """All rows of a scan as one table in time order; a column that some batches lack is missing in their rows."""
+    found = [batch for batch in batches if len(batch.time)]
+    if not found:
+        return np.empty(0, dtype=np.int64), Table({})
+    names = list(dict.fromkeys(name for batch in found for name in batch.table))
+    likes = {name: next(batch.table[name] for batch in found if name in batch.table) for name in names}
+    time = np.concatenate([batch.time for batch in found])
+    table = joined([_completed(batch.table, len(batch.time), likes) for batch in found])
+    if np.all(time[1:] >= time[:-1]):
+        return time, table
+    order = np.argsort(time, kind="stable")
+    return time[order], table.rows(order)
+
+
+def _completed(table: Table, rows: int, likes: dict[str, Column]) -> Table:
+    return Table({name: table[name] if name in table else _all_missing(rows, like) for name, like in likes.items()})
+
+
+def _all_missing(rows: int, like: Column) -> Column:
+    if isinstance(like, Categories):
+        return Categories(np.full(rows, -1, dtype=np.int32), like.labels)
+    if like.dtype.kind == "O":
+        return np.full(rows, None, dtype=object)
+    if like.dtype.kind == "M":
+        return np.full(rows, np.datetime64("NaT"), dtype=like.dtype)
+    return np.full(rows, np.nan)
+
+
+def _outcomes(
+    storage: Storage, model: str, ids: Column, since_us: int, until_us: int | None
+) -> tuple[Column | None, NDArray[np.bool_]]:
+    known = np.zeros(len(ids), dtype=np.bool_)
+    _, arrived = sorted_rows(storage.scan(OUTCOMES, model, since_us, until_us, ["id", "outcome"]))
+    if not len(arrived):
+        return None, known
+    position = {name: at for at, name in enumerate(_plain(ids))}
+    rows = np.fromiter(map(position.get, _plain(arrived["id"]), repeat(-1)), dtype=np.int64, count=len(arrived))
+    outcome = _all_missing(len(ids), arrived["outcome"])
+    matching = rows >= 0
+    values = arrived["outcome"][matching]
+    if isinstance(outcome, Categories) and isinstance(values, Categories):
+        outcome.codes[rows[matching]] = values.codes
+    elif not isinstance(outcome, Categories) and not isinstance(values, Categories):
+        outcome[rows[matching]] = values  # in time order, so that a corrected outcome replaces the first
+    known[rows[matching]] = True
+    return outcome, known
+
+
+def _plain(column: Column) -> list[object]:
+    return column.texts().tolist() if isinstance(column, Categories) else column.tolist()
+
+
+def _last_version(table: Table) -> str | None:
+    if "version" not in table:
+        return None
+    versions = table["version"]
+    texts = versions.texts() if isinstance(versions, Categories) else versions
+    return str(texts[-1]) if len(texts) and texts[-1] is not None else None

@@ -1,0 +1,103 @@
+"""A check's result as a rich table and as plain values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.verdict import Finding, Status
+from watchkeeper.domain.window import iso_time
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .result import CheckResult
+
+ICONS = {Status.OK: "✓", Status.WARN: "~", Status.ALERT: "!", Status.UNKNOWN: "?"}
+COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.ALERT: "bold red", Status.UNKNOWN: "magenta"}
+_ORDER = (Status.ALERT, Status.UNKNOWN, Status.WARN, Status.OK)
+
+
+def worst_first(findings: Sequence[Finding]) -> list[Finding]:
+    """Alerts, then unknowns, then warnings, then what is well; otherwise in their order."""
+    return sorted(findings, key=lambda finding: _ORDER.index(finding.status))
+
+
+def headline(result: CheckResult) -> str:
+    """The verdict in one line: ``momentum@1.0.0: WARN, 3 of 9 findings: feature …``."""
+    name = f"{result.model}@{result.version}" if result.version else result.model
+    concerning = [finding for finding in result.verdict.findings if finding.status is not Status.OK]
+    if not concerning:
+        return f"{name}: {result.status}, nothing to report in {len(result.verdict.findings)} findings"
+    return f"{name}: {result.status}, {result.verdict.sentence}"
+
+
+def rich_table(result: CheckResult) -> Table:
+    """Findings, worst first, with an icon as well as a colour."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(headline(result)), title_justify="left", title_style="bold", expand=False)
+    table.add_column("")
+    table.add_column("status")
+    table.add_column("what")
+    table.add_column("finding", overflow="fold")
+    for finding in worst_first(result.verdict.findings):
+        style = COLOURS[finding.status]
+        told = (ICONS[finding.status], finding.status.value, finding.subject, finding.sentence)
+        table.add_row(*(escape(text) for text in told), style=style if finding.status is not Status.OK else None)
+    if result.window is not None:
+        table.caption = f"{result.window.rows} rows, {result.window} (UTC), from {escape(result.window.source)}"
+        table.caption_justify = "left"
+    return table
+
+
+def plain(result: CheckResult) -> dict[str, Any]:
+    """Dicts, lists, strings and numbers; an undefined number is null beside its reason."""
+    window = result.window
+    return {
+        "model": result.model,
+        "version": result.version,
+        "status": result.status.value,
+        "window": None
+        if window is None
+        else {
+            "start": iso_time(window.start_us),
+            "end": iso_time(window.end_us),
+            "rows": window.rows,
+            "source": window.source,
+        },
+        "findings": [
+            {"status": finding.status.value, "subject": finding.subject, "sentence": finding.sentence}
+            for finding in worst_first(result.verdict.findings)
+        ],
+        "failures": [attrs.asdict(failure) for failure in result.verdict.failures],
+        "measurements": [plain_measurement(measurement) for measurement in result.measurements],
+        "alerts": [
+            {
+                "fingerprint": alert.fingerprint,
+                "rule": alert.rule,
+                "state": alert.state.value,
+                "severity": alert.severity.value,
+                "summary": alert.summary,
+            }
+            for alert in result.alerts
+        ],
+    }
+
+
+def plain_measurement(measurement: Measurement) -> dict[str, Any]:
+    """One measurement as JSON holds it."""
+    value = measurement.value
+    return {
+        "name": measurement.name,
+        "labels": dict(measurement.labels),
+        "value": value.number,
+        "reason": value.reason,
+        "interval": None if value.interval is None else list(value.interval),
+        "samples": value.samples,
+        "details": dict(measurement.details),
+    }

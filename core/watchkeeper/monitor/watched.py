@@ -1,0 +1,176 @@
+"""One watched model: fitted once on its reference, then asked about window after window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+
+from watchkeeper.contracts.drift import DriftDetector
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
+from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.verdict import Failure, Finding, Status
+
+from .calibration import Allowance, thresholds
+from .evaluating import Judging, evaluation_of
+from .judging import (
+    drift_finding,
+    has_drifted,
+    performance_findings,
+    quality_finding,
+    sample_finding,
+    verdict_of,
+)
+from .measuring import Subject, measured_drift, measured_metrics, measured_quality
+from .quality import MISSING_SHARE
+from .records import Records
+from .result import CheckResult
+
+PREDICTION = "prediction"
+"""The label under which the drift of the predictions themselves is measured."""
+
+
+@attrs.frozen(eq=False)
+class WatchedModel:
+    """What is known of a model before any window is looked at. Make one with `fitted`."""
+
+    name: str
+    judging: Judging
+    references: Mapping[str, ReferenceColumn]
+    """The features, and the prediction under `PREDICTION`."""
+    metrics: Mapping[str, Metric]
+    detectors: Mapping[str, DriftDetector]
+    thresholds: Mapping[tuple[str, str], Value]
+    allowance: Allowance
+    min_rows: int
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features' names."""
+        return tuple(name for name in self.references if name != PREDICTION)
+
+    def check(self, records: Records) -> CheckResult:
+        """Measure and judge one window. One plugin's failure, or one broken column, leaves the others' results."""
+        subject = Subject(self.name, records.version, records.window)
+        samples = subject.measurement("samples", Value.of(len(records)))
+        labelled = subject.measurement("labelled", Value.of(int(records.has_outcome.sum())))
+        measurements = [samples, labelled]
+        findings = [sample_finding(samples, self.min_rows)]
+        failures: list[Failure] = []
+        self._check_performance(subject, records, labelled, (measurements, findings, failures))
+        self._check_columns(subject, records, (measurements, findings, failures))
+        if len(records) < self.min_rows:  # too few rows to judge anything: what was found is kept, not acted upon
+            findings = [finding for finding in findings if finding.status is not Status.WARN]
+        return CheckResult(
+            self.name, records.version, records.window, verdict_of(findings, failures), tuple(measurements)
+        )
+
+    def _check_performance(self, subject: Subject, records: Records, labelled: Measurement, into: _Collected) -> None:
+        measurements, findings, failures = into
+        if not self.metrics:
+            return
+        try:
+            evaluation = evaluation_of(records, self.judging)
+        except DataError as error:
+            findings.append(Finding(Status.UNKNOWN, "performance", f"performance UNKNOWN, not OK: {error}"))
+            return
+        found, failed = measured_metrics(subject, evaluation, self.metrics)
+        measurements += found
+        failures += failed
+        findings += performance_findings(found, labelled, self.min_rows)
+
+    def _check_columns(self, subject: Subject, records: Records, into: _Collected) -> None:
+        measurements, findings, failures = into
+        judged: list[bool] = []
+        for name, reference in self.references.items():
+            column = self._column(name, records)
+            if column is None:
+                findings.append(_absent(name, reference, subject))
+                continue
+            quality = measured_quality(subject, reference, column)
+            drifts, failed = measured_drift(subject, reference, column, self.detectors, self.thresholds)
+            measurements += [*quality, *drifts]
+            failures += failed
+            findings += self._column_findings(name, reference, quality, drifts)
+            verdicts = [has_drifted(drift, self.allowance.per_test) for drift in drifts]
+            if name != PREDICTION and any(verdict is not None for verdict in verdicts):
+                judged.append(any(verdicts))
+        if self.detectors:
+            measurements.append(subject.measurement("drift_share", _drift_share(judged)))
+
+    def _column(self, name: str, records: Records) -> Column | None:
+        if name == PREDICTION:
+            return records.prediction
+        return records.features.columns.get(name)
+
+    def _column_findings(
+        self, name: str, reference: ReferenceColumn, quality: list[Measurement], drifts: list[Measurement]
+    ) -> list[Finding]:
+        shares = {share.name: share.value for share in quality}
+        gone = shares[MISSING_SHARE]
+        if gone.number == 1.0:
+            sentence = f'feature "{name}" is all missing ({gone.samples} of {gone.samples} rows): drift UNKNOWN, not OK'
+            return [Finding(Status.UNKNOWN, name, sentence, tuple(quality))]
+        findings = [quality_finding(name, quality, reference.missing_share)]
+        if self.detectors:
+            findings.append(drift_finding(name, drifts, self.allowance.per_test))
+        return findings
+
+
+_Collected = tuple[list[Measurement], list[Finding], list[Failure]]
+
+
+def _absent(name: str, reference: ReferenceColumn, subject: Subject) -> Finding:
+    sentence = f'feature "{name}" is in none of the {subject.window.rows} rows: drift UNKNOWN, not OK'
+    return Finding(Status.UNKNOWN, reference.name, sentence)
+
+
+def _drift_share(judged: list[bool]) -> Value:
+    if not judged:
+        return Value.undefined("no feature's drift could be judged")
+    return Value.of(sum(judged) / len(judged), samples=len(judged))
+
+
+def fitted(
+    name: str,
+    judging: Judging,
+    reference: Table,
+    metrics: Mapping[str, Metric],
+    detectors: Mapping[str, DriftDetector],
+    *,
+    window: WindowSize,
+    budget: FalseAlarmBudget,
+    min_rows: int,
+) -> WatchedModel:
+    """Learn from the reference: `reference` holds the features, `PREDICTION`, and ``time`` as int64 µs when known."""
+    times = reference.columns.get("time")
+    columns = {name: reference[name] for name in reference if name != "time" and _is_comparable(reference[name])}
+    references = {name: ReferenceColumn.fit(name, column) for name, column in columns.items()}
+    rows, window_us = _window_in_reference(window, times, len(reference))
+    tests = sum(
+        reference.kind in detector.columns for reference in references.values() for detector in detectors.values()
+    )
+    allowance = Allowance.of(budget, window_us, tests)
+    edges = thresholds(detectors, columns, references, rows, allowance)
+    return WatchedModel(name, judging, references, metrics, detectors, edges, allowance, min_rows)
+
+
+def _is_comparable(column: Column) -> bool:
+    return kind_of(column) in (ColumnKind.NUMERIC, ColumnKind.CATEGORY)
+
+
+def _window_in_reference(window: WindowSize, times: Column | None, rows: int) -> tuple[int, float | None]:
+    """How many reference rows a window holds, and how long it lasts in µs (None when there are no times)."""
+    span_us = 0.0
+    if times is not None and not isinstance(times, Categories) and rows > 1:
+        span_us = float(np.max(times) - np.min(times))
+    if window.rows is not None:
+        return window.rows, span_us * window.rows / rows if span_us else None
+    duration = float(window.duration.us) if window.duration else 0.0
+    return (max(int(rows * duration / span_us), 1) if span_us else max(rows // 20, 1)), duration

@@ -1,0 +1,82 @@
+"""The sessions that keep watchkeeper whole; plain `nox` runs what continuous integration runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "docs", "demo"]
+nox.options.reuse_existing_virtualenvs = True
+
+TESTS = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "jsonschema>=4.20", "pandas>=2.2", "polars>=1.20"]
+ROOT = Path(__file__).parent
+
+
+@nox.session(python="3.11")
+def lint(session: nox.Session) -> None:
+    """Style, formatting, and the direction of imports."""
+    session.install("ruff>=0.15", "import-linter>=2.3", "-e", ".")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session(python="3.11")
+def types(session: nox.Session) -> None:
+    """Strict types over both packages."""
+    session.install("mypy>=1.15", "-e", ".")
+    session.run("mypy")
+
+
+@nox.session(python="3.11")
+def tests(session: nox.Session) -> None:
+    """The fast tests: unit, contract, property, integration, and the doctests of every module."""
+    session.install(*TESTS, "-e", ".[demo]")
+    session.run("pytest", "-n", "2", "-m", "not distributions and not faults", *session.posargs)
+    session.run("pytest", "--doctest-modules", "-q", "core/watchkeeper", "plugins/watchkeeper_plugins")
+
+
+@nox.session(python="3.11")
+def plugins(session: nox.Session) -> None:
+    """Faulty distributions and the external example: built as wheels, installed for real."""
+    session.install(*TESTS, "build", "hatchling", "virtualenv", "-e", ".")
+    session.run("pytest", "-m", "distributions", *session.posargs)
+
+
+@nox.session(python="3.11")
+def faults(session: nox.Session) -> None:
+    """Real kill -9, damaged files, full disks."""
+    session.install(*TESTS, "-e", ".")
+    session.run("pytest", "-m", "faults", *session.posargs)
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """The documentation, warnings as errors."""
+    session.install("-r", "docs/requirements.txt", "-e", ".")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(python="3.11")
+def demo(session: nox.Session) -> None:
+    """The README's first command, from a wheel in an environment of its own."""
+    folder = Path(session.create_tmp()).resolve()
+    session.install("build")
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(folder / "wheel"), str(ROOT))
+    wheel = max((folder / "wheel").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.install(f"watchkeeper[demo] @ {wheel.as_uri()}")
+    session.chdir(folder)
+    shutil.rmtree(folder / "watchkeeper-demo", ignore_errors=True)
+    session.run("watchkeeper", "demo")
+    session.run("watchkeeper", "check", "--config", "watchkeeper-demo/watchkeeper.toml", success_codes=[0, 1])
+
+
+@nox.session(python="3.11")
+def bench(session: nox.Session) -> None:
+    """The benchmarks; each prints ratios measured in one run. Not part of plain `nox`."""
+    session.install(*TESTS, "-e", ".[demo]")
+    for script in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
+        session.run("python", str(script))
