@@ -1,0 +1,53 @@
+"""The command ``watchkeeper``: its groups, and what becomes of an error."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from watchkeeper.domain.errors import WatchkeeperError
+
+from . import alerts, audit, checking, config, ensemble, explaining, models, plugins, project, telemetry
+from .output import exit_with, exit_with_internal
+
+app = typer.Typer(
+    name="watchkeeper",
+    help="Keeps watch over machine-learning models in production.",
+    epilog="Exit codes: 0 healthy, 1 an alert at or above --fail-on, 2 usage, 3 configuration, 4 data unreadable, "
+    "5 nothing to check, 70 internal error.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for part in (project, checking, telemetry, explaining):
+    part.add_to(app)
+for name, group in (
+    ("config", config.app),
+    ("plugins", plugins.app),
+    ("models", models.app),
+    ("alerts", alerts.app),
+    ("ensemble", ensemble.app),
+    ("audit", audit.app),
+):
+    app.add_typer(group, name=name)
+
+
+@app.callback(invoke_without_command=False)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(installed("watchkeeper"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every error of watchkeeper's own becomes a sentence and its exit code."""
+    try:
+        app()
+    except WatchkeeperError as error:
+        exit_with(error)
+    except Exception as error:  # noqa: BLE001 - the last resort of the program, not a swallowed error: it exits 70
+        exit_with_internal(error)
