@@ -1,0 +1,115 @@
+"""Confidence intervals of 95 %, by the method that suits each kind of number.
+
+Every function returns ``(low, high)`` around the estimate. They hold for rows that are independent of one another;
+for weighted rows give the effective number of rows, (Σw)² / Σw² (Kish 1965).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Interval: TypeAlias = tuple[float, float]
+
+LEVEL: Final = 0.95
+QUANTILE: Final = 1.959963984540054
+"""Of the normal distribution at (1 + LEVEL) / 2."""
+
+
+def wilson(share: float, trials: float) -> Interval:
+    """A proportion's score interval; holds its level down to a handful of trials, and at 0 and 1.
+
+    References
+    ----------
+    Wilson (1927), J. Am. Stat. Assoc. 22:209; Brown, Cai & DasGupta (2001), Statistical Science 16:101.
+    """
+    square = QUANTILE**2 / trials
+    centre = (share + square / 2) / (1 + square)
+    half = math.sqrt(square * (max(share * (1 - share), 0.0) + square / 4)) / (1 + square)
+    return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
+
+
+def student(number: float, error: float, freedom: float) -> Interval | None:
+    """A mean's interval by Student's t; None without a degree of freedom.
+
+    References
+    ----------
+    Student (1908), Biometrika 6:1.
+    """
+    if freedom <= 0 or not math.isfinite(error):
+        return None
+    half = _student_quantile(freedom) * error
+    return number - half, number + half
+
+
+def log_student(number: float, error: float, freedom: float) -> Interval | None:
+    """The interval of a positive number, symmetric on the log scale (delta method): never below 0."""
+    if number <= 0:
+        return None
+    around = student(0.0, error / number, freedom)
+    if around is None or around[1] > 300:
+        return None
+    return number * math.exp(around[0]), number * math.exp(around[1])
+
+
+def logit(share: float, error: float) -> Interval | None:
+    """The interval of a number between 0 and 1, symmetric on the logit scale (delta method); None at 0 and 1."""
+    if not 0 < share < 1:
+        return None
+    centre = math.log(share / (1 - share))
+    half = QUANTILE * error / (share * (1 - share))
+    low, high = float(special.expit(centre - half)), float(special.expit(centre + half))
+    return min(low, share), max(high, share)
+
+
+def fisher(number: float, error: float) -> Interval | None:
+    """The interval of a number between -1 and 1, symmetric after Fisher's z; None at -1 and 1."""
+    if not -1 < number < 1:
+        return None
+    centre, half = math.atanh(number), QUANTILE * error / (1 - number**2)
+    return math.tanh(centre - half), math.tanh(centre + half)
+
+
+def combined(numbers: Sequence[float], intervals: Sequence[Interval], shares: Sequence[float]) -> Interval:
+    """The interval of ``Σ share · number`` from the intervals of independent numbers (MOVER).
+
+    References
+    ----------
+    Zou, Huang & Zhang (2009), Computational Statistics & Data Analysis 53:1080.
+    """
+    total = math.fsum(share * number for share, number in zip(shares, numbers, strict=True))
+    parts = list(zip(shares, numbers, intervals, strict=True))
+    below = math.sqrt(math.fsum((share * (number - low)) ** 2 for share, number, (low, _) in parts))
+    above = math.sqrt(math.fsum((share * (high - number)) ** 2 for share, number, (_, high) in parts))
+    return total - below, total + above
+
+
+def weighted_mean(rows: NDArray[np.float64], weights: NDArray[np.float64] | None) -> tuple[float, float, float]:
+    """The mean of n numbers, its standard error, and the degrees of freedom that Student's t has for it; O(n).
+
+    The error of a weighted mean is the linearised one, Σw²(x - mean)² / (Σw)², with the small-sample factor of the
+    effective number of rows. Infinite when there is one row.
+    """
+    if weights is None:
+        n = float(len(rows))
+        mean = float(rows.mean())
+        apart = rows - mean
+        variance = float(apart @ apart) / n**2
+    else:
+        shares = weights / weights.sum()
+        n = 1.0 / float(shares @ shares)
+        mean = float(shares @ rows)
+        variance = float(np.square(shares * (rows - mean)).sum())
+    freedom = n - 1.0
+    if freedom <= 1e-9:
+        return mean, math.inf, 0.0
+    return mean, math.sqrt(variance * n / freedom), freedom
+
+
+def _student_quantile(freedom: float) -> float:
+    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))

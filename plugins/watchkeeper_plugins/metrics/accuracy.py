@@ -1,0 +1,52 @@
+"""Accuracy: the share of rows whose class was predicted right.
+
+Formula: ``Σ w [predicted = truth] / Σ w``. Undefined without rows. Interval: Wilson's, with the effective number of
+rows when they are weighted. Cost: O(n) for the shared counts, then O(k).
+
+Examples
+--------
+>>> from watchkeeper.domain.evaluation import Evaluation
+>>> rows = Evaluation("classification", truth=[0, 1, 1, 1], predicted=[0, 1, 0, 1], classes=("no", "yes"))
+>>> build(NoOptions()).compute(rows).number
+0.75
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.intervals import wilson
+from watchkeeper.domain.value import Value
+from watchkeeper.hookspecs import hookimpl
+
+from .preconditions import CLASSES, refusal
+
+
+class Accuracy:
+    """The share of rows whose class was predicted right."""
+
+    tasks = CLASSES
+    higher_is_better = True
+
+    def compute(self, evaluation: Evaluation) -> Value:
+        """Right rows among all rows."""
+        if refused := refusal(evaluation, self.tasks):
+            return refused
+        share = min(float(np.trace(evaluation.confusion)) / evaluation.total_weight, 1.0)
+        return Value.of(share, samples=len(evaluation), interval=wilson(share, evaluation.effective_rows))
+
+
+def build(_options: NoOptions) -> Metric:
+    """Make the metric."""
+    return Accuracy()
+
+
+@hookimpl
+def watchkeeper_metrics() -> Iterable[Plugin]:
+    """Announce it."""
+    yield Plugin(Kind.METRIC, "accuracy", build, NoOptions, summary="Share of rows whose class was predicted right")

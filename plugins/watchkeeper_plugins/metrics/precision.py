@@ -1,0 +1,66 @@
+"""Precision: of the rows predicted as a class, the share that truly are of it.
+
+Formula: ``TP / (TP + FP)`` of the second class, or the classes' average (option `average`). Undefined when a class
+that counts was never predicted. Interval: Wilson's for one class; several are combined by MOVER (Zou, Huang & Zhang
+2009), as the classes' predicted rows do not overlap. Cost: O(n) for the shared counts, then O(k²).
+
+Examples
+--------
+>>> from watchkeeper.domain.evaluation import Evaluation
+>>> rows = Evaluation("classification", truth=[0, 1, 1, 0], predicted=[0, 1, 1, 1], classes=("no", "yes"))
+>>> round(build(Options()).compute(rows).number, 3)
+0.667
+>>> build(Options(average="macro")).compute(rows).number == (1 + 2 / 3) / 2
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.contracts.plugin import Kind, Plugin
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.value import Value
+from watchkeeper.hookspecs import hookimpl
+
+from .averages import Average, AverageOptions, ClassShares, averaged
+from .preconditions import CLASSES, refusal
+
+Options = AverageOptions
+
+
+class Precision:
+    """Of the rows predicted as a class, the share that truly are of it."""
+
+    tasks = CLASSES
+    higher_is_better = True
+
+    def __init__(self, average: Average) -> None:
+        self.average = average
+
+    def compute(self, evaluation: Evaluation) -> Value:
+        """Right rows among predicted rows."""
+        if refused := refusal(evaluation, self.tasks):
+            return refused
+        shares = ClassShares(
+            hits=np.diagonal(evaluation.confusion),
+            trials=evaluation.confusion.sum(axis=0),
+            trials_squared=evaluation.confusion_squared.sum(axis=0),
+            empty="no row was predicted as {}",
+        )
+        return averaged(evaluation, shares, self.average)
+
+
+def build(options: AverageOptions) -> Metric:
+    """Make the metric."""
+    return Precision(options.average)
+
+
+@hookimpl
+def watchkeeper_metrics() -> Iterable[Plugin]:
+    """Announce it."""
+    summary = "Of the rows predicted as a class, the share that truly are of it"
+    yield Plugin(Kind.METRIC, "precision", build, Options, summary=summary)

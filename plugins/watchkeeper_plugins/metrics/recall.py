@@ -1,0 +1,64 @@
+"""Recall (sensitivity): of the rows that truly are of a class, the share predicted as it.
+
+Formula: ``TP / (TP + FN)`` of the second class, or the classes' average (option `average`). Undefined when a class
+that counts has no true rows. Interval: Wilson's for one class; several are combined by MOVER (Zou, Huang & Zhang
+2009), as the classes' true rows do not overlap. Cost: O(n) for the shared counts, then O(k²).
+
+Examples
+--------
+>>> from watchkeeper.domain.evaluation import Evaluation
+>>> rows = Evaluation("classification", truth=[0, 1, 1, 1], predicted=[0, 1, 0, 1], classes=("no", "yes"))
+>>> round(build(Options()).compute(rows).number, 3)
+0.667
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.contracts.plugin import Kind, Plugin
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.value import Value
+from watchkeeper.hookspecs import hookimpl
+
+from .averages import Average, AverageOptions, ClassShares, averaged
+from .preconditions import CLASSES, refusal
+
+Options = AverageOptions
+
+
+class Recall:
+    """Of the rows that truly are of a class, the share predicted as it."""
+
+    tasks = CLASSES
+    higher_is_better = True
+
+    def __init__(self, average: Average) -> None:
+        self.average = average
+
+    def compute(self, evaluation: Evaluation) -> Value:
+        """Right rows among true rows."""
+        if refused := refusal(evaluation, self.tasks):
+            return refused
+        shares = ClassShares(
+            hits=np.diagonal(evaluation.confusion),
+            trials=evaluation.confusion.sum(axis=1),
+            trials_squared=evaluation.confusion_squared.sum(axis=1),
+            empty="no row is truly {}",
+        )
+        return averaged(evaluation, shares, self.average)
+
+
+def build(options: AverageOptions) -> Metric:
+    """Make the metric."""
+    return Recall(options.average)
+
+
+@hookimpl
+def watchkeeper_metrics() -> Iterable[Plugin]:
+    """Announce it."""
+    summary = "Of the rows that truly are of a class, the share predicted as it"
+    yield Plugin(Kind.METRIC, "recall", build, Options, summary=summary)
