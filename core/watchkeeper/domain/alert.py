@@ -29,6 +29,7 @@ class AlertState(StrEnum):
     PENDING = "pending"
     FIRING = "firing"
     ACKNOWLEDGED = "acknowledged"
+    RECOVERING = "recovering"
     RESOLVED = "resolved"
 
 
@@ -50,6 +51,10 @@ class Alert:
     """How many checks in a row found the condition true."""
     version: str | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict)
+    by: str | None = None
+    """Who acknowledged or resolved it; None while nobody has."""
+    comment: str = ""
+    """What that person said."""
 
 
 @attrs.frozen
@@ -63,6 +68,8 @@ class Notification:
     next_step: str = ""
     """What the reader should do first."""
     link: str | None = None
+    reason: str = ""
+    """Why it is sent when that is not the alert's new state: a repetition, an escalation, another's failure."""
 
 
 @attrs.frozen

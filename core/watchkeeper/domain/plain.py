@@ -1,0 +1,88 @@
+"""Alerts, measurements and notifications as what JSON can hold, and back: for stores and for machines that listen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from .alert import Alert, AlertState, Notification, Severity
+from .measurement import Measurement
+from .value import Value
+from .window import Window
+
+
+def plain_alert(alert: Alert) -> dict[str, Any]:
+    """The alert's fields by name; times stay UTC microseconds."""
+    found = {name: getattr(alert, name) for name in _ALERT_FIELDS}
+    return {**found, "severity": alert.severity.value, "state": alert.state.value, "labels": dict(alert.labels)}
+
+
+def alert_of(plain: Mapping[str, Any]) -> Alert:
+    """What `plain_alert` wrote; fields that this version does not know are left out."""
+    found = {name: plain[name] for name in _ALERT_FIELDS if name in plain}
+    return Alert(**{**found, "severity": Severity(plain["severity"]), "state": AlertState(plain["state"])})
+
+
+def plain_measurement(measurement: Measurement) -> dict[str, Any]:
+    """The measurement with its value and window unfolded; an undefined number is null beside its reason."""
+    value, window = measurement.value, measurement.window
+    return {
+        "name": measurement.name,
+        "labels": dict(measurement.labels),
+        "value": value.number,
+        "reason": value.reason,
+        "interval": list(value.interval) if value.interval and all(map(math.isfinite, value.interval)) else None,
+        "samples": value.samples,
+        "details": {name: number for name, number in measurement.details.items() if math.isfinite(number)},
+        "model": measurement.model,
+        "version": measurement.version,
+        "window": {"start_us": window.start_us, "end_us": window.end_us, "rows": window.rows, "source": window.source},
+    }
+
+
+def measurement_of(plain: Mapping[str, Any]) -> Measurement:
+    """What `plain_measurement` wrote; details and intervals that are not finite are gone: JSON has none."""
+    interval = plain["interval"]
+    value = Value(
+        plain["value"], plain["reason"], None if interval is None else (interval[0], interval[1]), plain["samples"]
+    )
+    window = plain["window"]
+    return Measurement(
+        name=plain["name"],
+        value=value,
+        model=plain["model"],
+        version=plain["version"],
+        window=Window(window["start_us"], window["end_us"], window["rows"], window["source"]),
+        labels=plain["labels"],
+        details=plain["details"],
+    )
+
+
+def plain_notification(notification: Notification) -> dict[str, Any]:
+    """The notification with everything in it."""
+    return {
+        "key": notification.key,
+        "alert": plain_alert(notification.alert),
+        "measurements": [plain_measurement(measurement) for measurement in notification.measurements],
+        "next_step": notification.next_step,
+        "link": notification.link,
+        "reason": notification.reason,
+    }
+
+
+def notification_of(plain: Mapping[str, Any]) -> Notification:
+    """What `plain_notification` wrote."""
+    return Notification(
+        key=plain["key"],
+        alert=alert_of(plain["alert"]),
+        measurements=tuple(measurement_of(found) for found in plain["measurements"]),
+        next_step=plain["next_step"],
+        link=plain["link"],
+        reason=plain.get("reason", ""),
+    )
+
+
+_ALERT_FIELDS = tuple(field.name for field in attrs.fields(Alert))

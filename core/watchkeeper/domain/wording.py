@@ -1,0 +1,78 @@
+"""Alerts and notifications in words, the same in every channel, and safe to print."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .alert import Alert, AlertState, Notification, Severity
+from .measurement import Measurement
+from .window import iso_time
+
+ICONS: Final = {Severity.INFO: "ℹ", Severity.WARNING: "⚠", Severity.CRITICAL: "✖"}
+_LEFT: Final = "(… {} more characters)"
+
+
+def one_line(text: str, longest: int = 2_000) -> str:
+    r"""The text without line breaks and control characters, cut at `longest` characters with a note.
+
+    Examples
+    --------
+    >>> one_line("fell\nbelow \x1b[31m0.8")
+    'fell below �[31m0.8'
+    """
+    kept = text[:longest]
+    printable = "".join(letter if letter.isprintable() else "�" for letter in " ".join(kept.split()))
+    return printable if len(text) <= longest else f"{printable} {_LEFT.format(len(text) - longest)}"
+
+
+def severity_words(alert: Alert) -> str:
+    """An icon and a word, never colour alone: ``✖ CRITICAL``, or ``✔ RESOLVED`` when it is over."""
+    if alert.state is AlertState.RESOLVED:
+        return "✔ RESOLVED"
+    return f"{ICONS[alert.severity]} {alert.severity.value.upper()}"
+
+
+def headline(alert: Alert) -> str:
+    """What happened, in one line: ``✖ CRITICAL accuracy-fell: accuracy of momentum is 0.61, below 0.8``."""
+    return f"{severity_words(alert)} {one_line(alert.rule)}: {one_line(alert.summary)}"
+
+
+def measured(measurement: Measurement) -> str:
+    """A measurement beside what it is judged by: ``accuracy 0.61 (threshold 0.8, 500 samples)``."""
+    value = measurement.value
+    title = one_line(measurement.title)
+    if value.number is None:
+        return f"{title} undefined: {one_line(value.reason or '')}"
+    circumstances = [f"{one_line(name)} {number:.4g}" for name, number in measurement.details.items()]
+    if value.samples:
+        circumstances.append(f"{value.samples} samples")
+    return f"{title} {value.number:.4g}" + (f" ({', '.join(circumstances)})" if circumstances else "")
+
+
+def facts(notification: Notification) -> list[tuple[str, str]]:
+    """What a reader wants to know, as (label, text) pairs in the order of reading; empty ones are left out."""
+    alert = notification.alert
+    checks = f"{alert.checks} check" if alert.checks == 1 else f"{alert.checks} checks"
+    found = [
+        ("model", " ".join(filter(None, [one_line(alert.model), alert.version]))),
+        ("where", ", ".join(f"{one_line(key)} {one_line(text)}" for key, text in sorted(alert.labels.items()))),
+        ("state", f"{alert.state.value} at {iso_time(alert.changed_us)}"),
+        ("since", f"{iso_time(alert.since_us)}, {checks}"),
+        *(("measured", measured(measurement)) for measurement in notification.measurements),
+        ("by", one_line(f"{alert.by}: {alert.comment}" if alert.comment else alert.by or "")),
+        ("why now", one_line(notification.reason)),
+        ("next", one_line(notification.next_step)),
+        ("runbook", one_line(notification.link or "")),
+        ("alert", one_line(alert.fingerprint)),
+    ]
+    return [(label, text) for label, text in found if text]
+
+
+def block(notification: Notification) -> str:
+    """The whole notification as plain text: a headline, then one fact a line; no newline at the end."""
+    lines = [headline(notification.alert)]
+    previous = ""
+    for label, text in facts(notification):
+        lines.append(f"  {'' if label == previous else label:<9} {text}")
+        previous = label
+    return "\n".join(lines)

@@ -1,0 +1,134 @@
+"""What an HTTP receiver's answer means: accepted, worth another attempt, or refused for good."""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+
+from watchkeeper.domain.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
+from watchkeeper.domain.wording import one_line
+
+if TYPE_CHECKING:
+    import httpx
+
+_LATER: Final = frozenset({408, 425, 429})
+_LONGEST_ANSWER: Final = 2_048
+"""Bytes of an answer's body that are read; the connection is dropped when there are more."""
+
+
+def is_http_address(url: str) -> bool:
+    """Whether it can be called at all: http or https, and a host."""
+    import httpx
+
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return address.scheme in {"http", "https"} and bool(address.host) and (address.port or 1) < 65_536
+
+
+def posted(
+    client: httpx.Client,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    now: Callable[[], float],
+) -> tuple[int, bytes]:
+    """Post once and give the 2xx status and the beginning of the answer.
+
+    Parameters
+    ----------
+    now
+        Seconds since 1970, for a Retry-After that is a date.
+
+    Raises
+    ------
+    DeliveryDelayed
+        No connection, a time-out, 408, 425, 429 or 5xx; with what Retry-After asked for.
+    DeliveryRefused
+        A redirect, another 4xx, an address that cannot be one.
+    """
+    import httpx
+
+    if client.is_closed:
+        raise DeliveryDelayed("the notifier has been closed; it sends again when it is built anew")
+    try:
+        with client.stream("POST", url, content=body, headers=dict(headers), follow_redirects=False) as response:
+            answer = _beginning(response)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+        raise DeliveryRefused(f"{place(url)} cannot be called: {error}; expected an http or https address") from error
+    except httpx.TimeoutException as error:
+        raise DeliveryDelayed(f"{place(url)} did not answer in time ({type(error).__name__})") from error
+    except httpx.HTTPError as error:
+        raise DeliveryDelayed(f"{place(url)} cannot be reached: {one_line(str(error), 200)}") from error
+    if response.is_success:
+        return response.status_code, answer
+    raise answered_error(place(url), response.status_code, response.headers, answer, now())
+
+
+def answered_error(
+    place: str, status: int, headers: Mapping[str, str], answer: bytes, now_seconds: float
+) -> DeliveryError:
+    """The error for a status other than 2xx."""
+    said = one_line(answer.decode("utf-8", errors="replace"), 200)
+    told = f"{place} answered {status}" + (f": {said}" if said else "")
+    if status in _LATER or status >= 500:
+        return DeliveryDelayed(told, retry_after_seconds=retry_after(headers.get("retry-after"), now_seconds))
+    if 300 <= status < 400:
+        where = one_line(headers.get("location", "nowhere"), 200)
+        return DeliveryRefused(
+            f"{place} answered {status} and points to {where}; redirects are not followed: set that address"
+        )
+    return DeliveryRefused(told)
+
+
+def retry_after(header: str | None, now_seconds: float) -> float | None:
+    """Seconds to wait: the header is a number of seconds or an HTTP date; None when it is neither.
+
+    Examples
+    --------
+    >>> retry_after("120", 0.0)
+    120.0
+    >>> retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 15.0)
+    45.0
+    >>> retry_after("soon", 0.0) is None
+    True
+    """
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, aware.timestamp() - now_seconds)
+
+
+def client(timeout_seconds: float, **settings: Any) -> httpx.Client:
+    """A client that keeps its connections; each of connecting, sending and waiting may take `timeout_seconds`."""
+    import httpx
+
+    return httpx.Client(timeout=timeout_seconds, headers={"User-Agent": "watchkeeper"}, **settings)
+
+
+def _beginning(response: httpx.Response) -> bytes:
+    """The body, or its beginning when it is long; one that is read to its end leaves the connection usable."""
+    found = b""
+    for part in response.iter_bytes():
+        found += part
+        if len(found) > _LONGEST_ANSWER:
+            break
+    return found[:_LONGEST_ANSWER]
+
+
+def place(url: str) -> str:
+    """The address without query and credentials: those may be secrets, and messages are kept."""
+    without_query = url.split("?", 1)[0].split("#", 1)[0]
+    scheme, separator, rest = without_query.partition("://")
+    host, slash, _path = rest.partition("/")
+    return one_line(f"{scheme}{separator}{host.rpartition('@')[2]}{slash and '/…'}", 200)

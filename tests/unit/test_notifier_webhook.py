@@ -1,0 +1,227 @@
+"""The webhook notifier against a real server: what it sends, and how it understands each answer."""
+
+import email.utils
+import hashlib
+import hmac
+import json
+import time
+
+import pytest
+
+from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryRefused
+from watchkeeper.domain.plain import notification_of
+from watchkeeper.testing.http_receiver import Answer, HttpReceiver
+from watchkeeper.testing.notifier import sample_notification
+from watchkeeper_plugins.notifiers.http_answers import client, posted, retry_after
+from watchkeeper_plugins.notifiers.webhook import Options, build, watchkeeper_notifiers
+
+SHARED = "s3cret"
+
+
+@pytest.fixture
+def receiver():
+    with HttpReceiver() as running:
+        yield running
+
+
+@pytest.fixture
+def sent(receiver):
+    """Sends one notification and gives the delivery."""
+    opened = []
+
+    def send(notification=None, **options):
+        opened.append(build(Options(options.pop("url", receiver.url), **options)))
+        return opened[-1].send(notification or sample_notification())
+
+    yield send
+    for notifier in opened:
+        notifier.close()
+
+
+def test_the_receiver_gets_the_whole_notification_as_json(receiver, sent):
+    notification = sample_notification(summary="Genauigkeit 精度 📉")
+
+    delivery = sent(notification)
+
+    assert (delivery.receiver, delivery.detail) == (
+        "http://127.0.0.1:" + receiver.url.split(":")[2].replace("hook", "…"),
+        "200",
+    )
+    plain = json.loads(receiver.requests[0].body)
+    assert notification_of(plain) == notification
+    assert plain["alert"]["since"] == "2008-10-01T00:00:00Z"
+    assert receiver.requests[0].headers["content-type"] == "application/json"
+
+
+def test_every_attempt_carries_the_same_idempotency_key(receiver, sent):
+    sent(sample_notification("fp-1:ops"))
+    sent(sample_notification("fp-1:ops"))
+
+    assert [request.key for request in receiver.requests] == ["fp-1:ops", "fp-1:ops"]
+
+
+def test_a_key_that_no_header_may_hold_is_percent_encoded(receiver, sent):
+    sent(sample_notification("schlüssel\r\nX-Evil: 1"))
+
+    assert receiver.requests[0].key == "schl%C3%BCssel%0D%0AX-Evil:%201"
+    assert "x-evil" not in receiver.requests[0].headers
+
+
+def test_with_a_secret_the_time_and_the_body_are_signed(receiver, sent):
+    sent(secret=SHARED)
+
+    request = receiver.requests[0]
+    time_part, signature_part = request.headers["watchkeeper-signature"].split(",")
+    signed = time_part.removeprefix("t=").encode() + b"." + request.body
+    assert signature_part == "v1=" + hmac.new(SHARED.encode(), signed, hashlib.sha256).hexdigest()
+    assert abs(time.time() - int(time_part.removeprefix("t="))) < 60
+
+
+def test_without_a_secret_nothing_is_signed(receiver, sent):
+    sent()
+
+    assert "watchkeeper-signature" not in receiver.requests[0].headers
+
+
+def test_headers_of_the_options_are_sent(receiver, sent):
+    sent(headers={"Authorization": "Bearer t0ken"})
+
+    assert receiver.requests[0].headers["authorization"] == "Bearer t0ken"
+
+
+def test_connections_are_kept(receiver):
+    notifier = build(Options(receiver.url))
+    for _ in range(5):
+        notifier.send(sample_notification())
+    notifier.close()
+
+    assert receiver.connections == 1
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
+def test_an_answer_that_may_change_is_worth_another_attempt(receiver, sent, status):
+    receiver.answer = lambda _request: Answer(status, body=b"come back later")
+
+    with pytest.raises(DeliveryDelayed, match=f"/… answered {status}: come back later") as caught:
+        sent()
+    assert caught.value.retry_after_seconds is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
+def test_an_answer_that_will_not_change_is_a_refusal(receiver, sent, status):
+    receiver.answer = lambda _request: Answer(status, body=b"no\nsuch hook")
+
+    with pytest.raises(DeliveryRefused, match=f"/… answered {status}: no such hook"):
+        sent()
+
+
+def test_a_redirect_is_not_followed(receiver, sent):
+    receiver.answer = lambda _request: Answer(302, {"Location": "http://127.0.0.1:1/elsewhere"})
+
+    with pytest.raises(
+        DeliveryRefused, match=r"answered 302 and points to http://127\.0\.0\.1:1/elsewhere; redirects are not"
+    ):
+        sent()
+    assert len(receiver.requests) == 1
+
+
+def test_retry_after_in_seconds_is_passed_on(receiver, sent):
+    receiver.answer = lambda _request: Answer(429, {"Retry-After": "17"})
+
+    with pytest.raises(DeliveryDelayed) as caught:
+        sent()
+    assert caught.value.retry_after_seconds == 17.0
+
+
+def test_retry_after_as_a_date_is_counted_from_now():
+    now = 1_225_497_600.0
+    later = email.utils.formatdate(now + 90, usegmt=True)
+
+    assert retry_after(later, now) == 90.0
+    assert retry_after(later, now + 1_000) == 0.0
+
+
+@pytest.mark.parametrize("header", [None, "", "soon", "-5", "1e9", "Thu, 99 Foo 1970 00:00:00 GMT", "²"])
+def test_a_retry_after_that_says_nothing_is_ignored(header):
+    assert retry_after(header, 0.0) is None
+
+
+def test_a_receiver_that_hangs_is_left_after_the_timeout(receiver, sent):
+    receiver.answer = lambda _request: Answer(stall_seconds=30.0)
+
+    with pytest.raises(DeliveryDelayed, match=r"did not answer in time \(ReadTimeout\)"):
+        sent(timeout_seconds=0.1)
+
+
+def test_a_receiver_that_is_not_there_is_worth_another_attempt(sent):
+    with HttpReceiver() as gone:
+        url = gone.url
+
+    with pytest.raises(DeliveryDelayed, match=r"http://127\.0\.0\.1:\d+/… cannot be reached: .*refused"):
+        sent(url=url)
+
+
+def test_an_endless_answer_is_not_read_to_its_end(receiver, sent):
+    receiver.answer = lambda _request: Answer(400, body=b"x" * 50_000_000)
+
+    with pytest.raises(DeliveryRefused, match=r"answered 400: x+ \(… \d+ more characters\)$"):
+        sent()
+
+
+def test_the_message_does_not_tell_what_may_be_secret_in_the_address(receiver, sent):
+    receiver.answer = lambda _request: Answer(404)
+    url = receiver.url.replace("127", "user:p4ss@127") + "/T0KEN?key=T0KEN#T0KEN"
+
+    with pytest.raises(DeliveryRefused) as caught:
+        sent(url=url)
+    assert "T0KEN" not in str(caught.value)
+    assert "p4ss" not in str(caught.value)
+
+
+def test_the_options_do_not_show_secrets():
+    assert SHARED not in repr(Options(f"http://x/{SHARED}", secret=SHARED, headers={"A": SHARED}))
+
+
+def test_after_close_a_send_says_so(receiver):
+    notifier = build(Options(receiver.url))
+    notifier.close()
+
+    with pytest.raises(DeliveryDelayed, match="the notifier has been closed; it sends again when it is built anew"):
+        notifier.send(sample_notification())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://host/x",
+        "hooks.example",
+        "http://",
+        "https:///x",
+        "mailto:a@b",
+        "http://[::1/",
+        "http://a:99999/",
+        "http://a\x00/",
+    ],
+)
+def test_an_address_that_is_none_is_an_error_at_once(url):
+    with pytest.raises(ConfigError, match="url: expected http:// or https:// and a host, found something else"):
+        build(Options(url))
+
+
+def test_an_address_that_cannot_be_called_is_a_refusal():
+    with (
+        client(1.0) as http,
+        pytest.raises(DeliveryRefused, match=r"hooks\.example cannot be called: .*; expected an http"),
+    ):
+        posted(http, "hooks.example", b"", {}, time.time)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_a_timeout_that_is_none_is_an_error_at_once(seconds):
+    with pytest.raises(ConfigError, match="timeout_seconds: expected more than 0, found"):
+        build(Options("http://127.0.0.1/", timeout_seconds=seconds))
+
+
+def test_it_announces_itself():
+    assert [plugin.title for plugin in watchkeeper_notifiers()] == ["notifier.webhook"]
