@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError
 from .model import Task
-from .ranking import Ranking
+from .ranking import STRETCH, Ranking
 
 SUM_TOLERANCE = 1e-5
 """How far a row's probabilities may add up from 1: what float32 models with a hundred classes produce."""
@@ -83,7 +83,7 @@ class Evaluation:
         """How many rows of equal weight would tell as much: (Σw)² / Σw² (Kish 1965)."""
         if self.weights is None or self.total_weight == 0:
             return self.total_weight
-        return float((self.weights / self.total_weight) @ (self.weights / self.total_weight)) ** -1
+        return 1.0 / float(np.square(self.weights / self.total_weight).sum())
 
     @cached_property
     def confusion(self) -> NDArray[np.float64]:
@@ -135,7 +135,8 @@ class Evaluation:
         if self.scores.ndim == 2:
             return _sealed(np.take_along_axis(self.scores, truth[:, None], axis=1)[:, 0])
         # |(y - 1) + p| is p where y is 1 and 1 - p where it is 0, exactly, and faster than a choice
-        given = np.subtract(truth, 1, dtype=np.float64)
+        given = truth.astype(np.float64)
+        given -= 1.0
         given += self.scores
         return _sealed(np.abs(given, out=given))
 
@@ -153,11 +154,14 @@ class Evaluation:
         return self.truth  # type: ignore[return-value]  # of a classification, int64 since __attrs_post_init__
 
     def _cells(self, amounts: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        places = self._require_codes("confusion counts") * len(self.classes)
-        places += self.predicted.astype(np.int64, copy=False)
-        k = len(self.classes)
-        cells = np.bincount(places, weights=amounts, minlength=k * k)
-        return _sealed(cells.astype(np.float64, copy=False).reshape(k, k))
+        truth, k = self._require_codes("confusion counts"), len(self.classes)
+        cells = np.zeros(k * k)
+        for start in range(0, len(self), STRETCH):
+            here = slice(start, start + STRETCH)
+            places = truth[here] * k
+            places += self.predicted[here]  # type: ignore[arg-type]  # of a classification, codes
+            cells += np.bincount(places, weights=None if amounts is None else amounts[here], minlength=k * k)
+        return _sealed(cells.reshape(k, k))
 
     def _check_scores(self, rows: int) -> None:
         if self.scores is None:

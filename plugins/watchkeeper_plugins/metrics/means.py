@@ -21,7 +21,7 @@ def mean_value(rows: NDArray[np.float64], evaluation: Evaluation, *, least: floa
     these would vanish; that changes no digit.
     """
     samples = len(evaluation)
-    size = float(np.abs(rows).max())
+    size = max(float(rows.max()), -float(rows.min()))
     if not math.isfinite(size):
         return Value.undefined(TOO_FAR, samples=samples)
     scale = power_of_two(size)

@@ -48,66 +48,79 @@ class RocAuc:
         """The area under the curve of true against false positives."""
         if refused := ranking_refusal(evaluation):
             return refused
-        rankings = evaluation.rankings
-        if len(rankings) == 1:
-            area, variance = _area(rankings[0])
-        else:
-            areas, influences = zip(*(_influence(ranking, evaluation) for ranking in rankings), strict=True)
-            area = float(np.mean(areas))
-            variance = float(np.square(np.mean(influences, axis=0)).sum())
+        area, variance = _area(evaluation.rankings[0]) if evaluation.is_binary else _macro(evaluation)
         interval = _interval(area, variance, evaluation)
         return Value.of(area, samples=len(evaluation), interval=interval)
 
 
 def _area(ranking: Ranking) -> tuple[float, float]:
-    """The area and DeLong's variance of it."""
-    positives, negatives = ranking.positives, ranking.negatives
-    above, below = _placements(ranking)
-    total, rest = float(positives.sum()), float(negatives.sum())
-    area = float(positives @ below) / total
-    of_positives = _spread(below, area, ranking.positives_squared, total)
-    of_negatives = _spread(above, area, ranking.negatives_squared, rest)
-    return area, of_positives + of_negatives
+    """The area and DeLong's variance of it.
+
+    Sums are of pairs in the wrong order, which are whole numbers and few in a good model: no digits are lost.
+    """
+    total, rest = ranking.positive_weight, ranking.negative_weight
+    wrong, positive_sums, negative_sums = 0.0, np.zeros(3), np.zeros(3)
+    for part in ranking.stretches():
+        above, below = np.subtract(rest, part.negatives_below), part.positives_below
+        moment = part.positives * above
+        wrong += float(moment.sum())
+        if ranking.is_weighted:
+            positive_sums += _sums(part.positives_squared, above)
+            negative_sums += _sums(part.negatives_squared, below)
+        else:
+            positive_sums[2] += (moment * above).sum()
+            negative_sums[2] += (part.negatives * np.square(below)).sum()
+    if not ranking.is_weighted:
+        positive_sums[:2], negative_sums[:2] = (total, wrong), (rest, wrong)
+    area = 1.0 - wrong / total / rest
+    return area, _variance(positive_sums, wrong, total) / rest**2 + _variance(negative_sums, wrong, rest) / total**2
 
 
-def _placements(ranking: Ranking) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At each distinct score: the share of positives above it, and of negatives below it, ties counting half."""
-    below = np.cumsum(ranking.negatives)
-    rest = below[-1]
-    below -= ranking.negatives / 2
-    below /= rest
-    above = np.cumsum(ranking.positives)
-    total = above[-1]
-    above -= ranking.positives / 2
-    above /= -total
-    above += 1.0
-    return above, below
+def _sums(squared: NDArray[np.float64], wrong: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,): the sums of w², w² x and w² x²."""
+    moment = squared * wrong
+    return np.array([squared.sum(), moment.sum(), (moment * wrong).sum()])
 
 
-def _spread(placements: NDArray[np.float64], area: float, squared: NDArray[np.float64], total: float) -> float:
-    """The variance that one side's rows give to the area."""
-    apart = placements - area
-    effective = total**2 / float(squared.sum())
-    variance = float(squared @ np.square(apart, out=apart)) / total**2
-    return variance * effective / (effective - 1) if effective > 1 + 1e-9 else math.nan
+def _variance(sums: NDArray[np.float64], wrong: float, total: float) -> float:
+    """Of one side's mean weight of wrong pairs a row, with the small-sample factor; NaN for a single row."""
+    effective, mean = total**2 / sums[0], wrong / total
+    if effective <= 1 + 1e-9:
+        return math.nan
+    spread = max(float(sums[2] - 2 * mean * sums[1] + mean**2 * sums[0]), 0.0)
+    return float(spread / total**2 * effective / (effective - 1))
 
 
-def _influence(ranking: Ranking, evaluation: Evaluation) -> tuple[float, NDArray[np.float64]]:
-    """The area, and how much each row moves it: (n,) float64; their squares add up to its variance."""
-    above, below = _placements(ranking)
-    total, rest = float(ranking.positives.sum()), float(ranking.negatives.sum())
-    area = float(ranking.positives @ below) / total
-    code = next(code for code, other in enumerate(evaluation.rankings) if other is ranking)
-    own = evaluation.truth == code
-    weights = 1.0 if evaluation.weights is None else evaluation.weights
-    moved = np.where(own, (below - area)[ranking.group] / total, (above - area)[ranking.group] / rest)
-    return area, weights * moved
+def _macro(evaluation: Evaluation) -> tuple[float, float]:
+    """The mean area of the classes, each against the rest, and its variance: a row moves all of them at once."""
+    k = len(evaluation.classes)
+    areas, moved = [], np.zeros(len(evaluation))
+    for code, ranking in enumerate(evaluation.rankings):
+        area, influence = _influence(ranking, evaluation.truth == code)
+        areas.append(area)
+        moved += influence
+    if evaluation.weights is not None:
+        moved *= evaluation.weights
+    return float(np.mean(areas)), float(np.square(moved).sum()) / k**2
+
+
+def _influence(ranking: Ranking, own: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
+    """The area, and how much a row of weight 1 moves it, (n,) float64."""
+    total, rest = ranking.positive_weight, ranking.negative_weight
+    (whole,) = ranking.stretches(len(own))
+    below = whole.negatives_below / rest
+    area = float((ranking.positives * below).sum()) / total
+    below -= area
+    below /= total
+    above = 1.0 - area - whole.positives_below / total
+    above /= rest
+    return area, np.where(own, ranking.by_row(below), ranking.by_row(above))
 
 
 def _interval(area: float, variance: float, evaluation: Evaluation) -> Interval | None:
     if math.isnan(variance):
         return None
-    if variance > 0 and (found := logit(area, math.sqrt(variance))):
+    if variance > 1e-15 and (found := logit(area, math.sqrt(variance))):
         return found
     counts, squares = evaluation.confusion.sum(axis=1), evaluation.confusion_squared.sum(axis=1)
     return wilson(min(max(area, 0.0), 1.0), float((counts**2 / squares).min()))
