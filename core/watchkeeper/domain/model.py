@@ -84,6 +84,10 @@ class Version:
     tags: tuple[str, ...] = ()
     format_record: Mapping[str, str] = attrs.field(factory=dict)
     """What the format plugin needs to load it again, such as trusted types."""
+    features: tuple[str, ...] = ()
+    """The model's inputs in column order; empty when they were not stated."""
+    reference_digest: str | None = None
+    """SHA-256 of the reference rows kept with it, None when there are none."""
 
     @property
     def ref(self) -> str:

@@ -45,6 +45,7 @@ _NOT_IMPORTABLE: Final = ("__main__.", "__mp_main__.")
 # what skops, and the types that it takes apart and puts together, raise for state that they cannot handle
 _STATE_ERRORS: Final = (
     AttributeError,
+    EOFError,
     ImportError,
     LookupError,
     OSError,

@@ -1,0 +1,108 @@
+"""A model as bytes in the store, and the model again, by the format that knows its framework."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Final
+
+import attrs
+
+from watchkeeper.contracts.format import Format
+from watchkeeper.contracts.storage import Storage
+from watchkeeper.domain.errors import DataError, IntegrityError, NotFound, PluginMissing, StoreCorrupt
+from watchkeeper.domain.model import Version
+from watchkeeper.domain.nearest import did_you_mean
+from watchkeeper.domain.table import Table
+
+from .rows import rows_as_bytes, rows_from_bytes
+
+_IN_MEMORY_BYTES: Final = 64 * 2**20
+
+
+@attrs.frozen
+class Artifact:
+    """A saved model: which format wrote it, what that format must be told to read it, and which bytes they are."""
+
+    format: str
+    digest: str
+    size: int
+    record: Mapping[str, str]
+
+
+@attrs.frozen
+class Artifacts:
+    """Saves and loads; nothing that is not in the store under its digest reaches a parser."""
+
+    storage: Storage
+    formats: Mapping[str, Format]
+
+    def save(self, model: Any, format_name: str | None) -> Artifact:
+        """Write the model by the named format, or by the first that handles it; the same bytes are kept once."""
+        chosen = self._named(format_name) if format_name is not None else self._handling(model)
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as written:
+            record = dict(self.formats[chosen].save(model, written))  # type: ignore[arg-type]  # it has the methods
+            size = written.seek(0, os.SEEK_END)
+            written.seek(0)
+            return Artifact(chosen, self.storage.put_blob(written), size, record)  # type: ignore[arg-type]  # as above
+
+    def load(self, version: Version) -> Any:
+        """The model; its bytes were compared with the version's digest by the store, and are read once.
+
+        Raises
+        ------
+        IntegrityError
+            When the bytes are gone or are not those that were registered; no parser has seen them then.
+        """
+        plugin = self.formats[self._named(version.format)]
+        with self._verified(version.ref, "artifact", version.digest) as source:
+            size = source.seek(0, os.SEEK_END)
+            if size != version.size:
+                raise IntegrityError(
+                    f"the artifact of {version.ref} has {size} bytes, expected {version.size}: it was not loaded"
+                )
+            source.seek(0)
+            return plugin.load(source, version.format_record)
+
+    def save_rows(self, rows: Table) -> str:
+        """Keep the reference rows; returns their digest."""
+        return self.storage.put_blob(io.BytesIO(rows_as_bytes(rows)))
+
+    def load_rows(self, version: Version) -> Table | None:
+        """The reference rows, None when the version has none; an IntegrityError as for `load`."""
+        if version.reference_digest is None:
+            return None
+        with self._verified(version.ref, "reference", version.reference_digest) as source:
+            return rows_from_bytes(source)
+
+    def _verified(self, ref: str, what: str, digest: str) -> BinaryIO:
+        try:
+            return self.storage.open_blob(digest)
+        except StoreCorrupt as error:
+            raise IntegrityError(
+                f"the {what} of {ref} is not the one that was registered, so it was not loaded: {error}"
+            ) from error
+        except NotFound as error:
+            raise IntegrityError(
+                f"the {what} of {ref} is missing from the store: expected the bytes with SHA-256 {digest}; restore the "
+                "store from a backup"
+            ) from error
+
+    def _handling(self, model: Any) -> str:
+        for name, plugin in self.formats.items():
+            if plugin.handles(model):
+                return name
+        raise DataError(
+            f"no format can save a {type(model).__module__}.{type(model).__qualname__}: expected a model for one of "
+            f"{', '.join(self.formats) or 'no formats at all'}; install the plugin of its framework"
+        )
+
+    def _named(self, name: str) -> str:
+        if name in self.formats:
+            return name
+        raise PluginMissing(
+            f"there is no format {name!r}; available are {', '.join(self.formats) or 'none'}"
+            f"{did_you_mean(name, self.formats)}"
+        )
