@@ -105,6 +105,8 @@ class Document:
     key: str
     value: Mapping[str, Any]
     revision: int
+    index: Mapping[str, Scalar] = attrs.field(factory=dict)
+    """The index fields' values; `find` needs them to know where the page after this document begins."""
 
 
 @attrs.frozen
@@ -217,7 +219,8 @@ class Storage(Protocol):
     ) -> tuple[Document, ...]:
         """Documents whose index fields equal `where`, ordered by index fields (``-field`` descends), then by key.
 
-        Nones sort first. `after` is the last document of the page before. A field that is not declared is a UsageError.
+        None is less than anything else: first, or last where the order descends. `after` is the last document of the
+        page before. A field that is not declared is a UsageError.
         """
         ...
 

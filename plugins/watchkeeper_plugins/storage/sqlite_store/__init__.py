@@ -1,0 +1,1 @@
+"""The parts of the SQLite back end; `watchkeeper_plugins.storage.sqlite` is its face."""

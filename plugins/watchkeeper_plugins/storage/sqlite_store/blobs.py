@@ -1,0 +1,116 @@
+"""Blobs: bytes under their SHA-256, small ones in state.db and large ones as files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import uuid
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from watchkeeper.contracts.storage import Durability
+from watchkeeper.domain.errors import NotFound, StoreCorrupt, UsageError
+
+from .database import Database
+from .failures import told
+
+_PIECE: Final = 1_048_576
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs:
+    """The table ``blob`` and the folder ``blobs/``."""
+
+    def __init__(self, folder: Path, state: Database, small_bytes: int) -> None:
+        self._folder = folder
+        self._state = state
+        self._small_bytes = small_bytes
+
+    def put(self, source: BinaryIO) -> str:
+        """Keep what `source` has from its position on; returns the digest."""
+        start = source.read(self._small_bytes + 1)
+        if len(start) <= self._small_bytes:
+            digest = hashlib.sha256(start).hexdigest()
+            self._record(digest, len(start), start)
+            return digest
+        digest, size = self._put_file(start, source)
+        self._record(digest, size, None)
+        return digest
+
+    def open(self, digest: str) -> BinaryIO:
+        """The bytes, read through and compared with the digest before anybody sees them."""
+        if not _DIGEST.fullmatch(digest):
+            raise UsageError(f"{digest!r} is not a digest: expected SHA-256 as 64 hexadecimal digits in lower case")
+        with self._state.reading() as connection:
+            row = connection.execute("SELECT size, data FROM blob WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no blob {digest} in {self._state.path.parent}")
+        size, data = row
+        if data is not None:
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise StoreCorrupt(
+                    f"{self._state.path}: the blob {digest} has other bytes than were written: put it again"
+                )
+            return io.BytesIO(data)
+        return self._open_file(digest, size)
+
+    def path(self, digest: str) -> Path:
+        """Where the file of a large blob is."""
+        return self._folder / digest[:2] / digest
+
+    def _put_file(self, start: bytes, source: BinaryIO) -> tuple[str, int]:
+        """Write beside, sync, rename: a file under its final name is always whole."""
+        hashed, size = hashlib.sha256(), 0
+        unfinished = self._folder / f"unfinished-{uuid.uuid4().hex}"
+        with told(unfinished):
+            try:
+                with unfinished.open("xb") as target:
+                    piece = start
+                    while piece:
+                        hashed.update(piece)
+                        size += len(piece)
+                        target.write(piece)
+                        piece = source.read(_PIECE)
+                    target.flush()
+                    os.fsync(target.fileno())
+                final = self.path(hashed.hexdigest())
+                final.parent.mkdir(exist_ok=True)
+                unfinished.chmod(0o444)
+                unfinished.rename(final)
+                _synced(final.parent)
+                _synced(self._folder)
+            finally:
+                unfinished.unlink(missing_ok=True)
+        return hashed.hexdigest(), size
+
+    def _record(self, digest: str, size: int, data: bytes | None) -> None:
+        with self._state.writing(Durability.SYNCED) as connection:
+            connection.execute("INSERT OR REPLACE INTO blob VALUES (?, ?, ?)", (digest, size, data))
+
+    def _open_file(self, digest: str, size: int) -> BinaryIO:
+        path = self.path(digest)
+        try:
+            file = path.open("rb")
+        except FileNotFoundError as error:
+            raise StoreCorrupt(f"{path} is missing: put the blob again, or restore the file from a backup") from error
+        with told(path):
+            try:
+                if os.fstat(file.fileno()).st_size != size or hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    raise StoreCorrupt(
+                        f"{path} has other bytes than were written: put the blob again, or restore the file"
+                    )
+                file.seek(0)
+            except BaseException:
+                file.close()
+                raise
+        return file
+
+
+def _synced(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

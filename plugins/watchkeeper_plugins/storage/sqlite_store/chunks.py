@@ -1,0 +1,157 @@
+"""A chunk: the rows of one append (or of many, once compacted) as a narrow block and, apart from it, a wide one."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.contracts.storage import Append, Batch
+from watchkeeper.domain.errors import DataError, UsageError
+from watchkeeper.domain.names import stored_name
+from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of
+
+from .blocks import Block, block_bytes, opened_block
+from .columns import PackedColumn, packed
+
+_TIME: Final = ""
+"""The name of the time column in a narrow block; no column of a table can have it."""
+MOST_COLUMNS: Final = 4096
+_MOST_BYTES: Final = 268_435_456
+"""Of one block; SQLite takes a thousand million."""
+
+
+@attrs.frozen(eq=False)
+class Chunk:
+    """Rows in time order, ready to be written."""
+
+    first_us: int
+    last_us: int
+    rows: int
+    shape: int
+    """Equal for chunks with the same columns, types and wide columns: those can be compacted into one."""
+    narrow: bytes
+    wide: bytes | None
+
+
+def kinds_of(append: Append) -> dict[str, ColumnKind]:
+    """What each column holds, after checking everything about the append that can be checked alone."""
+    table = append.table
+    if len(table.columns) > MOST_COLUMNS:
+        raise DataError(
+            f"{append.stream}/{append.key} has {len(table.columns):,} columns; expected at most {MOST_COLUMNS:,}: "
+            "keep the rest "
+            "under another key, or as one column of text"
+        )
+    if append.time.dtype != np.int64 or append.time.ndim != 1:
+        raise DataError(
+            f"the time of {append.stream}/{append.key} is {append.time.dtype} of shape {append.time.shape}; expected "
+            "(n,) int64, "
+            "microseconds since 1970 in UTC"
+        )
+    if table.columns and len(table) != len(append.time):
+        raise DataError(
+            f"{append.stream}/{append.key} has {len(append.time)} times for {len(table)} rows; expected one a row"
+        )
+    for name in append.wide:
+        if name not in table:
+            raise UsageError(
+                f"the wide column {name!r} is not among the columns of {append.stream}/{append.key}: {table.names}"
+            )
+    return {stored_name(name, "column"): _kind(name, column) for name, column in table.columns.items()}
+
+
+def chunks_of(append: Append, chunk_rows: int) -> Iterator[Chunk]:
+    """The append's rows in time order, cut into chunks of at most `chunk_rows`."""
+    time, table = append.time, append.table
+    if len(time) > 1 and bool(np.any(time[1:] < time[:-1])):
+        order = np.argsort(time, kind="stable")
+        time, table = time[order], table.rows(order)
+    for start in range(0, len(time), chunk_rows):
+        rows = slice(start, start + chunk_rows)
+        is_whole = len(time) <= chunk_rows
+        yield from _cut(time[rows], table if is_whole else table.rows(rows), frozenset(append.wide))
+
+
+class StoredChunk:
+    """A chunk that was read: its narrow block, and the wide one when somebody needs it."""
+
+    def __init__(self, narrow: bytes, read_wide: Callable[[], bytes | None]) -> None:
+        self._narrow: Block = opened_block(narrow)
+        self._read_wide = read_wide
+
+    def batch(self, since_us: int | None, until_us: int | None, columns: Sequence[str] | None) -> Batch:
+        """The rows with ``since_us <= time < until_us``, with those of `columns` that there are."""
+        time = self._narrow.column(_TIME)
+        if not isinstance(time, np.ndarray):
+            raise TypeError("the time of a chunk is an array")
+        start = 0 if since_us is None else int(np.searchsorted(time, since_us, side="left"))
+        end = len(time) if until_us is None else int(np.searchsorted(time, until_us, side="left"))
+        table = Table(self._columns(columns))
+        if start > 0 or end < len(time):
+            return Batch(time[start:end], table.rows(slice(start, end)))
+        return Batch(time, table)
+
+    @property
+    def wide_names(self) -> tuple[str, ...]:
+        """The columns that were stored apart, whether they are still there or not."""
+        return tuple(name for _, name in self._narrow.notes["wide"])
+
+    def _columns(self, wanted: Sequence[str] | None) -> dict[str, Column]:
+        names = [name for name in self._narrow.names if name != _TIME]
+        apart = set()
+        for position, name in self._narrow.notes["wide"]:
+            names.insert(position, name)
+            apart.add(name)
+        chosen = names if wanted is None else [name for name in wanted if name in names]
+        wide: Block | None = None
+        if apart.intersection(chosen):
+            data = self._read_wide()
+            wide = None if data is None else opened_block(data)
+        found: dict[str, Column] = {}
+        for name in chosen:
+            if name not in apart:
+                found[name] = self._narrow.column(name)
+            elif wide is not None:
+                found[name] = wide.column(name)
+        return found
+
+
+def _cut(time: NDArray[np.int64], table: Table, wide: frozenset[str]) -> Iterator[Chunk]:
+    """One chunk, or more when the rows are too large for one."""
+    columns = {name: packed(name, column) for name, column in table.columns.items()}
+    size = sum(len(column.payload) for column in columns.values())
+    if size <= _MOST_BYTES or len(time) == 1:
+        yield _chunk(time, columns, wide)
+        return
+    middle = len(time) // 2
+    for rows in (slice(0, middle), slice(middle, len(time))):
+        yield from _cut(time[rows], table.rows(rows), wide)
+
+
+def _chunk(time: NDArray[np.int64], columns: dict[str, PackedColumn], wide: frozenset[str]) -> Chunk:
+    apart = {name: column for name, column in columns.items() if name in wide}
+    near = {_TIME: packed(_TIME, time)} | {name: column for name, column in columns.items() if name not in wide}
+    positions = [[position, name] for position, name in enumerate(columns) if name in wide]
+    signature = repr([(name, column.type.partition(":")[0], name in wide) for name, column in columns.items()])
+    return Chunk(
+        first_us=int(time[0]),
+        last_us=int(time[-1]),
+        rows=len(time),
+        shape=zlib.crc32(signature.encode()),
+        narrow=block_bytes(len(time), near, {"wide": positions}),
+        wide=block_bytes(len(time), apart, {}) if apart else None,
+    )
+
+
+def _kind(name: str, column: Column) -> ColumnKind:
+    if not isinstance(column, Categories | np.ndarray):
+        raise DataError(f"column {name!r} is a {type(column).__name__}; expected a numpy array or Categories")
+    try:
+        return kind_of(column)
+    except DataError as error:
+        raise DataError(f"column {name!r}: {error}") from error

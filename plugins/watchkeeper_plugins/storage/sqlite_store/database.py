@@ -1,0 +1,226 @@
+"""One SQLite file: a writing connection that waits its turn, and reading connections that hold no transaction."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import attrs
+
+from watchkeeper.contracts.storage import Durability
+from watchkeeper.domain.errors import StoreError
+
+from .failures import told
+from .gate import Gate
+from .schema import Layout, brought_up_to_date, found_schema, require_layout
+
+_FOREIGN_LOCK_SECONDS: Final = 5.0
+"""For programs that do not use our gate, such as the sqlite3 shell."""
+_SYNCHRONOUS: Final = {Durability.BUFFERED: "NORMAL", Durability.FLUSHED: "NORMAL", Durability.SYNCED: "FULL"}
+
+
+@attrs.frozen
+class Gates:
+    """Where turns are taken for one kind of file."""
+
+    writing: Gate
+    layout: Gate
+    """For creating a file or changing its layout; entered while `writing` may be held, never the other way round."""
+
+
+class Database:
+    """A file of the store, created or brought up to date when it is opened."""
+
+    def __init__(self, path: Path, layout: Layout, gates: Gates, *, checkpoint_bytes: int, create: bool = True) -> None:
+        self._is_closed = True  # until it is open, so that a failure below leaves nothing to close
+        self._process = os.getpid()
+        self.path = path
+        self._layout = layout
+        self._gates = gates
+        self._checkpoint_bytes = checkpoint_bytes
+        self._wal = path.with_name(path.name + "-wal")
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._writer: sqlite3.Connection | None = None
+        self._synchronous = ""
+        with told(path):
+            self._make_ready(create=create)
+            self._inode = path.stat().st_ino
+        self._is_closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for SELECTs; each statement sees one moment, nothing is held between statements."""
+        self._require_usable()
+        with told(self.path):
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connected(create=False)
+                connection.execute("PRAGMA query_only = ON")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.rollback()
+                self._give_back(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose SELECTs all see the same moment; keep the block short."""
+        with self.reading() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self, durability: Durability) -> Iterator[sqlite3.Connection]:
+        """A transaction: committed as durably as asked when the block ends, rolled back when it raises."""
+        self._require_usable()
+        with self._gates.writing.turn(), self.transaction(durability) as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self, durability: Durability) -> Iterator[sqlite3.Connection]:
+        """The same for a caller who holds the gate already."""
+        self._require_usable()
+        with told(self.path):
+            connection = self._writing_connection(durability)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                require_layout(connection, self.path, self._layout)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            self._checkpoint_when_due(connection)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file as far as readers allow."""
+        self._require_usable()
+        with self._gates.writing.turn(), told(self.path):
+            connection = self._writing_connection(Durability.SYNCED)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    @property
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log now."""
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the path still names the file that was opened."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        """Close all connections; may be called twice."""
+        if self._is_closed or os.getpid() != self._process:
+            return  # a forked child must not close its parent's connections
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with told(self.path):
+                writer.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _make_ready(self, *, create: bool) -> None:
+        if self.path.exists() and self._is_ready():
+            return
+        if not create and not self.path.exists():
+            raise FileNotFoundError(2, "no such file", str(self.path))
+        with self._gates.layout.turn():
+            connection = self._connected(create=create)
+            try:
+                brought_up_to_date(connection, self.path, self._layout)
+            finally:
+                connection.close()
+            _folder_synced(self.path.parent)
+
+    def _is_ready(self) -> bool:
+        """Whether the file has the newest layout, found without taking a turn; keeps the connection for reading."""
+        connection = self._connected(create=False)
+        try:
+            is_ready = found_schema(connection, self.path, self._layout) == self._layout.schema
+        except BaseException:
+            connection.close()
+            raise
+        if not is_ready:
+            connection.close()
+            return False
+        connection.execute("PRAGMA query_only = ON")
+        self._idle.append(connection)
+        return True
+
+    def _writing_connection(self, durability: Durability) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = self._connected(create=False)
+            self._synchronous = ""
+        wanted = _SYNCHRONOUS[durability]
+        if wanted != self._synchronous:
+            self._writer.execute(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
+        return self._writer
+
+    def _connected(self, *, create: bool) -> sqlite3.Connection:
+        # half: a log that was moved into the file shrinks to below the size at which the next move is due
+        return _connected(self.path, create=create, journal_bytes=self._checkpoint_bytes // 2)
+
+    def _checkpoint_when_due(self, connection: sqlite3.Connection) -> None:
+        if self.wal_bytes > self._checkpoint_bytes:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._is_closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _require_usable(self) -> None:
+        if self._is_closed:
+            raise StoreError(f"{self.path} is closed: open the store again")
+        if os.getpid() != self._process:
+            raise StoreError(f"{self.path} was opened by the parent of this process: begin the read again after a fork")
+
+
+def _connected(path: Path, *, create: bool, journal_bytes: int) -> sqlite3.Connection:
+    mode = "rwc" if create else "rw"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=_FOREIGN_LOCK_SECONDS,
+    )
+    try:
+        # commits checkpoint by themselves, see `_checkpoint_when_due`: SQLite's own make the slowest commits
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(f"PRAGMA journal_size_limit = {journal_bytes}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _folder_synced(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

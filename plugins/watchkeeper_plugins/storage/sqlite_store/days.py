@@ -1,0 +1,172 @@
+"""The telemetry files: one for each UTC day of writing, and the list of them that tells when one went missing."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Final
+
+from watchkeeper.clock import Clock
+from watchkeeper.contracts.storage import Durability
+from watchkeeper.domain.errors import StoreCorrupt
+
+from .database import Database
+from .failures import told
+from .gate import Gate
+
+_FILE: Final = re.compile(r"(\d{4}-\d\d-\d\d)\.db")
+_MOST_OPEN: Final = 64
+RECENT_DAYS: Final = 3
+"""How many files before the current one are asked whether they hold a (writer, seq) already."""
+
+
+class Days:
+    """The folder ``telemetry/``: a file is listed in state.db before its first row, and crossed out before it goes."""
+
+    def __init__(
+        self, folder: Path, state: Database, gate: Gate, open_file: Callable[[Path, bool], Database], clock: Clock
+    ) -> None:
+        self._folder = folder
+        self._state = state
+        self._gate = gate
+        self._open_file = open_file
+        self._clock = clock
+        self._open: OrderedDict[str, Database] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def writing(self, durability: Durability) -> Iterator[tuple[str, Connection]]:
+        """A transaction in the file of the day it is now, with that file's name."""
+        with self._gate.turn():
+            name = self.today()
+            database = self._writable(name)
+            with database.transaction(durability) as connection:
+                yield name, connection
+
+    def today(self) -> str:
+        """The name of the day it is now, UTC."""
+        return f"{datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC):%Y-%m-%d}"
+
+    def names(self) -> list[str]:
+        """The files that hold rows, oldest first; StoreCorrupt when one that is listed is not there."""
+        present = self._present()
+        listed = self._listed()
+        if any(expired_us is None and name not in present for name, expired_us in listed.items()):
+            present = self._present()  # it may have been created between the two looks
+            self._require_all(self._listed(), present)
+        return sorted(name for name in present if listed.get(name) is None)
+
+    def recent(self, but: str) -> Iterator[Database]:
+        """The newest few files other than the one of the day `but`, newest first."""
+        for name in [name for name in reversed(self.names()) if name != but][:RECENT_DAYS]:
+            database = self.file(name)
+            if database is not None:
+                yield database
+
+    def path(self, name: str) -> Path:
+        """Where the file of a day is."""
+        return self._folder / f"{name}.db"
+
+    def file(self, name: str) -> Database | None:
+        """The file of a day, opened; None when it has expired since it was listed."""
+        with self._lock:
+            database = self._open.get(name)
+            if database is not None and database.is_current:
+                self._open.move_to_end(name)
+                return database
+            if not self.path(name).exists():
+                if self._listed().get(name) is not None:
+                    return None
+                self._require_all({name: None}, set())
+            database = self._open_file(self.path(name), False)
+            self._remember(name, database)
+            return database
+
+    def forget_missing(self) -> tuple[str, ...]:
+        """Cross out the files that are gone, so that what is left can be read again; the names of their days."""
+        present = self._present()
+        gone = tuple(name for name, expired_us in self._listed().items() if expired_us is None and name not in present)
+        for name in gone:
+            self._cross_out(name)
+        return gone
+
+    def remove(self, name: str) -> int:
+        """Unlink the file of a day; the caller holds the gate. Returns the bytes that it took."""
+        self._cross_out(name)
+        with self._lock:
+            database = self._open.pop(name, None)
+        if database is not None:
+            database.close()
+        freed = 0
+        with told(self.path(name)):
+            for suffix in ("", "-wal", "-shm"):
+                path = self._folder / f"{name}.db{suffix}"
+                if path.exists():
+                    freed += path.stat().st_size
+                    path.unlink()
+        return freed
+
+    def crossed_out(self) -> list[str]:
+        """Days that are crossed out and whose files are still there: a removal was interrupted."""
+        present = self._present()
+        return [name for name, expired_us in self._listed().items() if expired_us is not None and name in present]
+
+    def close(self) -> None:
+        """Close all files; may be called twice."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def _writable(self, name: str) -> Database:
+        """The file of a day, created and listed where needed; the caller holds the gate."""
+        with self._lock:
+            database = self._open.get(name)
+        if database is not None and database.is_current:
+            return database
+        listed = self._listed()
+        if listed.get(name) is not None:
+            self.remove(name)  # it expired, and the clock has stepped back to that day
+        elif name in listed and not self.path(name).exists():
+            self._require_all({name: None}, set())
+        database = self._open_file(self.path(name), True)
+        with self._state.writing(Durability.SYNCED) as connection:
+            connection.execute("INSERT OR REPLACE INTO day (name, expired_us) VALUES (?, NULL)", (name,))
+        with self._lock:
+            self._remember(name, database)
+        return database
+
+    def _remember(self, name: str, database: Database) -> None:
+        self._open[name] = database
+        while len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)  # it closes itself when its last reader lets go of it
+
+    def _require_all(self, listed: dict[str, int | None], present: set[str]) -> None:
+        for name, expired_us in listed.items():
+            if expired_us is None and name not in present:
+                raise StoreCorrupt(
+                    f"{self.path(name)} is missing, and with it the rows written on {name}: restore it from a "
+                    "backup, or call "
+                    "forget_missing() on the store to go on without them"
+                )
+
+    def _listed(self) -> dict[str, int | None]:
+        with self._state.reading() as connection:
+            return dict(connection.execute("SELECT name, expired_us FROM day"))
+
+    def _present(self) -> set[str]:
+        with told(self._folder):
+            matches = (_FILE.fullmatch(name) for name in os.listdir(self._folder))  # noqa: PTH208 - a tenth of iterdir's time, at every scan
+            return {match[1] for match in matches if match}
+
+    def _cross_out(self, name: str) -> None:
+        with self._state.writing(Durability.SYNCED) as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO day (name, expired_us) VALUES (?, ?)", (name, self._clock.now_us())
+            )

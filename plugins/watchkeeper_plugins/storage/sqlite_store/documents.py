@@ -1,0 +1,165 @@
+"""Documents: values under a key with a revision, written only when the revision is the expected one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any, Final
+
+from watchkeeper.contracts.storage import Delete, Document, Namespace, Put, Scalar
+from watchkeeper.domain.chain import canonical_json
+from watchkeeper.domain.errors import Conflict, DataError, StoreCorrupt, UsageError
+from watchkeeper.domain.names import stored_name
+
+MOST_FIELDS: Final = 4
+SELECT: Final = "SELECT key, revision, value, checksum, i1, i2, i3, i4 FROM document WHERE "
+
+
+def put(connection: Connection, operation: Put) -> int:
+    """Write a document inside the caller's transaction; returns its new revision."""
+    text = canonical_json(operation.value)
+    fields = _index_values(operation)
+    key = stored_name(operation.key, "key")
+    number = namespace_number(connection, operation.namespace, create=True)
+    now = _revision(connection, number, key)
+    _require_expected(operation, now)
+    row = (now + 1, text, _checksum(key, now + 1, text), *fields)
+    if now:
+        connection.execute(
+            "UPDATE document SET revision = ?, value = ?, checksum = ?, i1 = ?, i2 = ?, i3 = ?, i4 = ?"
+            " WHERE namespace = ? AND key = ?",
+            (*row, number, key),
+        )
+    else:
+        connection.execute(
+            "INSERT INTO document (revision, value, checksum, i1, i2, i3, i4, namespace, key) VALUES (?, ?, ?, ?, "
+            "?, ?, ?, ?, ?)",
+            (*row, number, key),
+        )
+    return now + 1
+
+
+def delete(connection: Connection, operation: Delete) -> None:
+    """Remove a document inside the caller's transaction."""
+    key = stored_name(operation.key, "key")
+    number = namespace_number(connection, operation.namespace, create=False)
+    _require_expected(operation, 0 if number is None else _revision(connection, number, key))
+    if number is not None:
+        connection.execute("DELETE FROM document WHERE namespace = ? AND key = ?", (number, key))
+
+
+def get(connection: Connection, path: Path, namespace: Namespace, key: str) -> Document | None:
+    """The document, or None."""
+    stored_name(key, "key")
+    number = namespace_number(connection, namespace, create=False)
+    if number is None:
+        return None
+    row = connection.execute(SELECT + "namespace = ? AND key = ?", (number, key)).fetchone()
+    return None if row is None else document_of(row, path, namespace)
+
+
+def document_of(row: tuple[Any, ...], path: Path, namespace: Namespace) -> Document:
+    """The document that a row of `SELECT` holds, its bytes checked."""
+    key, revision, text, checksum, *fields = row
+    if not isinstance(text, str) or _checksum(key, revision, text) != checksum:
+        raise StoreCorrupt(
+            f"{path}: the document {key!r} of {namespace.name!r} has other bytes than were written: restore the file "
+            "from a backup"
+        )
+    index = dict(zip(namespace.index, fields, strict=False))
+    return Document(key, json.loads(text), revision, index)
+
+
+def namespace_number(connection: Connection, namespace: Namespace, *, create: bool) -> int | None:
+    """The number of a namespace, None when nothing was ever written there; refuses another list of fields."""
+    stored_name(namespace.name, "namespace")
+    _require_fields(namespace)
+    fields = json.dumps(namespace.index)
+    row = connection.execute("SELECT id, fields FROM namespace WHERE name = ?", (namespace.name,)).fetchone()
+    if row is not None:
+        number, known = row
+        if known != fields:
+            raise UsageError(
+                f"the namespace {namespace.name!r} is indexed by {known}, as it was first used, and not by {fields}: "
+                "declare the same fields in the same order, or use a new namespace"
+            )
+        return int(number)
+    if not create:
+        return None
+    return connection.execute("INSERT INTO namespace (name, fields) VALUES (?, ?)", (namespace.name, fields)).lastrowid
+
+
+def require_scalar(value: object, field: str) -> Scalar:
+    """The value of an index field as it is stored, or a DataError."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return int(value)
+    if isinstance(value, float) and value == value:  # noqa: PLR0124 - false for NaN alone
+        return float(value)
+    raise DataError(
+        f"the index field {field!r} is {value!r}; expected text, a 64-bit integer, a float that is not NaN, or None"
+    )
+
+
+def unknown_field(field: str, namespace: Namespace) -> UsageError:
+    """What to raise for a field that the namespace does not declare."""
+    near = difflib.get_close_matches(field, namespace.index, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return UsageError(f"{field!r} is not an index field of {namespace.name!r}; it has {list(namespace.index)}{hint}")
+
+
+def _index_values(operation: Put) -> list[Scalar]:
+    namespace = operation.namespace
+    for field in operation.index:
+        if field not in namespace.index:
+            raise unknown_field(field, namespace)
+    values = [require_scalar(operation.index.get(field), field) for field in namespace.index]
+    return values + [None] * (MOST_FIELDS - len(values))
+
+
+def _require_fields(namespace: Namespace) -> None:
+    if len(namespace.index) > MOST_FIELDS or len(set(namespace.index)) < len(namespace.index):
+        raise UsageError(
+            f"the namespace {namespace.name!r} is indexed by {list(namespace.index)}; expected at most {MOST_FIELDS} "
+            "different fields"
+        )
+
+
+def _revision(connection: Connection, number: int | None, key: str) -> int:
+    row = connection.execute("SELECT revision FROM document WHERE namespace = ? AND key = ?", (number, key)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _require_expected(operation: Put | Delete, now: int) -> None:
+    if operation.expect is None or operation.expect == now:
+        return
+    found = f"is at revision {now}" if now else "does not exist"
+    wanted = f"revision {operation.expect}" if operation.expect else "no such document"
+    raise Conflict(
+        f"the document {operation.key!r} of {operation.namespace.name!r} {found}; expected {wanted}: read it again "
+        "and decide anew"
+    )
+
+
+def _checksum(key: str, revision: int, text: str) -> int:
+    return zlib.crc32(f"{key}\n{revision}\n{text}".encode())
+
+
+def where_of(where: Mapping[str, Scalar] | None, namespace: Namespace) -> dict[str, Scalar]:
+    """The conditions by column name (``i1``...), checked."""
+    found: dict[str, Scalar] = {}
+    for field, value in (where or {}).items():
+        found[field_column(field, namespace)] = require_scalar(value, field)
+    return found
+
+
+def field_column(field: str, namespace: Namespace) -> str:
+    """The column (``i1``...) that holds a declared field."""
+    if field not in namespace.index:
+        raise unknown_field(field, namespace)
+    return f"i{namespace.index.index(field) + 1}"

@@ -1,0 +1,69 @@
+"""The tables of both kinds of file, in their newest version."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .schema import Layout
+
+STATE: Final = Layout(
+    kind="state",
+    schema=1,
+    page_bytes=4096,
+    tables="""
+        CREATE TABLE namespace (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fields TEXT NOT NULL);
+
+        -- i1 to i4 have no type, so that values keep theirs: 1 and '1' are different
+        CREATE TABLE document (
+            namespace INTEGER NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,
+            value TEXT NOT NULL, checksum INTEGER NOT NULL, i1, i2, i3, i4
+        );
+        CREATE UNIQUE INDEX document_key ON document (namespace, key);
+
+        CREATE TABLE log (
+            name TEXT NOT NULL, number INTEGER NOT NULL, previous TEXT NOT NULL, digest TEXT NOT NULL,
+            body TEXT NOT NULL, PRIMARY KEY (name, number)
+        ) WITHOUT ROWID;
+
+        -- the head stands apart as well, so that a log that lost its tail does not verify
+        CREATE TABLE log_head (name TEXT PRIMARY KEY, number INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+
+        CREATE TABLE blob (digest TEXT PRIMARY KEY, size INTEGER NOT NULL, data BLOB);
+
+        CREATE TABLE applied (
+            writer TEXT NOT NULL, seq INTEGER NOT NULL, at_us INTEGER NOT NULL, receipt TEXT NOT NULL,
+            PRIMARY KEY (writer, seq)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE day (name TEXT PRIMARY KEY, expired_us INTEGER) WITHOUT ROWID
+    """,
+)
+
+TELEMETRY: Final = Layout(
+    kind="telemetry",
+    schema=1,
+    page_bytes=16_384,
+    tables="""
+        CREATE TABLE series (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, key TEXT NOT NULL,
+            first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, kinds TEXT NOT NULL,
+            UNIQUE (stream, key)
+        );
+
+        -- AUTOINCREMENT: a number is never given to another chunk, whatever a slow scan still remembers
+        CREATE TABLE chunk (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL,
+            first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, rows INTEGER NOT NULL, shape INTEGER NOT NULL,
+            narrow_bytes INTEGER NOT NULL, wide_bytes INTEGER NOT NULL, retired_us INTEGER
+        );
+        CREATE INDEX chunk_time ON chunk (series, first_us, last_us, retired_us, rows);
+
+        CREATE TABLE narrow (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
+        CREATE TABLE wide (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
+
+        CREATE TABLE applied (
+            writer TEXT NOT NULL, seq INTEGER NOT NULL, at_us INTEGER NOT NULL,
+            PRIMARY KEY (writer, seq)
+        ) WITHOUT ROWID
+    """,
+)

@@ -1,0 +1,144 @@
+"""Scans: which chunks a question touches, and their rows in the order of time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from watchkeeper.clock import Clock
+from watchkeeper.contracts.storage import Batch
+from watchkeeper.domain.errors import StoreCorrupt, StoreError
+from watchkeeper.domain.names import stored_name
+
+from .blocks import BlockDamaged
+from .chunks import StoredChunk
+from .database import Database
+from .days import Days
+
+_FIRST: Final = -(2**63)
+_LAST: Final = 2**63 - 1
+
+
+@attrs.frozen(order=True)
+class ChunkPlace:
+    """Where a chunk is; orders by the time of its first row."""
+
+    first_us: int
+    day: str
+    number: int
+
+
+@attrs.frozen(eq=False)
+class _Question:
+    since_us: int | None
+    until_us: int | None
+    columns: tuple[str, ...] | None
+
+
+class Scanning:
+    """Reads the telemetry files."""
+
+    def __init__(self, days: Days, clock: Clock, scan_seconds: float) -> None:
+        self._days = days
+        self._clock = clock
+        self._scan_us = int(scan_seconds * 1e6)
+
+    def keys(self, stream: str) -> tuple[str, ...]:
+        """The keys under which the stream has rows, sorted."""
+        stored_name(stream, "stream")
+        found: set[str] = set()
+        for _, database in self._files():
+            with database.reading() as connection:
+                found.update(key for (key,) in connection.execute("SELECT key FROM series WHERE stream = ?", (stream,)))
+        return tuple(sorted(found))
+
+    def span(self, stream: str, key: str) -> tuple[int, int] | None:
+        """The first and the last time among the rows of a key."""
+        names = (stored_name(stream, "stream"), stored_name(key, "key"))
+        spans: list[tuple[int, int]] = []
+        for _, database in self._files():
+            with database.reading() as connection:
+                spans += connection.execute("SELECT first_us, last_us FROM series WHERE stream = ? AND key = ?", names)
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+
+    def scan(
+        self, stream: str, key: str, since_us: int | None, until_us: int | None, columns: Sequence[str] | None
+    ) -> Iterator[Batch]:
+        """Batches ordered by the time of their first row; what is written after the call is not seen."""
+        stored_name(stream, "stream")
+        stored_name(key, "key")
+        question = _Question(since_us, until_us, None if columns is None else tuple(dict.fromkeys(columns)))
+        return self._batches(self._places(stream, key, question), question, self._clock.now_us() + self._scan_us)
+
+    def _places(self, stream: str, key: str, question: _Question) -> list[ChunkPlace]:
+        since = _FIRST if question.since_us is None else max(question.since_us, _FIRST)
+        last = _LAST if question.until_us is None else min(question.until_us - 1, _LAST)
+        if since > last:
+            return []
+        places: list[ChunkPlace] = []
+        for day, database in self._files():
+            with database.reading() as connection:
+                rows = connection.execute(
+                    "SELECT chunk.first_us, chunk.id FROM series JOIN chunk ON chunk.series = series.id"
+                    " WHERE series.stream = ? AND series.key = ? AND series.first_us <= ? AND series.last_us >= ?"
+                    " AND chunk.first_us <= ? AND chunk.last_us >= ? AND chunk.retired_us IS NULL",
+                    (stream, key, last, since, last, since),
+                )
+                places += [ChunkPlace(first_us, day, number) for first_us, number in rows]
+        return places
+
+    def _files(self) -> Iterator[tuple[str, Database]]:
+        for day in self._days.names():
+            database = self._days.file(day)
+            if database is not None:
+                yield day, database
+
+    def _batches(self, places: list[ChunkPlace], question: _Question, deadline_us: int) -> Iterator[Batch]:
+        """The batches of the places; a chunk that began before `since_us` is opened early to learn where it stands."""
+        since = _FIRST if question.since_us is None else question.since_us
+        waiting: list[tuple[int, ChunkPlace, Batch | None]] = [
+            (max(place.first_us, since), place, None) for place in places
+        ]
+        heapq.heapify(waiting)  # ties never reach the batches: every place is another
+        while waiting:
+            _, place, opened = heapq.heappop(waiting)
+            batch = opened or self._read(place, question, deadline_us)
+            if batch is None or not len(batch.time):
+                continue
+            if opened is None and place.first_us < since:
+                heapq.heappush(waiting, (int(batch.time[0]), place, batch))
+            else:
+                yield batch
+
+    def _read(self, place: ChunkPlace, question: _Question, deadline_us: int) -> Batch | None:
+        """The rows of one chunk, None when it has expired since the scan began."""
+        day = self._days.file(place.day)
+        if day is None:
+            return None
+        try:
+            with day.reading() as connection:
+                row = connection.execute("SELECT data FROM narrow WHERE chunk = ?", (place.number,)).fetchone()
+                if row is None:
+                    self._require_in_time(deadline_us)
+                    return None
+
+                def read_wide() -> bytes | None:
+                    found = connection.execute("SELECT data FROM wide WHERE chunk = ?", (place.number,)).fetchone()
+                    return None if found is None else found[0]
+
+                return StoredChunk(row[0], read_wide).batch(question.since_us, question.until_us, question.columns)
+        except BlockDamaged as error:
+            raise StoreCorrupt(
+                f"{self._days.path(place.day)}, chunk {place.number}: {error}: restore this file from a backup"
+            ) from error
+
+    def _require_in_time(self, deadline_us: int) -> None:
+        if self._clock.now_us() > deadline_us:
+            raise StoreError(
+                f"the scan was paused for more than {self._scan_us / 1e6:g} s, and its rows have been compacted "
+                "meanwhile: "
+                "start it again, or raise the storage option scan_seconds"
+            )

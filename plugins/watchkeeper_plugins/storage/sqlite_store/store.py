@@ -1,0 +1,257 @@
+"""The SQLite back end as the contract wants it: its parts over one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from typing import BinaryIO, TypeAlias
+
+import attrs
+
+from watchkeeper.clock import Clock, SystemClock
+from watchkeeper.contracts.storage import (
+    Append,
+    Batch,
+    Capabilities,
+    Delete,
+    Document,
+    Durability,
+    LogEntry,
+    LoggedEntry,
+    Maintenance,
+    Namespace,
+    Operation,
+    Put,
+    Receipt,
+    Scalar,
+)
+from watchkeeper.domain.errors import StoreError, UsageError
+from watchkeeper.domain.names import stored_name
+
+from . import documents, logs
+from .appending import Appending
+from .blobs import Blobs
+from .database import Database, Gates
+from .days import Days
+from .failures import told
+from .finding import Finding
+from .gate import Gate
+from .layouts import STATE, TELEMETRY
+from .options import SqliteOptions
+from .scanning import Scanning
+
+_Stateful: TypeAlias = "Put | Delete | LogEntry"
+
+
+@attrs.frozen(eq=False)
+class _Parts:
+    """Everything that one process has open."""
+
+    process: int
+    state: Database
+    days: Days
+    appending: Appending
+    scanning: Scanning
+    finding: Finding
+    blobs: Blobs
+
+    @classmethod
+    def opened(cls, options: SqliteOptions, clock: Clock) -> _Parts:
+        """Open the folder, creating what is missing."""
+        folder = options.folder.absolute()
+        with told(folder):
+            for part in (folder, folder / "telemetry", folder / "blobs"):
+                part.mkdir(parents=True, exist_ok=True)
+        layout = Gate(folder / "layout.lock", options.busy_seconds)
+        telemetry = Gates(Gate(folder / "telemetry.lock", options.busy_seconds), layout)
+        size = int(options.checkpoint_bytes)
+        gates = Gates(Gate(folder / "state.lock", options.busy_seconds), layout)
+        state = Database(folder / "state.db", STATE, gates, checkpoint_bytes=size)
+
+        def open_day(path: Path, create: bool) -> Database:  # noqa: FBT001 - a Callable has no keywords
+            return Database(path, TELEMETRY, telemetry, checkpoint_bytes=size, create=create)
+
+        days = Days(folder / "telemetry", state, telemetry.writing, open_day, clock)
+        return cls(
+            process=os.getpid(),
+            state=state,
+            days=days,
+            appending=Appending(days, clock, options.chunk_rows),
+            scanning=Scanning(days, clock, options.scan_seconds),
+            finding=Finding(state),
+            blobs=Blobs(folder / "blobs", state, options.small_blob_bytes),
+        )
+
+    def close(self) -> None:
+        self.days.close()
+        self.state.close()
+
+
+class SqliteStorage:
+    """A folder of ``state.db``, ``telemetry/<day>.db`` and ``blobs/``; does what `Storage` says."""
+
+    def __init__(self, options: SqliteOptions, clock: Clock | None = None) -> None:
+        self._options = options
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._inherited: list[_Parts] = []
+        self._parts: _Parts | None = _Parts.opened(options, self._clock)
+
+    def commit(
+        self,
+        operations: Sequence[Operation],
+        durability: Durability = Durability.SYNCED,
+        *,
+        writer: str | None = None,
+        seq: int | None = None,
+    ) -> Receipt:
+        """Do all of the operations or none. BUFFERED is kept as FLUSHED, and the receipt says so."""
+        pair = _pair(writer, seq)
+        appends, others = _sorted_out(operations)
+        kept = Durability.FLUSHED if durability is Durability.BUFFERED else durability
+        parts = self._usable()
+        if appends:
+            return parts.appending.commit(appends, kept, pair)
+        return self._commit_state(parts, others, kept, pair)
+
+    def scan(
+        self,
+        stream: str,
+        key: str,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[Batch]:
+        """Rows of a stream under a key; the rows that were there when it was called."""
+        return self._usable().scanning.scan(stream, key, since_us, until_us, columns)
+
+    def keys(self, stream: str) -> tuple[str, ...]:
+        """The keys that a stream has rows under, sorted."""
+        return self._usable().scanning.keys(stream)
+
+    def span(self, stream: str, key: str) -> tuple[int, int] | None:
+        """The first and the last time among a key's rows, None when there are none."""
+        return self._usable().scanning.span(stream, key)
+
+    def get(self, namespace: Namespace, key: str) -> Document | None:
+        """A document, or None."""
+        state = self._usable().state
+        with state.reading() as connection:
+            return documents.get(connection, state.path, namespace, key)
+
+    def find(
+        self,
+        namespace: Namespace,
+        where: Mapping[str, Scalar] | None = None,
+        order: Sequence[str] = (),
+        after: Document | None = None,
+        limit: int | None = None,
+    ) -> tuple[Document, ...]:
+        """Documents by their index fields, in order, by the page."""
+        return self._usable().finding.find(namespace, where, order, after, limit)
+
+    def put_blob(self, source: BinaryIO) -> str:
+        """Keep the bytes; returns their SHA-256."""
+        return self._usable().blobs.put(source)
+
+    def open_blob(self, digest: str) -> BinaryIO:
+        """The bytes, checked."""
+        return self._usable().blobs.open(digest)
+
+    def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
+        """The entries of a log, each checked."""
+        return logs.read(self._usable().state, log, after)
+
+    def maintain(self, budget_seconds: float = 1.0) -> Maintenance:
+        """Compact, expire, checkpoint."""
+        if budget_seconds <= 0:
+            return Maintenance(is_finished=False)
+        self._usable().state.checkpoint()
+        return Maintenance()
+
+    def describe(self) -> Capabilities:
+        """What this back end can do."""
+        return Capabilities(
+            name="sqlite",
+            schema=max(STATE.schema, TELEMETRY.schema),
+            durability=frozenset({Durability.FLUSHED, Durability.SYNCED}),
+            many_processes=True,
+            many_hosts=False,
+        )
+
+    def close(self) -> None:
+        """Release everything; may be called twice."""
+        with self._lock:
+            parts, self._parts = self._parts, None
+            if parts is not None and parts.process == os.getpid():
+                parts.close()
+
+    def forget_missing(self) -> tuple[str, ...]:
+        """Go on without telemetry files that are gone; returns the days that they held rows of."""
+        return self._usable().days.forget_missing()
+
+    def _usable(self) -> _Parts:
+        """The open parts; opened anew in a process that was forked off, where SQLite forbids to use the parent's."""
+        parts = self._parts
+        if parts is None:
+            raise StoreError(f"the store {self._options.url} is closed: open it again")
+        if parts.process == os.getpid():
+            return parts
+        self._lock = threading.Lock()  # the parent's may have been held at the fork
+        self._inherited.append(parts)  # closing them here would break the parent's locks
+        self._parts = _Parts.opened(self._options, self._clock)
+        return self._parts
+
+    def _commit_state(
+        self, parts: _Parts, operations: Sequence[_Stateful], durability: Durability, pair: tuple[str, int] | None
+    ) -> Receipt:
+        with parts.state.writing(durability) as connection:
+            if pair is not None:
+                row = connection.execute("SELECT receipt FROM applied WHERE writer = ? AND seq = ?", pair).fetchone()
+                if row is not None:
+                    revisions, digests = json.loads(row[0])
+                    return Receipt(durability, tuple(revisions), tuple(digests), is_replay=True)
+            revisions, digests = _applied(connection, operations)
+            if pair is not None:
+                receipt = json.dumps([revisions, digests])
+                connection.execute("INSERT INTO applied VALUES (?, ?, ?, ?)", (*pair, self._clock.now_us(), receipt))
+        return Receipt(durability, tuple(revisions), tuple(digests))
+
+
+def _applied(connection: Connection, operations: Sequence[_Stateful]) -> tuple[list[int], list[str]]:
+    revisions: list[int] = []
+    digests: list[str] = []
+    for operation in operations:
+        if isinstance(operation, Put):
+            revisions.append(documents.put(connection, operation))
+        elif isinstance(operation, Delete):
+            documents.delete(connection, operation)
+        else:
+            digests.append(logs.add(connection, operation))
+    return revisions, digests
+
+
+def _sorted_out(operations: Sequence[object]) -> tuple[list[Append], list[_Stateful]]:
+    appends = [operation for operation in operations if isinstance(operation, Append)]
+    others = [operation for operation in operations if isinstance(operation, Put | Delete | LogEntry)]
+    if len(appends) + len(others) < len(operations):
+        strange = next(each for each in operations if not isinstance(each, Append | Put | Delete | LogEntry))
+        raise UsageError(f"{type(strange).__name__} is not an operation; expected Append, Put, Delete or LogEntry")
+    if appends and others:
+        raise UsageError(
+            f"a commit holds {len(appends)} appends and {len(others)} other operations; expected one kind, as "
+            "telemetry and state live in different files: make it two commits"
+        )
+    return appends, others
+
+
+def _pair(writer: str | None, seq: int | None) -> tuple[str, int] | None:
+    if writer is None and seq is None:
+        return None
+    if writer is None or seq is None:
+        raise UsageError("writer and seq belong together: give both, or neither")
+    return stored_name(writer, "writer"), seq
