@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from watchkeeper.contracts.plugin import Plugin
-from watchkeeper.domain.errors import ExtraMissing, WatchkeeperError
+from watchkeeper.domain.errors import ConfigError, ExtraMissing, WatchkeeperError
 
 from .boundary import Crash, contained
 from .candidates import Candidate
 from .conformity import protocol_breaches, protocol_of
 from .loading import broken
+from .options import structured_options
 
 
-def built(candidate: Candidate, plugin: Plugin, options: object) -> object:
+def built(candidate: Candidate, plugin: Plugin, given: Mapping[str, Any] | object | None) -> object:
     """What the plugin's ``build`` returned, found to keep the kind's Protocol.
 
     Raises
     ------
+    ConfigError
+        `given` does not fit the plugin's options: one line for each mistake.
     ExtraMissing
         ``build`` imports a package that is not installed; the message holds the pip line.
     PluginBroken
@@ -23,6 +29,9 @@ def built(candidate: Candidate, plugin: Plugin, options: object) -> object:
     WatchkeeperError
         What ``build`` itself said in our words, such as a StoreBusy or a ConfigError.
     """
+    options: object = contained(lambda: structured_options(plugin.title, plugin.options, given))
+    if isinstance(options, Crash):
+        raise _refused(plugin, options)
     result = contained(lambda: plugin.build(options))
     if isinstance(result, Crash):
         raise _translated(candidate, plugin, result)
@@ -46,6 +55,13 @@ def pip_line(candidate: Candidate, extra: str) -> str:
     """What installs an extra: ``pip install "watchkeeper[explain]"``."""
     distribution = candidate.source.name or candidate.entry_point.module.partition(".")[0]
     return f'pip install "{distribution}[{extra}]"'
+
+
+def _refused(plugin: Plugin, crash: Crash) -> Exception:
+    """What is wrong with the options, or with a class of options whose own code raises."""
+    if isinstance(crash.error, ConfigError):
+        return crash.error
+    return broken(f"reading its options class {plugin.options.__name__} raised {crash.told}", crash)
 
 
 def _translated(candidate: Candidate, plugin: Plugin, crash: Crash) -> Exception:

@@ -20,7 +20,6 @@ from .boundary import attempt
 from .building import built
 from .candidates import KINDS, OBSERVER, Candidate, candidates, installed_entry_points
 from .loading import OBSERVER_HOOKS, load_observer, load_plugin
-from .options import structured_options
 from .rows import PluginRow, row_of
 
 _log = logging.getLogger("watchkeeper.plugins")
@@ -116,9 +115,8 @@ class Plugins:
         """
         plugin = self.get(kind, name)
         slot = self._slot(kind, name)
-        chosen: object = structured_options(plugin.title, plugin.options, options)
         try:
-            return built(slot.candidate, plugin, chosen)
+            return built(slot.candidate, plugin, options)
         except PluginBroken as reason:
             raise slot.broken(reason) from reason
 
@@ -159,7 +157,7 @@ class Plugins:
                 return slot
         names = self.names(kind)
         listed = f"installed: {', '.join(names)}" if names else f"no {kind} plugin is installed"
-        raise PluginMissing(f"there is no plugin {title!r}{did_you_mean(name, names)}; {listed}")
+        raise PluginMissing(f"there is no plugin {title!r}; {listed}{did_you_mean(name, names)}")
 
 
 def split_title(title: str) -> tuple[str, str]:

@@ -100,11 +100,44 @@ def required_options(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(kind) if field.init and field.default is attrs.NOTHING)
 
 
+@attrs.frozen
+class OptionDescription:
+    """What can be set, in words."""
+
+    name: str
+    expected: str
+    default: str | None
+    """As Python writes it; None when it must be given."""
+
+
+def described_options(kind: type) -> tuple[OptionDescription, ...]:
+    """Each option of a plugin's class, in the order in which it is written."""
+    types_of = field_types(kind)
+    return tuple(
+        OptionDescription(field.name, expected_words(types_of[field.name]), _default(field))
+        for field in attrs.fields(kind)
+        if field.init
+    )
+
+
 def shown(found: object) -> str:
     """A value with its type, shortened: ``'5' (text)``."""
     words = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
     text = repr(found)
     return f"{text[:57] + '...' if len(text) > 60 else text} ({words.get(type(found), type(found).__name__)})"
+
+
+def _default(field: attrs.Attribute[Any]) -> str | None:
+    if field.default is attrs.NOTHING:
+        return None
+    factory = getattr(field.default, "factory", None)
+    if factory is None:
+        made = field.default
+    elif getattr(field.default, "takes_self", False):
+        return "computed from the others"
+    else:
+        made = factory()
+    return str(made.value) if isinstance(made, Enum) else repr(made)
 
 
 def _class_problems(kind: type, found: object, path: tuple[str, ...]) -> Iterator[OptionProblem]:
@@ -121,9 +154,19 @@ def _class_problems(kind: type, found: object, path: tuple[str, ...]) -> Iterato
     for name in required_options(kind):
         if name not in found:
             yield OptionProblem((*path, name), f"missing, expected {expected_words(known[name])}")
+    secrets = [field.name for field in attrs.fields(kind) if field.repr is not True]
     for name in known:
         if name in found:
-            yield from option_problems(known[name], found[name], (*path, name))
+            inside = (*path, name)
+            problems = option_problems(known[name], found[name], inside)
+            yield from (_unshown(problems, known[name], inside) if name in secrets else problems)
+
+
+def _unshown(problems: Iterator[OptionProblem], kind: Any, path: tuple[str, ...]) -> Iterator[OptionProblem]:
+    """One problem without the value: what a class leaves out of its repr is a secret, and messages end in logs."""
+    if any(True for _ in problems):
+        told = f"found something else (not shown: it may be secret), expected {expected_words(kind)}"
+        yield OptionProblem(path, told)
 
 
 def _union_problems(parts: tuple[Any, ...], found: object, path: tuple[str, ...]) -> Iterator[OptionProblem]:

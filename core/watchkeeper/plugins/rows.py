@@ -61,7 +61,7 @@ def _tried(candidate: Candidate, plugin: Plugin, row: PluginRow) -> PluginRow:
     if plugin.kind is Kind.STORAGE or required_options(plugin.options):
         return row
     try:
-        close(built(candidate, plugin, plugin.options()))
+        close(built(candidate, plugin, None))
     except ExtraMissing as missing:
         return attrs.evolve(row, reason=str(missing), needs=pip_line(candidate, plugin.extra or ""))
     except PluginBroken as broken:
