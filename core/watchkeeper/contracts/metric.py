@@ -19,6 +19,9 @@ class Metric(Protocol):
         The tasks that it is defined for.
     higher_is_better
         Which direction is good.
+
+    A metric of a path, whose rows must come in order of time, has an attribute ``is_ordered = True`` as well;
+    without it the rows' order may not matter.
     """
 
     tasks: frozenset[Task]
@@ -27,8 +30,9 @@ class Metric(Protocol):
     def compute(self, evaluation: Evaluation) -> Value:
         """The metric over all rows of `evaluation`.
 
-        Read the evaluation's shared statistics (``confusion``, ``ranked``, ``residuals``) rather than its
-        arrays: they are computed once for all metrics. What cannot be computed is ``Value.undefined`` with the
+        Read the evaluation's shared statistics (``confusion``, ``rankings``, ``truth_probabilities``,
+        ``residuals``) rather than its arrays: they are computed once for all metrics. A row of weight 0 counts as
+        left out. What cannot be computed is ``Value.undefined`` with the
         reason in words, never 0 and never NaN; do not raise for data. Do not write into the arrays.
         """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +26,10 @@ def _optional_array(values: ArrayLike | None) -> NDArray[Any] | None:
     return None if values is None else np.asarray(values)
 
 
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(eq=False, slots=False)
 class Evaluation:
     """Aligned truths and predictions of n rows; every shared statistic is computed at most once.
@@ -45,7 +50,7 @@ class Evaluation:
     """(n,): codes into `classes` for classification, finite float64 otherwise."""
     scores: NDArray[np.float64] | None = attrs.field(default=None, converter=_optional_array)
     """(n,) float64: probability (or score) of ``classes[1]``; or (n, k), a column a class; None if there are none."""
-    classes: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    classes: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     weights: NDArray[np.float64] | None = attrs.field(default=None, converter=_optional_array)
     """(n,) float64, at least 0; None: every row counts 1."""
 
