@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +39,8 @@ class Weights:
 
     ensemble: str
     strategy: str
-    shares: dict[str, float]
+    shares: Mapping[str, float]
+    """By member: what belongs together is matched by name, never by position."""
     rows: int
     """How many rows they were learned from."""
     set_us: int

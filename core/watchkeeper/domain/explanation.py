@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
@@ -36,3 +38,22 @@ class Explanation:
         sizes = np.abs(self.attributions).mean(axis=0) if len(self.attributions) else np.zeros(len(self.features))
         order = np.argsort(-sizes, kind="stable")
         return {self.features[at]: float(sizes[at]) for at in order}
+
+
+@attrs.frozen
+class ExplanationSummary:
+    """What is kept of an explanation: which features mattered, and how far it can be believed."""
+
+    model: str
+    version: str
+    explainer: str
+    """The plugin's title, ``explainer.surrogate``."""
+    method: str
+    base: float
+    importance: Mapping[str, float]
+    """Mean absolute attribution of each feature, largest first, in the unit of the prediction."""
+    fidelity: Value
+    rows: int
+    """How many rows were explained."""
+    at_us: int
+    """When, UTC microseconds since 1970."""
