@@ -1,1 +1,33 @@
 """watchkeeper.toml as checked values."""
+
+from .loaded import LoadedConfig
+from .plugin_use import PluginUse
+from .reading import load
+from .schema import (
+    Action,
+    ColumnsConfig,
+    Config,
+    EnsembleConfig,
+    ModelConfig,
+    NotifierConfig,
+    ProjectConfig,
+    RuleConfig,
+    Verb,
+)
+from .storage_url import StorageAddress
+
+__all__ = [
+    "Action",
+    "ColumnsConfig",
+    "Config",
+    "EnsembleConfig",
+    "LoadedConfig",
+    "ModelConfig",
+    "NotifierConfig",
+    "PluginUse",
+    "ProjectConfig",
+    "RuleConfig",
+    "StorageAddress",
+    "Verb",
+    "load",
+]

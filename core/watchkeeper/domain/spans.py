@@ -174,7 +174,7 @@ class Checks:
         return _counted(self.count, "check")
 
 
-Persistence: TypeAlias = "Checks | Duration"
+Persistence: TypeAlias = Checks | Duration
 """How long a condition must be true before it counts: so many checks in a row, or a length of time."""
 
 PERSISTENCE_PATTERN: Final = rf"^({_CHECKS}|{_DURATION})$"

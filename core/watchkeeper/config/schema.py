@@ -1,0 +1,226 @@
+"""What watchkeeper.toml can say: one attrs class for each table, one field for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import attrs
+
+from watchkeeper.contracts.plugin import Kind
+from watchkeeper.domain.alert import Severity
+from watchkeeper.domain.model import Task
+from watchkeeper.domain.spans import Checks, Duration, FalseAlarmBudget, Persistence, WindowSize
+
+from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
+from .plugin_use import InstalledPlugin, PluginUse
+from .positions import KeyPath
+
+DEFAULT_METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
+    Task.CLASSIFICATION: ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
+    Task.REGRESSION: ("mae", "rmse"),
+    Task.SCORE: ("roc_auc",),
+}
+DEFAULT_DRIFT: Final = ("ks", "psi", "chi2")
+
+KEY: Final = "key"
+ABOUT: Final = "about"
+IS_NO_KEY: Final = "is_no_key"
+
+Text = Annotated[str, NotEmpty()]
+MetricUse = Annotated[PluginUse, InstalledPlugin(Kind.METRIC)]
+DriftUse = Annotated[PluginUse, InstalledPlugin(Kind.DRIFT)]
+WeightingUse = Annotated[PluginUse, InstalledPlugin(Kind.WEIGHTING)]
+NotifierUse = Annotated[PluginUse, InstalledPlugin(Kind.NOTIFIER)]
+
+
+def told(about: str, key: str | None = None) -> dict[str, Any]:
+    """A field's metadata: what it says in the file, and its key when that is no Python name."""
+    return {ABOUT: about} if key is None else {ABOUT: about, KEY: key}
+
+
+class Verb(StrEnum):
+    """What a rule can do when it fires."""
+
+    NOTIFY = "notify"
+
+
+@attrs.frozen
+class Action:
+    """One thing that a rule does when it fires, written ``notify:ops``."""
+
+    verb: Verb
+    target: str
+    """The notifier's name."""
+
+    def __str__(self) -> str:
+        return f"{self.verb}:{self.target}"
+
+
+@attrs.frozen(kw_only=True)
+class ProjectConfig:
+    """``[project]``: the name, the store and the budget of false alarms."""
+
+    name: Text = attrs.field(metadata=told("the project's name, as reports show it"))
+    storage: Annotated[str, InstalledStorage()] = attrs.field(
+        default="sqlite:///watch",
+        metadata=told("where everything is kept: a storage URL; a relative path begins at the file's folder"),
+    )
+    false_alarms: FalseAlarmBudget = attrs.field(
+        default=FalseAlarmBudget.parse("1 per 30d"),
+        metadata=told("how many false alarms each model may raise: the budget that all its alarms share"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ColumnsConfig:
+    """``columns`` of a model: which column of its rows holds what."""
+
+    time: Text = attrs.field(metadata=told("the column with the time of each row"))
+    prediction: Text = attrs.field(metadata=told("the column with what the model said"))
+    id: Text | None = attrs.field(
+        default=None,
+        metadata=told("the column that joins a prediction to its outcome; needed when outcomes come later"),
+    )
+    outcome: Text | None = attrs.field(default=None, metadata=told("the column with what turned out to be true"))
+    features: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
+        default=(), metadata=told("the columns that are watched for drift and quality")
+    )
+    segments: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
+        default=(), metadata=told("the columns by whose values metrics are given apart")
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ModelConfig:
+    """``[models.NAME]``: a model, where its rows are, and what is measured."""
+
+    task: Task = attrs.field(metadata=told("what the predictions are: classification, regression or score"))
+    columns: ColumnsConfig = attrs.field(metadata=told("which column holds what"))
+    window: WindowSize = attrs.field(
+        metadata=told('how many rows are looked at together: a length of time such as "1h", or "500 rows"')
+    )
+    reference: Path | None = attrs.field(
+        default=None,
+        metadata=told("a CSV or Parquet file of rows that define normal; a relative path begins at the file's folder"),
+    )
+    metrics: Annotated[tuple[MetricUse, ...], Distinct()] = attrs.field(
+        default=attrs.Factory(lambda model: _plain_uses(DEFAULT_METRICS[model.task]), takes_self=True),
+        metadata=told("the metrics to compute, by name or as a table with the plugin's options"),
+    )
+    drift: Annotated[tuple[DriftUse, ...], Distinct()] = attrs.field(
+        default=attrs.Factory(lambda: _plain_uses(DEFAULT_DRIFT)),
+        metadata=told("the drift detectors to run on each feature that they are defined for"),
+    )
+    false_alarms: FalseAlarmBudget | None = attrs.field(
+        default=None, metadata=told("this model's own budget of false alarms, instead of the project's")
+    )
+    decision_threshold: Annotated[float, Inside(0, 1)] = attrs.field(
+        default=0.5, metadata=told("the probability from which a classification counts as the second class")
+    )
+    min_rows: Annotated[int, AtLeast(1)] = attrs.field(
+        default=30, metadata=told("a window with fewer rows is UNKNOWN, not judged")
+    )
+
+
+@attrs.frozen(kw_only=True)
+class EnsembleConfig:
+    """``[ensembles.NAME]``: several models answering together."""
+
+    members: Annotated[tuple[Annotated[str, NameIn("models")], ...], NotEmpty(), Distinct()] = attrs.field(
+        metadata=told("the models that belong to it")
+    )
+    strategy: WeightingUse = attrs.field(
+        default=attrs.Factory(lambda: PluginUse("inverse_loss")),
+        metadata=told("how the members are weighted, by name or as a table with the plugin's options"),
+    )
+    window: WindowSize = attrs.field(
+        default=WindowSize(rows=250), metadata=told("how much history the weights are learned from")
+    )
+
+
+@attrs.frozen(kw_only=True)
+class RuleConfig:
+    """``[rules.NAME]``: a condition over measurements and what happens when it holds."""
+
+    when: Text = attrs.field(metadata=told('the condition, such as "accuracy < 0.8 and samples >= 500"'))
+    for_: Persistence = attrs.field(
+        default=Checks(1),
+        metadata=told('how long it must hold before the alert fires: "3 checks", or a length of time', "for"),
+    )
+    severity: Severity = attrs.field(
+        default=Severity.WARNING, metadata=told("how much it matters: info, warning or critical")
+    )
+    do: Annotated[tuple[Action, ...], Distinct()] = attrs.field(
+        default=(), metadata=told('what to do when it fires: "notify:NAME" of a notifier')
+    )
+    models: Annotated[tuple[Annotated[str, NameIn("models")], ...], NotEmpty(), Distinct()] | None = attrs.field(
+        default=None, metadata=told("only these models; every model when left out")
+    )
+    next_step: str = attrs.field(
+        default="", metadata=told("what the reader of a notification should do first, in one sentence")
+    )
+    cooldown: Duration | None = attrs.field(
+        default=None, metadata=told("the least time between two notifications of the same alert")
+    )
+
+
+@attrs.frozen(kw_only=True)
+class NotifierConfig:
+    """``[notifiers.NAME]``: who is told; all keys but `kind` are options of that plugin."""
+
+    plugin: NotifierUse = attrs.field(metadata=told("the notifier plugin; every other key is an option of it", "kind"))
+
+    @property
+    def kind(self) -> str:
+        """The plugin's name."""
+        return self.plugin.name
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """A whole watchkeeper.toml, checked."""
+
+    project: ProjectConfig = attrs.field(metadata=told("the name, the store and the budget of false alarms"))
+    models: Mapping[Annotated[str, Named("model name")], ModelConfig] = attrs.field(
+        factory=dict, metadata=told("the models that are watched")
+    )
+    ensembles: Mapping[Annotated[str, Named("ensemble name")], EnsembleConfig] = attrs.field(
+        factory=dict, metadata=told("models that answer together")
+    )
+    rules: Mapping[Annotated[str, Named("rule name")], RuleConfig] = attrs.field(
+        factory=dict, metadata=told("conditions over measurements")
+    )
+    notifiers: Mapping[Annotated[str, Named("notifier name")], NotifierConfig] = attrs.field(
+        factory=dict, metadata=told("who is told")
+    )
+    folder: Path = attrs.field(default=Path(), metadata={IS_NO_KEY: True})
+    """The file's folder, absolute: where relative paths begin."""
+
+
+def keys_of(table: type) -> dict[str, attrs.Attribute[Any]]:
+    """The keys that a table may have, with the field that each of them sets."""
+    return {
+        field.metadata.get(KEY, field.name): field
+        for field in attrs.fields(attrs.resolve_types(table))
+        if not field.metadata.get(IS_NO_KEY)
+    }
+
+
+def uses_of(config: Config) -> dict[KeyPath, tuple[Kind, PluginUse]]:
+    """Every plugin that a configuration uses, by the path of the value that names it."""
+    uses: dict[KeyPath, tuple[Kind, PluginUse]] = {}
+    for name, model in config.models.items():
+        for key, kind, found in (("metrics", Kind.METRIC, model.metrics), ("drift", Kind.DRIFT, model.drift)):
+            uses |= {("models", name, key, place): (kind, use) for place, use in enumerate(found)}
+    for name, ensemble in config.ensembles.items():
+        uses["ensembles", name, "strategy"] = (Kind.WEIGHTING, ensemble.strategy)
+    for name, notifier in config.notifiers.items():
+        uses["notifiers", name] = (Kind.NOTIFIER, notifier.plugin)
+    return uses
+
+
+def _plain_uses(names: tuple[str, ...]) -> tuple[PluginUse, ...]:
+    return tuple(PluginUse(name) for name in names)
