@@ -1,0 +1,83 @@
+"""Pearson's chi-square: whether two histograms can come from the same shares.
+
+``chi2 = sum((observed - expected)² / expected)`` over both sides and all cells: the categories, those that the
+reference never saw included, or the reference's quantile bins. Cells that are empty on both sides are left out; there
+is no continuity correction. The statistic grows with the rows; the effect is Cramér's V, ``sqrt(chi2 / (n + m))``,
+between 0 and 1.
+
+References: Pearson, Philosophical Magazine 50 (1900) 157. Cramér, Mathematical Methods of Statistics, 1946.
+Cost: O(cells) after the counts that all detectors share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import attrs
+from scipy.special import chdtrc
+
+from watchkeeper.contracts.drift import Drift
+from watchkeeper.contracts.plugin import Kind, Plugin
+from watchkeeper.domain.cells import checked_bins
+from watchkeeper.domain.comparison import Comparison, Counts
+from watchkeeper.domain.table import ColumnKind
+from watchkeeper.domain.value import Value
+from watchkeeper.hookspecs import hookimpl
+
+
+@attrs.frozen
+class Options:
+    """How numbers are binned."""
+
+    bins: int = attrs.field(default=10, validator=lambda _, __, count: checked_bins(count) and None)
+    """Quantile bins of the reference, a divisor of 240; categories are their own bins."""
+
+
+@attrs.frozen
+class ChiSquare:
+    """Pearson's chi-square test of homogeneity; the effect is Cramér's V.
+
+    Examples
+    --------
+    >>> from watchkeeper.domain.comparison import Comparison
+    >>> from watchkeeper.domain.reference import ReferenceColumn
+    >>> from watchkeeper.domain.table import Categories
+    >>> reference = ReferenceColumn.fit("venue", Categories.of(["A"] * 10 + ["B"] * 10))
+    >>> found = ChiSquare().compare(Comparison(reference, Categories.of(["A"] * 5 + ["C"] * 5)))
+    >>> round(found.statistic.number, 6), round(found.p_value, 4), round(found.effect, 4)
+    (15.0, 0.0006, 0.7071)
+    """
+
+    options: Options = Options()
+    columns: frozenset[ColumnKind] = frozenset({ColumnKind.NUMERIC, ColumnKind.CATEGORY})
+
+    def compare(self, comparison: Comparison) -> Drift:
+        """The statistic over categories or quantile bins."""
+        reason = comparison.obstacle(self.columns)
+        if reason is not None:
+            return Drift(Value.undefined(reason, samples=comparison.rows))
+        counts = comparison.counts(self.options.bins)
+        statistic, freedom = chi_square(counts), len(counts.reference) - 1
+        p_value = float(chdtrc(freedom, statistic)) if freedom else 1.0
+        return Drift(Value.of(statistic, samples=comparison.rows), p_value, math.sqrt(statistic / sum(counts.rows)))
+
+
+def chi_square(counts: Counts) -> float:
+    """The statistic of a table of two rows, in a form without expected counts."""
+    before, now = counts.rows
+    excess = counts.reference * float(now) - counts.current * float(before)
+    return float((excess**2 / (counts.reference + counts.current)).sum() / (float(before) * now))
+
+
+def build(options: Options) -> ChiSquare:
+    """The detector with these bins."""
+    return ChiSquare(options)
+
+
+@hookimpl
+def watchkeeper_drift() -> Iterable[Plugin]:
+    """Offer the detector."""
+    yield Plugin(
+        Kind.DRIFT, "chi2", build, Options, summary="Pearson's chi-square over categories or bins, with p-value"
+    )
