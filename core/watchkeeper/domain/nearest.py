@@ -24,7 +24,8 @@ def nearest_name(found: str, known: Iterable[str]) -> str | None:
     >>> nearest_name("Acuracy", ["accuracy", "recall"])
     'accuracy'
     """
-    by_lower_case = {name.lower(): name for name in known}
+    # str: the members of a StrEnum are names too, and are told like the others
+    by_lower_case = {name.lower(): str(name) for name in known}
     # a longer text is no misspelt name, and comparing costs the product of the lengths
     near = get_close_matches(found[:200].lower(), by_lower_case, n=1)
     return by_lower_case[near[0]] if near else None

@@ -171,7 +171,7 @@ def split_title(title: str) -> tuple[str, str]:
 def _checked_kind(kind: str) -> str:
     if kind not in KINDS:
         raise UsageError(
-            f"{str(kind)!r} is not a kind of plugin{did_you_mean(kind, KINDS)}; expected one of {', '.join(KINDS)}"
+            f"{str(kind)!r} is not a kind of plugin, expected one of {', '.join(KINDS)}{did_you_mean(kind, KINDS)}"
         )
     return str(kind)
 

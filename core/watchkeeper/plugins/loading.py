@@ -112,10 +112,7 @@ def _named(candidate: Candidate, hook: str, yielded: list[Plugin]) -> Plugin:
     if matching:
         raise broken(f"{hook} yielded {candidate.title} {len(matching)} times, expected once")
     titles = ", ".join(plugin.title for plugin in yielded) or "nothing"
-    hint = did_you_mean(candidate.title, [plugin.title for plugin in yielded])
-    raise broken(
-        f"its entry point is named {candidate.title!r} and {hook} yielded {titles}{hint}: the two must agree",
-    )
+    raise broken(f"its entry point is named {candidate.title!r} and {hook} yielded {titles}: the two must agree")
 
 
 def _checked(candidate: Candidate, plugin: Plugin) -> Plugin:
