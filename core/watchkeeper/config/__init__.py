@@ -1,5 +1,6 @@
 """watchkeeper.toml as checked values."""
 
+from .json_schema import schema_json
 from .loaded import LoadedConfig
 from .plugin_use import PluginUse
 from .reading import load
@@ -14,6 +15,7 @@ from .schema import (
     RuleConfig,
     Verb,
 )
+from .settings import Setting, settings
 from .storage_url import StorageAddress
 
 __all__ = [
@@ -27,7 +29,10 @@ __all__ = [
     "PluginUse",
     "ProjectConfig",
     "RuleConfig",
+    "Setting",
     "StorageAddress",
     "Verb",
     "load",
+    "schema_json",
+    "settings",
 ]

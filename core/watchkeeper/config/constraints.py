@@ -57,31 +57,35 @@ class Constraint(Protocol):
 class NotEmpty:
     """A text with at least one character, or an array with at least one item."""
 
+    unit: str
+    """``character`` or ``item``."""
+
     def check(self, value: Any, context: Context) -> None:
         """Refuse what is empty."""
         del context
         if len(value) == 0:
-            raise said("is empty; expected at least one " + ("character" if isinstance(value, str) else "item"))
+            raise said(f"is empty; expected at least one {self.unit}")
 
     def schema(self, plugins: InstalledPlugins) -> dict[str, Any]:
-        """One of the two applies, by the type."""
+        """The same."""
         del plugins
-        return {"minLength": 1, "minItems": 1}
+        return {"minLength": 1} if self.unit == "character" else {"minItems": 1}
 
 
 @attrs.frozen
 class Distinct:
-    """No item twice; items that have a name are told apart by all they hold."""
+    """No item twice; plugins and actions are told apart by their names, as their measurements are."""
 
     def check(self, value: Any, context: Context) -> None:
-        """Refuse the second of two equal items."""
+        """Refuse the second of two items with the same name."""
         del context
-        for place, item in enumerate(value):
-            if item in value[:place]:
-                raise said(f"holds {quoted(str(item))} twice; expected each item once")
+        names = [str(item) for item in value]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise said(f"holds {quoted(name)} twice; expected each item once")
 
     def schema(self, plugins: InstalledPlugins) -> dict[str, Any]:
-        """JSON Schema has a word for it."""
+        """JSON Schema has a word for items that are wholly equal."""
         del plugins
         return {"uniqueItems": True}
 
@@ -128,7 +132,7 @@ class Named:
     """A name as the domain allows it."""
 
     what: str
-    """What it names, for the message: ``model name``."""
+    """What it names, for the message: ``name for a model``."""
 
     def check(self, value: Any, context: Context) -> None:
         """Refuse what `checked_name` refuses."""

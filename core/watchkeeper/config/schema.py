@@ -11,6 +11,7 @@ import attrs
 
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.alert import Severity
+from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.spans import Checks, Duration, FalseAlarmBudget, Persistence, WindowSize
 
@@ -21,7 +22,7 @@ from .positions import KeyPath
 DEFAULT_METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
     Task.CLASSIFICATION: ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
     Task.REGRESSION: ("mae", "rmse"),
-    Task.SCORE: ("roc_auc",),
+    Task.SCORE: (),
 }
 DEFAULT_DRIFT: Final = ("ks", "psi", "chi2")
 
@@ -29,7 +30,7 @@ KEY: Final = "key"
 ABOUT: Final = "about"
 IS_NO_KEY: Final = "is_no_key"
 
-Text = Annotated[str, NotEmpty()]
+Text = Annotated[str, NotEmpty("character")]
 MetricUse = Annotated[PluginUse, InstalledPlugin(Kind.METRIC)]
 DriftUse = Annotated[PluginUse, InstalledPlugin(Kind.DRIFT)]
 WeightingUse = Annotated[PluginUse, InstalledPlugin(Kind.WEIGHTING)]
@@ -92,6 +93,15 @@ class ColumnsConfig:
         default=(), metadata=told("the columns by whose values metrics are given apart")
     )
 
+    def __attrs_post_init__(self) -> None:
+        roles: dict[str, str] = {}
+        for role in ("time", "prediction", "id", "outcome"):
+            column = getattr(self, role)
+            if column is not None and (other := roles.setdefault(column, role)) != role:
+                raise UsageError(
+                    f'the column "{column}" is both {other} and {role}; expected a column of its own for each'
+                )
+
 
 @attrs.frozen(kw_only=True)
 class ModelConfig:
@@ -129,7 +139,7 @@ class ModelConfig:
 class EnsembleConfig:
     """``[ensembles.NAME]``: several models answering together."""
 
-    members: Annotated[tuple[Annotated[str, NameIn("models")], ...], NotEmpty(), Distinct()] = attrs.field(
+    members: Annotated[tuple[Annotated[str, NameIn("models")], ...], NotEmpty("item"), Distinct()] = attrs.field(
         metadata=told("the models that belong to it")
     )
     strategy: WeightingUse = attrs.field(
@@ -156,7 +166,7 @@ class RuleConfig:
     do: Annotated[tuple[Action, ...], Distinct()] = attrs.field(
         default=(), metadata=told('what to do when it fires: "notify:NAME" of a notifier')
     )
-    models: Annotated[tuple[Annotated[str, NameIn("models")], ...], NotEmpty(), Distinct()] | None = attrs.field(
+    models: Annotated[tuple[Annotated[str, NameIn("models")], ...], NotEmpty("item"), Distinct()] | None = attrs.field(
         default=None, metadata=told("only these models; every model when left out")
     )
     next_step: str = attrs.field(
@@ -184,16 +194,16 @@ class Config:
     """A whole watchkeeper.toml, checked."""
 
     project: ProjectConfig = attrs.field(metadata=told("the name, the store and the budget of false alarms"))
-    models: Mapping[Annotated[str, Named("model name")], ModelConfig] = attrs.field(
+    models: Mapping[Annotated[str, Named("name for a model")], ModelConfig] = attrs.field(
         factory=dict, metadata=told("the models that are watched")
     )
-    ensembles: Mapping[Annotated[str, Named("ensemble name")], EnsembleConfig] = attrs.field(
+    ensembles: Mapping[Annotated[str, Named("name for an ensemble")], EnsembleConfig] = attrs.field(
         factory=dict, metadata=told("models that answer together")
     )
-    rules: Mapping[Annotated[str, Named("rule name")], RuleConfig] = attrs.field(
+    rules: Mapping[Annotated[str, Named("name for a rule")], RuleConfig] = attrs.field(
         factory=dict, metadata=told("conditions over measurements")
     )
-    notifiers: Mapping[Annotated[str, Named("notifier name")], NotifierConfig] = attrs.field(
+    notifiers: Mapping[Annotated[str, Named("name for a notifier")], NotifierConfig] = attrs.field(
         factory=dict, metadata=told("who is told")
     )
     folder: Path = attrs.field(default=Path(), metadata={IS_NO_KEY: True})

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import Converter
 
+from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.alert import Severity
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
@@ -23,7 +24,7 @@ from watchkeeper.domain.spans import (
     parse_persistence,
 )
 
-from .constraints import Constraint, Context, check_reference
+from .constraints import Constraint, Context, check_installed, check_reference
 from .plugin_use import PluginUse
 from .problems import (
     Problem,
@@ -39,6 +40,7 @@ from .problems import (
 )
 from .schema import ABOUT, Action, Config, NotifierConfig, Verb, keys_of
 
+T = TypeVar("T")
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """What cattrs calls with a value and the type that it shall become."""
 
@@ -63,7 +65,7 @@ def converter_for(context: Context) -> Converter:
         Path: lambda value, _: context.folder / _text(value, str),
         PluginUse: _plugin_use,
         Action: lambda value, _: _action(value, context),
-        NotifierConfig: lambda value, _: _notifier(value, converter),
+        NotifierConfig: lambda value, _: _notifier(value, converter, context),
     }
     converter.register_structure_hook_factory(attrs.has, lambda kind: _table_hook(kind, converter))
     converter.register_structure_hook_factory(_is_made_of(tuple), lambda kind: _array_hook(kind, converter))
@@ -141,10 +143,11 @@ def _plugin_use(value: Any, _: Any) -> PluginUse:
         raise mistaken(value, expected)
     if "name" not in value:
         raise Wrong(missing_key("name", expected))
-    return PluginUse(_under("name", value["name"]), {key: option for key, option in value.items() if key != "name"})
+    name = _under("name", lambda: _text(value["name"], str))
+    return PluginUse(name, {key: option for key, option in value.items() if key != "name"})
 
 
-def _notifier(value: Any, converter: Converter) -> NotifierConfig:
+def _notifier(value: Any, converter: Converter, context: Context) -> NotifierConfig:
     """A notifier's table: ``kind``, and whatever its plugin's options class accepts."""
     if not isinstance(value, dict):
         raise mistaken(value, "a table")
@@ -152,19 +155,16 @@ def _notifier(value: Any, converter: Converter) -> NotifierConfig:
     if "kind" not in value:
         raise Wrong(missing_key("kind", kind.metadata[ABOUT]))
     constrained: Any = kind.type
+    name = _under("kind", lambda: _text(value["kind"], str))
+    _under("kind", lambda: check_installed(Kind.NOTIFIER, name, context.plugins))
     options = {key: option for key, option in value.items() if key != "kind"}
-    try:
-        use = PluginUse(_under("kind", value["kind"]), options)
-        return NotifierConfig(plugin=converter.structure(use, constrained))
-    except Wrong as wrong:
-        # what is wrong with the plugin itself, and not with an option, is wrong with its name
-        raise Wrong(*(problem if problem.path else problem.under("kind") for problem in wrong.problems)) from None
+    return NotifierConfig(plugin=converter.structure(PluginUse(name, options), constrained))
 
 
-def _under(key: str, value: Any) -> str:
-    """The text at a key of a table, or `Wrong` from there."""
+def _under(key: str, read: Callable[[], T]) -> T:
+    """What `read` returns; what it finds wrong is wrong with that key of the table."""
     try:
-        return _text(value, str)
+        return read()
     except Wrong as wrong:
         raise Wrong(*(problem.under(key) for problem in wrong.problems)) from None
 
