@@ -40,7 +40,8 @@ class OptionProblem:
     """Found and expected, without the path."""
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)}: {self.message}" if self.path else self.message
+        told = f"{'.'.join(self.path)}: {self.message}" if self.path else self.message
+        return " ".join(told.split())
 
 
 def read_options(kind: type[T], given: Mapping[str, Any]) -> tuple[T | None, tuple[OptionProblem, ...]]:
@@ -124,6 +125,8 @@ def shown(found: object) -> str:
     """A value with its type, shortened: ``'5' (text)``."""
     words = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
     text = repr(found)
+    if isinstance(found, float) and math.isnan(found):
+        return "nan (not a number)"
     return f"{text[:57] + '...' if len(text) > 60 else text} ({words.get(type(found), type(found).__name__)})"
 
 
