@@ -78,9 +78,9 @@ def _classified(truth: Column, predicted: Column, judging: Judging) -> Evaluatio
         if len(scores) and (scores.min() < 0.0 or scores.max() > 1.0):
             raise DataError(f"a prediction must be a probability from 0 to 1, found {scores.min()} to {scores.max()}")
         answer = (scores >= judging.decision_threshold).astype(np.int64)
-        return Evaluation(judging.task, _codes(truth, classes), answer, scores, classes)
+        return Evaluation(judging.task, class_codes(truth, classes), answer, scores, classes)
     classes = _in_order({*judging.classes, *class_labels(truth), *class_labels(predicted)})
-    return Evaluation(judging.task, _codes(truth, classes), _codes(predicted, classes), None, classes)
+    return Evaluation(judging.task, class_codes(truth, classes), class_codes(predicted, classes), None, classes)
 
 
 def class_labels(column: Column) -> tuple[str, ...]:
@@ -91,7 +91,8 @@ def class_labels(column: Column) -> tuple[str, ...]:
     return _in_order({_label(item) for item in np.unique(column[~missing(column)]).tolist()})
 
 
-def _codes(column: Column, classes: tuple[str, ...]) -> NDArray[np.int64]:
+def class_codes(column: Column, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """(n,) int64: the position of each label among `classes`; a DataError for one that is not there."""
     position = {label: code for code, label in enumerate(classes)}
     if isinstance(column, Categories):
         table = np.array([position.get(label, -1) for label in column.labels] or [-1], dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from watchkeeper.domain.measurement import Measurement
@@ -106,5 +107,5 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
 
 def missing_limit(reference_share: float, rows: int) -> float:
     """The missing share that chance explains: the reference's, four standard errors, and one percent."""
-    spread = (reference_share * (1.0 - reference_share) / max(rows, 1)) ** 0.5
+    spread = math.sqrt(reference_share * (1.0 - reference_share) / max(rows, 1))
     return reference_share + 4.0 * spread + _MISSING_SLACK

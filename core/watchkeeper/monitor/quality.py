@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from watchkeeper.domain.cells import LabelCells
+from watchkeeper.domain.profile import NumberProfile
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories, Column, missing
 from watchkeeper.domain.value import Value
@@ -23,16 +26,23 @@ def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
     gone = missing(column)
     found = {MISSING_SHARE: _share(int(gone.sum()), len(column))}
     if isinstance(column, Categories):
-        unseen = np.array([label not in reference.categories for label in column.labels] + [False])
+        known = reference.cells.position if isinstance(reference.cells, LabelCells) else {}
+        unseen = np.array([*(label not in known for label in column.labels), False])
         found[UNSEEN_SHARE] = _share(int(unseen[column.codes].sum()), int(np.sum(~gone)))
         return found
     if column.dtype.kind in "fiub":
         values = column[~gone].astype(np.float64, copy=False)
         finite = values[np.isfinite(values)]
         found[INFINITE_SHARE] = _share(len(values) - len(finite), len(column))
-        outside = (finite < reference.smallest) | (finite > reference.largest)
-        found[OUT_OF_RANGE_SHARE] = _share(int(outside.sum()), len(finite))
+        found[OUT_OF_RANGE_SHARE] = _out_of_range(finite, reference)
     return found
+
+
+def _out_of_range(finite: NDArray[np.float64], reference: ReferenceColumn) -> Value:
+    known = reference.profile
+    if not isinstance(known, NumberProfile) or known.minimum is None or known.maximum is None:
+        return Value.undefined("the reference has no number, so that there is no range to be outside of")
+    return _share(int(((finite < known.minimum) | (finite > known.maximum)).sum()), len(finite))
 
 
 def _share(count: int, rows: int) -> Value:

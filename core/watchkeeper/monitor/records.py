@@ -36,6 +36,8 @@ class Records:
     features: Table
     version: str | None = None
     """The version that made the predictions; the last one when there are several."""
+    ids: tuple[str, ...] = ()
+    """The n rows' ids; empty when they have none."""
 
     def __len__(self) -> int:
         return len(self.prediction)
@@ -68,6 +70,7 @@ def stored_records(
         has_outcome=known,
         features=table.select(name for name in features if name in table),
         version=_last_version(table),
+        ids=tuple(str(name) for name in _plain(table["id"])),
     )
 
 
@@ -145,7 +148,7 @@ def _outcomes(
 
 
 def _plain(column: Column) -> list[object]:
-    return column.texts().tolist() if isinstance(column, Categories) else column.tolist()
+    return list(column.texts() if isinstance(column, Categories) else column)
 
 
 def _last_version(table: Table) -> str | None:

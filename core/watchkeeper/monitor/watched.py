@@ -117,7 +117,7 @@ class WatchedModel:
         if gone.number == 1.0:
             sentence = f'feature "{name}" is all missing ({gone.samples} of {gone.samples} rows): drift UNKNOWN, not OK'
             return [Finding(Status.UNKNOWN, name, sentence, tuple(quality))]
-        findings = [quality_finding(name, quality, reference.missing_share)]
+        findings = [quality_finding(name, quality, reference.missing_share.number or 0.0)]
         if self.detectors:
             findings.append(drift_finding(name, drifts, self.allowance.per_test))
         return findings

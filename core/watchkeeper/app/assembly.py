@@ -1,0 +1,94 @@
+"""The six systems over one store, made from a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import attrs
+
+from watchkeeper.alerting.system import Alerting
+from watchkeeper.clock import Clock
+from watchkeeper.config.loaded import LoadedConfig
+from watchkeeper.config.schema import Config
+from watchkeeper.contracts.format import Format
+from watchkeeper.contracts.notifier import Notifier
+from watchkeeper.contracts.plugin import Kind
+from watchkeeper.contracts.storage import Storage
+from watchkeeper.domain.alert import Alert
+from watchkeeper.ensemble.ensembles import Ensembles
+from watchkeeper.explain.explaining import Explaining
+from watchkeeper.monitor.recorder import Recorder
+from watchkeeper.plugins import Plugins
+from watchkeeper.registry.registry import Registry
+
+from .built import Built
+from .models import Models
+from .rules import rules_of
+
+
+@attrs.frozen(eq=False)
+class Systems:
+    """Everything that a project owns; `close` ends it."""
+
+    loaded: LoadedConfig
+    plugins: Plugins
+    clock: Clock
+    storage: Storage
+    recorder: Recorder
+    models: Models
+    registry: Registry
+    alerting: Alerting
+    notifiers: Built[Notifier]
+    ensembles: Ensembles
+    explaining: Explaining
+
+    @property
+    def config(self) -> Config:
+        """The checked configuration."""
+        return self.loaded.config
+
+    def declare(self, model: str) -> None:
+        """Tell the recorder which features the model has, before its first prediction."""
+        self.recorder.declare(model, self.models.watched(model).features)
+
+    def close(self) -> None:
+        """Flush what was recorded and release everything; may be called twice."""
+        self.recorder.stop()
+        for notifier in self.notifiers.made():
+            notifier.close()
+        self.storage.close()
+
+
+def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) -> Systems:
+    """Open the store and wire the systems; a store that cannot be opened leaves nothing behind."""
+    address = loaded.storage()
+    storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, {"url": address.url}))
+    formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
+    registry = Registry(storage, formats, clock, actor)
+    recorder = Recorder(storage, clock)
+    return Systems(
+        loaded=loaded,
+        plugins=plugins,
+        clock=clock,
+        storage=storage,
+        recorder=recorder,
+        models=Models(loaded, plugins, registry),
+        registry=registry,
+        alerting=Alerting(storage, clock, rules_of(loaded), observer=_observer(plugins)),
+        notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
+        ensembles=Ensembles(storage, clock),
+        explaining=Explaining(storage, clock),
+    )
+
+
+def _notifier(loaded: LoadedConfig, plugins: Plugins, name: str) -> Notifier:
+    use = loaded.config.notifiers[name].plugin
+    return cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, loaded.options(use, plugins)))
+
+
+def _observer(plugins: Plugins) -> Callable[[Alert], None]:
+    def tell(alert: Alert) -> None:
+        plugins.tell("watchkeeper_alert_changed", alert=alert)
+
+    return tell

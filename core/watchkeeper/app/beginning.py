@@ -1,0 +1,87 @@
+"""A first configuration, from a file of rows that define normal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from watchkeeper.data.files import read_table
+from watchkeeper.data.frames import required
+from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.model import Task, checked_name
+from watchkeeper.domain.table import ColumnKind, Table, kind_of
+
+_TEMPLATE = """\
+# See `watchkeeper config schema` for every key, and `watchkeeper config show` for what holds now.
+[project]
+name = {project}
+storage = "sqlite:///watch"            # a folder beside this file
+false_alarms = "1 per 30d"             # what each model's alarms together may cost you
+
+[models.{model}]
+task = "{task}"
+reference = {reference}
+columns = {{ {columns} }}
+window = "{window} rows"
+
+[rules.inputs-drifted]
+when = "drift_share >= 0.5"
+for = "2 checks"
+severity = "warning"
+do = ["notify:console"]
+next_step = "Look at the drifted features with `watchkeeper check`."
+
+[notifiers.console]
+kind = "console"
+"""
+_MOST_WINDOW_ROWS = 500
+
+
+def begun(config: Path, *, reference: Path, model: str, task: str, columns: Mapping[str, str | None]) -> Path:
+    """Write a configuration for one model and return its path; an existing file is left as it is.
+
+    Raises
+    ------
+    UsageError
+        The file exists, or the task is none.
+    DataError
+        The reference cannot be read, or lacks a named column (the nearest is named).
+    """
+    if config.exists():
+        raise UsageError(f"{config} exists already; remove it, or name another by --config")
+    if task not in list(Task):
+        raise UsageError(f"{task!r} is no task; expected {', '.join(Task)}")
+    table = read_table(reference)
+    named = {role: name for role, name in columns.items() if name is not None}
+    required(table, named.values(), reference.name)
+    text = _TEMPLATE.format(
+        project=_quoted(config.absolute().parent.name or "project"),
+        model=_key(checked_name(model)),
+        task=task,
+        reference=_quoted(_relative(reference, config)),
+        columns=_columns(table, named),
+        window=min(_MOST_WINDOW_ROWS, max(len(table) // 20, 1)),
+    )
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+def _columns(table: Table, named: Mapping[str, str]) -> str:
+    features = [name for name in table if name not in named.values() and kind_of(table[name]) is not ColumnKind.TIME]
+    roles = [f"{role} = {_quoted(name)}" for role, name in named.items()]
+    return ", ".join([*roles, f"features = [{', '.join(_quoted(name) for name in features)}]"])
+
+
+def _relative(reference: Path, config: Path) -> str:
+    return os.path.relpath(reference.absolute(), config.absolute().parent)
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in plain) + '"'
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").replace("_", "").isalnum() else _quoted(name)

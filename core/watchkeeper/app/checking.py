@@ -1,0 +1,51 @@
+"""One turn of the cycle: measure, judge, act."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from watchkeeper.domain.alert import Alert, AlertState, Severity
+from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
+from watchkeeper.monitor.history import keep_measurements
+from watchkeeper.monitor.records import stored_records
+from watchkeeper.monitor.result import CheckResult
+
+from .assembly import Systems
+from .intake import records_of
+
+_STATUS_OF_SEVERITY = {
+    Severity.CRITICAL: Status.ALERT,
+    Severity.WARNING: Status.WARN,
+    Severity.INFO: Status.OK,
+}
+
+
+def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, source: str) -> CheckResult:
+    """Check one window, keep what was measured, evaluate the rules, and put open alerts into the verdict."""
+    watched = systems.models.watched(model)
+    config = systems.models.config(model)
+    if data is None:
+        records = stored_records(systems.storage, model, config.window, watched.features, until_us)
+    else:
+        records = records_of(config, watched.references, data, source)
+    result = watched.check(records)
+    now_us = systems.clock.now_us()
+    keep_measurements(systems.storage, model, result.measurements, now_us)
+    changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
+    open_alerts = systems.alerting.alerts(model=model)
+    findings = (*result.verdict.findings, *(finding_of(alert) for alert in open_alerts if is_open(alert)))
+    verdict = Verdict(worst(finding.status for finding in findings), findings, result.verdict.failures)
+    return attrs.evolve(result, verdict=verdict, alerts=tuple(changed))
+
+
+def is_open(alert: Alert) -> bool:
+    """Whether the alert has fired and is not resolved."""
+    return alert.state in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+
+
+def finding_of(alert: Alert) -> Finding:
+    """An open alert as a finding: critical is ALERT, warning is WARN, info is told and changes nothing."""
+    told = "acknowledged" if alert.state is AlertState.ACKNOWLEDGED else f"{alert.severity} alert"
+    return Finding(_STATUS_OF_SEVERITY[alert.severity], alert.rule, f"{told}: {alert.summary}")

@@ -1,0 +1,56 @@
+"""Whether a project has what it needs, looked at one part after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from watchkeeper.config.reading import load
+from watchkeeper.domain.errors import WatchkeeperError
+from watchkeeper.domain.verdict import Finding, Status
+from watchkeeper.plugins import Plugins
+
+from .watchkeeper import Watchkeeper, open_project
+
+
+def examined(path: str) -> tuple[Finding, ...]:
+    """A finding for the plugins, the configuration, the store, and each model; what is wrong does not end it."""
+    plugins = Plugins()
+    broken = [row for row in plugins.rows() if not row.is_ok]
+    found = [Finding(Status.WARN, f"plugin {row.title}", row.reason or "it does not work") for row in broken]
+    if not broken:
+        found.append(Finding(Status.OK, "plugins", f"{len(plugins.rows())} are installed and work"))
+    configuration = _tried("configuration", lambda: _configuration(path, plugins))
+    found.append(configuration)
+    if configuration.status is Status.OK:
+        found += _project(path, plugins)
+    return tuple(found)
+
+
+def _configuration(path: str, plugins: Plugins) -> str:
+    loaded = load(path, plugins, os.environ)
+    mistakes = loaded.mistakes_at_use(plugins)
+    if mistakes:
+        raise WatchkeeperError("; ".join(mistakes))
+    return f"{path} describes {len(loaded.config.models)} models and {len(loaded.config.rules)} rules"
+
+
+def _project(path: str, plugins: Plugins) -> list[Finding]:
+    try:
+        watch = open_project(path, plugins=plugins)
+    except WatchkeeperError as error:
+        return [Finding(Status.ALERT, "store", str(error))]
+    with watch:
+        store = Finding(Status.OK, "store", f"{watch.config.project.storage} opens")
+        return [store, *(_tried(f"model {name}", _model(watch, name)) for name in watch.models)]
+
+
+def _model(watch: Watchkeeper, name: str) -> Callable[[], str]:
+    return lambda: watch.told_of(name)
+
+
+def _tried(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(Status.OK, subject, look())
+    except WatchkeeperError as error:
+        return Finding(Status.ALERT, subject, str(error))

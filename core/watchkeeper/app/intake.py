@@ -1,0 +1,135 @@
+"""From a user's rows, as the configuration names their columns, to what the monitor reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.config.schema import ColumnsConfig, ModelConfig
+from watchkeeper.data.frames import numeric, required, table_of, times_us
+from watchkeeper.domain.errors import DataError, NothingToCheck
+from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
+from watchkeeper.domain.window import Window
+from watchkeeper.monitor.records import Records
+
+_TEXT_OF_NUMBERS = 0.5
+"""A text column with more than this share of numbers is numbers read as text, not categories."""
+
+
+def feature_names(columns: ColumnsConfig, table: Table) -> tuple[str, ...]:
+    """The configured features; every column without another role when none are configured."""
+    if columns.features:
+        return columns.features
+    roles = {columns.time, columns.id, columns.prediction, columns.outcome, *columns.segments}
+    return tuple(name for name in table if name not in roles and kind_of(table[name]) is not ColumnKind.TIME)
+
+
+@attrs.frozen(eq=False)
+class ReferenceRows:
+    """The reference, checked against the configuration."""
+
+    table: Table
+    """The features as numbers or categories, ``prediction``, and ``time`` (int64 µs) when the reference has one."""
+    outcome: Column | None
+    features: tuple[str, ...]
+
+
+def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -> ReferenceRows:
+    """Pick and check the columns of a reference.
+
+    Raises
+    ------
+    DataError
+        A column is missing (the nearest is named), numbers are text, or there are no rows.
+    """
+    columns = config.columns
+    if not len(table):
+        raise DataError(f"{source} has no rows; the reference of model {model!r} needs some to tell what is normal")
+    features = feature_names(columns, table)
+    required(table, [columns.prediction, *features], source)
+    chosen = {name: _as_feature(table, name, source) for name in features}
+    chosen["prediction"] = _as_feature(table, columns.prediction, source)
+    if columns.time in table:
+        chosen["time"] = times_us(table, columns.time)
+    outcome = None
+    if columns.outcome is not None and columns.outcome in table:
+        outcome = _as_feature(table, columns.outcome, source)
+    return ReferenceRows(Table(chosen), outcome, features)
+
+
+def _as_feature(table: Table, name: str, source: str) -> Column:
+    column = table[name]
+    kind = kind_of(column)
+    if kind is ColumnKind.TIME:
+        raise DataError(f"column {name!r} of {source} holds times; expected numbers or categories: leave it out")
+    if isinstance(column, Categories) or kind is not ColumnKind.TEXT:
+        return column
+    present = [text for text in column if text is not None]
+    numbers = sum(_is_number(text) for text in present)
+    if present and numbers > _TEXT_OF_NUMBERS * len(present):
+        return numeric(table, name)  # tells which row is not a number
+    return Categories.of(column)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], data: Any, source: str) -> Records:
+    """The rows of a frame or file as one window.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or is text where the reference has numbers.
+    NothingToCheck
+        There are no rows.
+    """
+    columns = config.columns
+    table = table_of(data, what=source)
+    features = [name for name in references if name != "prediction"]
+    required(table, [columns.prediction, *features], source)
+    if not len(table):
+        raise NothingToCheck(f"{source} has no rows; there is nothing to check")
+    outcome, known = _outcome(table, columns.outcome)
+    return Records(
+        window=_window(table, columns.time, source),
+        prediction=_like(table, columns.prediction, references["prediction"]),
+        outcome=outcome,
+        has_outcome=known,
+        features=Table({name: _like(table, name, references[name]) for name in features}),
+    )
+
+
+def _like(table: Table, name: str, reference: ReferenceColumn) -> Column:
+    column = table[name]
+    if reference.kind is ColumnKind.NUMERIC:
+        return numeric(table, name) if not missing(column).all() else np.full(len(column), np.nan)
+    if isinstance(column, Categories):
+        return column
+    return table_of(table.select([name]), categories=[name])[name]
+
+
+def _outcome(table: Table, name: str | None) -> tuple[Column | None, NDArray[np.bool_]]:
+    if name is None or name not in table:
+        return None, np.zeros(len(table), dtype=np.bool_)
+    column = table[name]
+    if kind_of(column) is ColumnKind.TEXT and not isinstance(column, Categories):
+        column = Categories.of(column)
+    return column, ~missing(column)
+
+
+def _window(table: Table, name: str, source: str) -> Window:
+    if name not in table:
+        return Window(0, 0, len(table), source)
+    times = times_us(table, name)
+    return Window(int(times.min()), int(times.max()) + 1, len(table), source)

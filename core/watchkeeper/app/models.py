@@ -1,0 +1,89 @@
+"""The configured models, each fitted on its reference when it is first asked for."""
+
+from __future__ import annotations
+
+import threading
+from typing import cast
+
+from watchkeeper.config.loaded import LoadedConfig
+from watchkeeper.config.plugin_use import PluginUse
+from watchkeeper.config.schema import ModelConfig
+from watchkeeper.contracts.drift import DriftDetector
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.contracts.plugin import Kind
+from watchkeeper.data.files import read_table
+from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
+from watchkeeper.domain.nearest import did_you_mean
+from watchkeeper.domain.table import Table
+from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.watched import WatchedModel, fitted
+from watchkeeper.plugins import Plugins
+from watchkeeper.registry.registry import Registry
+
+from .intake import reference_rows
+
+
+class Models:
+    """Fits models lazily, once; safe to ask from several threads."""
+
+    def __init__(self, loaded: LoadedConfig, plugins: Plugins, registry: Registry) -> None:
+        self._loaded = loaded
+        self._plugins = plugins
+        self._registry = registry
+        self._lock = threading.Lock()
+        self._fitted: dict[str, WatchedModel] = {}
+
+    def config(self, name: str) -> ModelConfig:
+        """The model's configuration; a UsageError with the nearest name when there is none."""
+        models = self._loaded.config.models
+        if name not in models:
+            known = ", ".join(models) or "none"
+            near = did_you_mean(name, models)
+            raise UsageError(f"there is no model {name!r} in the configuration, which has {known}{near}")
+        return models[name]
+
+    def watched(self, name: str) -> WatchedModel:
+        """The model, fitted on its reference."""
+        config = self.config(name)
+        with self._lock:
+            if name not in self._fitted:
+                self._fitted[name] = self._fit(name, config)
+            return self._fitted[name]
+
+    def _fit(self, name: str, config: ModelConfig) -> WatchedModel:
+        table, source = self.reference(name)
+        rows = reference_rows(name, config, table, source)
+        judging = judging_of(config.task, rows.table["prediction"], rows.outcome, config.decision_threshold)
+        return fitted(
+            name,
+            judging,
+            rows.table,
+            {use.name: cast("Metric", self._built(Kind.METRIC, use)) for use in config.metrics},
+            {use.name: cast("DriftDetector", self._built(Kind.DRIFT, use)) for use in config.drift},
+            window=config.window,
+            budget=config.false_alarms or self._loaded.config.project.false_alarms,
+            min_rows=config.min_rows,
+        )
+
+    def reference(self, name: str) -> tuple[Table, str]:
+        """The rows that define normal, and what to call them: the configured file, or those of a registered version.
+
+        Without a file they are the rows that were registered with the version in production, or with the latest.
+        """
+        config = self.config(name)
+        if config.reference is not None:
+            path = self._loaded.config.folder / config.reference
+            return read_table(path), str(config.reference)
+        for stage in ("production", "latest"):
+            try:
+                kept = self._registry.reference(f"{name}@{stage}")
+            except NotFound:
+                continue
+            if kept is not None:
+                return kept, f"the reference of {name}@{stage}"
+        raise ConfigError(
+            f"model {name!r} has no reference: name a file as its `reference`, or register a version with its rows"
+        )
+
+    def _built(self, kind: Kind, use: PluginUse) -> object:
+        return self._plugins.build(kind, use.name, self._loaded.options(use, self._plugins))

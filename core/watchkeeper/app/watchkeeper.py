@@ -1,0 +1,168 @@
+"""Watchkeeper: one project, its models, its store and its alerts, as Python code sees it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from watchkeeper.alerting.delivery import DeliveryReport
+from watchkeeper.clock import Clock, SystemClock
+from watchkeeper.config.reading import load
+from watchkeeper.config.schema import Config
+from watchkeeper.domain.ensemble import Weights
+from watchkeeper.domain.errors import WatchkeeperError
+from watchkeeper.domain.explanation import Explanation
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.verdict import Finding, Status, Verdict
+from watchkeeper.monitor.history import kept_measurements
+from watchkeeper.monitor.result import CheckResult
+from watchkeeper.plugins import Plugins
+
+from .assembly import Systems, assembled
+from .checking import checked
+from .delivering import delivered
+from .explaining import explained
+from .weighing import reweighed
+
+
+def open_project(
+    path: str | Path = "watchkeeper.toml",
+    *,
+    plugins: Plugins | None = None,
+    clock: Clock | None = None,
+    actor: str | None = None,
+) -> Watchkeeper:
+    """Open the project that a configuration file describes; ``watchkeeper.open`` is this function.
+
+    Parameters
+    ----------
+    clock
+        What time it is; the system's when left out. A replay passes its own.
+    actor
+        Who acts, for the audit log; the operating system's user when left out. Nothing proves it.
+
+    Raises
+    ------
+    ConfigError
+        Every mistake in the file, a line each.
+    StoreError
+        The store cannot be opened.
+    """
+    known = plugins or Plugins()
+    loaded = load(path, known, os.environ)
+    return Watchkeeper(assembled(loaded, known, clock or SystemClock(), actor or getpass.getuser()))
+
+
+class Watchkeeper:
+    """One project. Make one with `watchkeeper.open`; two in one process do not see each other.
+
+    >>> import watchkeeper as wk
+    >>> with wk.open("watchkeeper.toml") as watch:  # doctest: +SKIP
+    ...     ids = watch.log("momentum", features, predictions)
+    ...     watch.record_outcomes("momentum", ids, outcomes)
+    ...     result = watch.check("momentum")
+    """
+
+    def __init__(self, systems: Systems) -> None:
+        self._systems = systems
+        self.registry = systems.registry
+        self.alerting = systems.alerting
+        self.ensembles = systems.ensembles
+
+    @property
+    def config(self) -> Config:
+        """The checked configuration."""
+        return self._systems.config
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The configured models' names."""
+        return tuple(self.config.models)
+
+    def log(self, model: str, features: Any, predictions: Any, *, ids: Any = None, times_us: Any = None) -> Any:
+        """Record predictions and return their ids; an append to memory, committed by a flusher every 100 ms.
+
+        Parameters
+        ----------
+        features
+            (n, d) array in the configured order, one row of it, or a mapping of columns.
+        predictions
+            (n,) probabilities, labels or values; one for one row.
+        ids, times_us
+            (n,); made up and taken from the clock when left out. Times are UTC microseconds since 1970.
+        """
+        self._systems.declare(model)
+        return self._systems.recorder.log(model, features, predictions, ids=ids, times_us=times_us)
+
+    def record_outcomes(self, model: str, ids: Any, outcomes: Any, *, times_us: Any = None) -> None:
+        """Record what turned out to be true; a later outcome of the same id replaces the earlier one."""
+        self._systems.models.config(model)
+        self._systems.recorder.record_outcomes(model, ids, outcomes, times_us=times_us)
+
+    def flush(self) -> None:
+        """Return when everything recorded so far is in the store."""
+        self._systems.recorder.flush()
+
+    def check(self, model: str, data: Any = None, *, until_us: int | None = None, source: str = "data") -> CheckResult:
+        """Measure and judge the model's latest window, store the measurements, and let rules act on them.
+
+        Parameters
+        ----------
+        data
+            Rows to check instead of the stored ones: any frame, with the columns that the configuration names.
+        until_us
+            Where the window ends; with the model's last row when left out.
+
+        Raises
+        ------
+        NothingToCheck
+            There are no rows.
+        DataError
+            The reference or `data` cannot be read as configured.
+        """
+        self._systems.recorder.flush()
+        return checked(self._systems, model, data, until_us=until_us, source=source)
+
+    def check_all(self) -> dict[str, CheckResult]:
+        """Check every model; one that cannot be checked is UNKNOWN with its reason, and the others go on."""
+        return {model: self._check_or_unknown(model) for model in self.models}
+
+    def _check_or_unknown(self, model: str) -> CheckResult:
+        try:
+            return self.check(model)
+        except WatchkeeperError as error:
+            finding = Finding(Status.UNKNOWN, model, f"{model} could not be checked: {error}")
+            return CheckResult(model, None, None, Verdict(Status.UNKNOWN, (finding,)))
+
+    def measurements(self, model: str, name: str | None = None, since_us: int | None = None) -> list[Measurement]:
+        """What was measured, oldest first."""
+        return [found for _, found in kept_measurements(self._systems.storage, model, name, since_us)]
+
+    def deliver(self) -> DeliveryReport:
+        """Send the notifications that are due; tells what was delivered, and what will be tried again."""
+        return delivered(self._systems)
+
+    def reweigh(self, ensemble: str) -> Weights:
+        """Learn the members' weights from their latest outcomes and store them."""
+        self._systems.recorder.flush()
+        return reweighed(self._systems, ensemble)
+
+    def explain(self, model: str, rows: Any = None, *, explainer: str = "surrogate") -> Explanation:
+        """Explain rows (the latest window's when left out) by the registered version in production, or the latest."""
+        self._systems.recorder.flush()
+        return explained(self._systems, model, rows, explainer)
+
+    def close(self) -> None:
+        """Flush and release everything; may be called twice."""
+        self._systems.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,119 @@
+"""``check``, ``report`` and ``history``: what a model is like, now and before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .opening import opened
+from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+
+if TYPE_CHECKING:
+    from watchkeeper.app import Watchkeeper
+    from watchkeeper.monitor.result import CheckResult
+
+Models = Annotated[list[str] | None, typer.Argument(help="Models to check; all when left out.", show_default=False)]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Check the rows of this file (CSV, Parquet, …) instead of stored ones.")
+]
+FailOn = Annotated[
+    str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, alert, unknown or never.")
+]
+_FAILING = {
+    "never": (),
+    "alert": ("ALERT",),
+    "unknown": ("ALERT", "UNKNOWN"),
+    "warn": ("ALERT", "UNKNOWN", "WARN"),
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(check)
+    app.command()(report)
+    app.command()(history)
+
+
+def check(
+    models: Models = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    data: Data = None,
+    fail_on: FailOn = "alert",
+    as_json: AsJson = False,
+) -> None:
+    """Check models: measure the latest window, judge it, and notify whom the rules name."""
+    failing = _failing(fail_on)
+    with opened(config) as watch:
+        results = _results(watch, models, data)
+        report = watch.deliver()
+    if as_json:
+        show_json([result.to_dict() for result in results])
+    else:
+        for result in results:
+            show(result.table())
+    for missed in report.undelivered:
+        say(f"not delivered to {missed.receiver}: {missed.error}")
+    for failure in report.failures:
+        say(f"{failure.plugin} failed: {failure.error}")
+    if any(result.status.value in failing for result in results):
+        raise typer.Exit(1)
+
+
+def report(
+    model: Annotated[str, typer.Argument(help="The model.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path("report.html"),
+    config: ConfigPath = DEFAULT_CONFIG,
+    data: Data = None,
+) -> None:
+    """Check one model and write the result as one self-contained HTML page."""
+    with opened(config) as watch:
+        result = _results(watch, [model], data)[0]
+    result.to_html(output)
+    say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
+
+
+def history(
+    model: Annotated[str, typer.Argument(help="The model.")],
+    name: Annotated[str | None, typer.Argument(help="A measurement, such as rmse; all when left out.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    limit: Annotated[int, typer.Option(help="The last so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What was measured before, oldest first."""
+    from rich.table import Table
+
+    from watchkeeper.monitor.rendering import plain_measurement
+
+    with opened(config) as watch:
+        found = watch.measurements(model, name)[-limit:]
+    if as_json:
+        show_json([{"window": str(one.window), **plain_measurement(one)} for one in found])
+        return
+    table = Table("window", "measurement", "value", "samples")
+    for one in found:
+        value = one.value
+        number = f"{value.number:.5g}" if value.number is not None else f"undefined: {value.reason}"
+        table.add_row(str(one.window), one.title, number, str(value.samples))
+    show(table)
+
+
+def _failing(fail_on: str) -> tuple[str, ...]:
+    if fail_on not in _FAILING:
+        raise typer.BadParameter(f"{fail_on!r} is none of {', '.join(_FAILING)}", param_hint="--fail-on")
+    return _FAILING[fail_on]
+
+
+def _results(watch: Watchkeeper, models: list[str] | None, data: Path | None) -> list[CheckResult]:
+    """Of the named models, or of all; a model that is asked for by name and cannot be checked is an error."""
+    from watchkeeper.domain.errors import UsageError
+
+    names = models or list(watch.models)
+    if data is None:
+        return [watch.check(name) for name in names] if models or len(names) == 1 else list(watch.check_all().values())
+    if len(names) != 1:
+        raise UsageError(f"--data is rows of one model; name it: {', '.join(watch.models)}")
+    from watchkeeper.data.files import read_table
+
+    return [watch.check(names[0], read_table(data), source=data.name)]
