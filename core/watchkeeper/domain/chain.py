@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import DataError
+from .errors import UsageError
 
 
-def canonical_json(value: Mapping[str, Any]) -> str:
+def canonical_json(value: Mapping[str, Any], what: str = "value") -> str:
     """The one JSON text of `value`: sorted keys, no spaces, no NaN; equal values give equal texts.
+
+    Parameters
+    ----------
+    value
+        What JSON gives back unchanged (a tuple comes back as a list).
+    what
+        What it is, for the message: ``document 'a'``.
 
     Raises
     ------
-    DataError
-        For what JSON cannot give back unchanged: NaN, infinities, keys that are not text, other objects.
+    UsageError
+        For NaN, infinities, keys that are not text, lone surrogates, other objects.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": [None, "é"]})
+    '{"a":[null,"é"],"b":1}'
     """
-    _require_plain(value, "")
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=dict)
     try:
+        _require_plain(value)
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=dict)
         text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"a text holds the lone surrogate U+{ord(error.object[error.start]):04X}, which cannot be stored: "
-            "decode the text properly first"
-        ) from error
+    except (_NotPlain, RecursionError, UnicodeEncodeError) as error:
+        reason = "a text holds a lone surrogate" if isinstance(error, UnicodeEncodeError) else error
+        raise UsageError(
+            f"the {what} cannot be kept as JSON: {reason}; expected text, finite numbers, booleans, None, lists, and "
+            "mappings with text keys"
+        ) from None
     return text
 
 
-def entry_digest(previous: str, number: int, body: Mapping[str, Any] | str) -> str:
-    """SHA-256, hexadecimal, over ``previous``, ``number`` and the canonical JSON of `body`, one a line.
+def entry_digest(previous: str, number: int, body: str) -> str:
+    """SHA-256, hexadecimal, over ``previous``, ``number`` and `body`, one a line.
 
     Parameters
     ----------
@@ -40,38 +54,29 @@ def entry_digest(previous: str, number: int, body: Mapping[str, Any] | str) -> s
     number
         The entry's number, counting from 1.
     body
-        The entry's body, or its canonical JSON where that is at hand already.
-
-    Examples
-    --------
-    >>> entry_digest("", 1, {"by": "ada"}) == entry_digest("", 1, '{"by":"ada"}')
-    True
+        The entry's body as `canonical_json`.
     """
-    text = body if isinstance(body, str) else canonical_json(body)
-    return hashlib.sha256(f"{previous}\n{number}\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{previous}\n{number}\n{body}".encode()).hexdigest()
 
 
-def _require_plain(value: Any, path: str) -> None:
-    if value is None or isinstance(value, str | bool | int):
+class _NotPlain(Exception):
+    """What was found where JSON has no place for it."""
+
+
+def _require_plain(value: Any) -> None:
+    """JSON would turn the keys 1 and True into text, and NaN into a word that others cannot read."""
+    if value is None or isinstance(value, str | int):
         return
     if isinstance(value, float):
-        if value - value != 0.0:  # NaN and the infinities alone
-            raise DataError(
-                f"{path or 'the value'} is {value}, which JSON cannot hold; expected a finite number or None"
-            )
-        return
-    if isinstance(value, Mapping):
+        if not math.isfinite(value):
+            raise _NotPlain(f"found the number {value}")
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str):
-                raise DataError(f"{path or 'the value'} has the key {key!r}; expected text keys, as JSON has them")
-            _require_plain(inner, f"{path}.{key}" if path else key)
-        return
-    if isinstance(value, list | tuple):
-        for at, inner in enumerate(value):
-            _require_plain(inner, f"{path}[{at}]")
-        return
-    raise DataError(
-        f"{path or 'the value'} is a {type(value).__name__}, which JSON cannot hold; expected text, numbers, "
-        "booleans, None, "
-        "lists and mappings"
-    )
+                raise _NotPlain(f"found the key {key!r}")
+            _require_plain(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _require_plain(inner)
+    else:
+        raise _NotPlain(f"found a {type(value).__name__}")

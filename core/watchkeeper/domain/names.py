@@ -9,46 +9,43 @@ from typing import Final
 from .errors import UsageError
 
 LONGEST_NAME: Final = 200
-_REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Control, invisible formatting, lone surrogates, line and paragraph separators: two names must differ to the eye."""
+_EXPECTED: Final = (
+    f"expected 1 to {LONGEST_NAME} characters of NFC text without '..' and without control or invisible characters"
+)
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories: control, formatting, lone surrogates, line and paragraph separators."""
 
 
-@lru_cache(maxsize=8192)
 def stored_name(name: str, what: str = "name") -> str:
     """The name itself, or a UsageError that says what is wrong with it.
 
     Parameters
     ----------
     name
-        1 to 200 characters in Unicode's composed form (NFC), without control or invisible characters and without
-        ``..``. So two names that look the same to a reader who trusts NFC are the same to the store.
+        1 to 200 characters in Unicode's composed form (NFC), without ``..`` and without control or invisible
+        characters: two names that NFC makes equal are one name, and no name leads out of a folder.
     what
         What it names, for the message: ``stream``, ``key``, ``column``.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"a {what} must be text, found {type(name).__name__}; {_EXPECTED}")
+    return _checked(name, what)
+
+
+@lru_cache(maxsize=8192)
+def _checked(name: str, what: str) -> str:
     if not 1 <= len(name) <= LONGEST_NAME:
-        raise UsageError(
-            f"the {what} {_told(name)} has {len(name)} characters; expected 1 to {LONGEST_NAME}: use a shorter name"
-        )
+        raise UsageError(f"a {what} of {len(name):,} characters cannot be stored; {_EXPECTED}")
     if ".." in name:
-        raise UsageError(f"the {what} {_told(name)} contains '..', which names may not: use another separator")
+        raise UsageError(f"the {what} {name!r} holds '..'; {_EXPECTED}: use another separator")
     if name.isascii() and name.isprintable():
         return name
-    for character in name:
-        if unicodedata.category(character) in _REFUSED_CATEGORIES:
-            raise UsageError(
-                f"the {what} {_told(name)} contains the invisible character U+{ord(character):04X}; expected visible "
-                "text: "
-                "remove it"
-            )
-    composed = unicodedata.normalize("NFC", name)
-    if composed != name:
+    hidden = next((letter for letter in name if unicodedata.category(letter) in _INVISIBLE), None)
+    if hidden is not None:
+        raise UsageError(f"the {what} {name!a} holds the character U+{ord(hidden):04X}; {_EXPECTED}: remove it")
+    if not unicodedata.is_normalized("NFC", name):
         raise UsageError(
-            f"the {what} {_told(name)} is not in Unicode's composed form (NFC), so that it looks like "
-            f"{_told(composed)} and "
-            "is another name: pass it through unicodedata.normalize('NFC', name)"
+            f"the {what} {name!a} is not in Unicode's NFC form, so that it has a twin that looks the same; "
+            f"{_EXPECTED}: use unicodedata.normalize('NFC', name)"
         )
     return name
-
-
-def _told(name: str) -> str:
-    return ascii(name if len(name) <= 60 else name[:57] + "...")

@@ -7,7 +7,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import attrs
 import numpy as np
@@ -31,6 +31,9 @@ from watchkeeper.contracts.storage import (
 from watchkeeper.contracts.storage_rules import (
     canonical_json,
     checked_append,
+    checked_field,
+    checked_namespace,
+    checked_scalar,
     checked_storage_name,
     entry_digest,
     has_appends,
@@ -46,18 +49,21 @@ class _Stored:
     revision: int
 
     def document(self, key: str) -> Document:
-        return Document(key, json.loads(self.body), self.revision)
+        return Document(key, json.loads(self.body), self.revision, self.index)
 
 
 @attrs.define
 class _State:
     """Documents and logs; a commit works on a copy and swaps it in."""
 
+    namespaces: dict[str, Namespace] = attrs.field(factory=dict)
     documents: dict[str, dict[str, _Stored]] = attrs.field(factory=dict)
     logs: dict[str, tuple[LoggedEntry, ...]] = attrs.field(factory=dict)
 
     def copy(self) -> _State:
-        return _State({name: dict(found) for name, found in self.documents.items()}, dict(self.logs))
+        return _State(
+            dict(self.namespaces), {name: dict(found) for name, found in self.documents.items()}, dict(self.logs)
+        )
 
 
 class MemoryStorage:
@@ -130,10 +136,10 @@ class MemoryStorage:
 
     def get(self, namespace: Namespace, key: str) -> Document | None:
         """A document, or None."""
-        checked_storage_name(namespace.name, "namespace")
         checked_storage_name(key, "key")
         with self._lock:
             self._check_open()
+            _check_namespace(self._state, namespace)
             stored = self._state.documents.get(namespace.name, {}).get(key)
         return stored.document(key) if stored else None
 
@@ -146,21 +152,19 @@ class MemoryStorage:
         limit: int | None = None,
     ) -> tuple[Document, ...]:
         """Documents whose index fields equal `where`, ordered by index fields, then by key."""
-        checked_storage_name(namespace.name, "namespace")
-        _check_fields(namespace, [*(where or {}), *(field.removeprefix("-") for field in order)])
+        if limit is not None and limit < 0:
+            raise UsageError(f"limit is {limit}; expected a number of documents, or None for all")
+        for field in [*(where or {}), *(field.removeprefix("-") for field in order)]:
+            checked_field(field, namespace)
         with self._lock:
             self._check_open()
+            _check_namespace(self._state, namespace)
             stored = dict(self._state.documents.get(namespace.name, {}))
-        kept = [key for key in stored if all(stored[key].index.get(f) == wanted for f, wanted in (where or {}).items())]
-        if after is not None and after.key not in stored:
-            raise NotFound(f"document {after.key!r}, the last of the page before, is gone; begin again without `after`")
-        ordered = sorted({*kept, after.key} if after is not None else kept)
-        for field in reversed(order):
-            name = field.removeprefix("-")
-            ordered.sort(key=lambda key: _rank(stored[key].index.get(name)), reverse=field.startswith("-"))
-        start = ordered.index(after.key) + 1 if after is not None else 0
-        chosen = [key for key in ordered[start:] if key in set(kept)]
-        return tuple(stored[key].document(key) for key in chosen[:limit])
+        found = [stored[key].document(key) for key in stored if _matches(stored[key].index, where or {})]
+        # the last of the page before may be gone by now: it takes its old place, and what follows it counts
+        ordered = _ordered([document for document in found if after is None or document.key != after.key], after, order)
+        start = ordered.index(after) + 1 if after is not None else 0
+        return tuple(ordered[start:][:limit])
 
     def put_blob(self, source: BinaryIO) -> str:
         """Keep the bytes; returns SHA-256 in hexadecimal."""
@@ -183,12 +187,12 @@ class MemoryStorage:
     def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
         """Entries with a number above `after`."""
         checked_storage_name(log, "log")
+        if after < 0:
+            raise UsageError(f"after is {after}; expected 0 or the number of an entry")
         with self._lock:
             self._check_open()
             entries = self._state.logs.get(log, ())
-        return iter(
-            [attrs.evolve(entry, body=json.loads(json.dumps(entry.body))) for entry in entries[max(after, 0) :]]
-        )
+        return iter([attrs.evolve(entry, body=json.loads(json.dumps(entry.body))) for entry in entries[after:]])
 
     def maintain(self, budget_seconds: float = 1.0) -> Maintenance:  # noqa: ARG002 - there is nothing to spend it on
         """There is nothing to do."""
@@ -241,19 +245,22 @@ class MemoryStorage:
 
 
 def _put(state: _State, put: Put) -> int:
-    checked_storage_name(put.namespace.name, "namespace")
     checked_storage_name(put.key, "key")
-    _check_fields(put.namespace, put.index)
+    for field in put.index:
+        checked_field(field, put.namespace)
+    _check_namespace(state, put.namespace)
+    state.namespaces[put.namespace.name] = put.namespace
+    index = {field: checked_scalar(put.index.get(field), field) for field in put.namespace.index}
     documents = state.documents.setdefault(put.namespace.name, {})
     revision = documents[put.key].revision if put.key in documents else 0
     _check_revision(put, revision)
-    documents[put.key] = _Stored(canonical_json(put.value, f"document {put.key!r}"), dict(put.index), revision + 1)
+    documents[put.key] = _Stored(canonical_json(put.value, f"document {put.key!r}"), index, revision + 1)
     return revision + 1
 
 
 def _delete(state: _State, delete: Delete) -> None:
-    checked_storage_name(delete.namespace.name, "namespace")
     checked_storage_name(delete.key, "key")
+    _check_namespace(state, delete.namespace)
     documents = state.documents.setdefault(delete.namespace.name, {})
     _check_revision(delete, documents[delete.key].revision if delete.key in documents else 0)
     documents.pop(delete.key, None)
@@ -281,13 +288,26 @@ def _log(state: _State, entry: LogEntry) -> str:
     return digest
 
 
-def _check_fields(namespace: Namespace, fields: Sequence[str] | Mapping[str, Any]) -> None:
-    for field in fields:
-        if field not in namespace.index:
-            raise UsageError(
-                f"{field!r} is not an index field of {namespace.name}; "
-                f"declared are {', '.join(namespace.index) or 'none'}"
-            )
+def _check_namespace(state: _State, namespace: Namespace) -> None:
+    known = state.namespaces.get(checked_namespace(namespace).name, namespace)
+    if known.index != namespace.index:
+        raise UsageError(
+            f"the namespace {namespace.name!r} is indexed by {list(known.index)}, as it was first used, "
+            f"and not by {list(namespace.index)}"
+        )
+
+
+def _matches(index: Mapping[str, Scalar], where: Mapping[str, Scalar]) -> bool:
+    return all(_rank(index.get(field)) == _rank(wanted) for field, wanted in where.items())
+
+
+def _ordered(found: Sequence[Document], after: Document | None, order: Sequence[str]) -> list[Document]:
+    """By the fields of `order`, then by key; with `after` among them."""
+    ordered = sorted([*found, *([after] if after is not None else [])], key=lambda document: document.key)
+    for term in reversed(order):
+        field = term.removeprefix("-")
+        ordered.sort(key=lambda document: _rank(document.index.get(field)), reverse=term.startswith("-"))
+    return ordered
 
 
 def _rank(value: Scalar) -> tuple[int, float, str]:

@@ -11,11 +11,11 @@ import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Append, Durability, Receipt
+from watchkeeper.contracts.storage_rules import checked_append
 from watchkeeper.domain.errors import DataError
-from watchkeeper.domain.names import stored_name
-from watchkeeper.domain.table import ColumnKind
+from watchkeeper.domain.table import ColumnKind, kind_of
 
-from .chunks import Chunk, chunks_of, kinds_of
+from .chunks import Chunk, chunks_of
 from .days import Days
 
 
@@ -52,9 +52,9 @@ class Appending:
         return Receipt(durability)
 
     def _ready(self, append: Append) -> _Ready:
-        stream, key = stored_name(append.stream, "stream"), stored_name(append.key, "key")
-        kinds = kinds_of(append)
-        return _Ready(stream, key, kinds, list(chunks_of(append, self._chunk_rows)))
+        checked_append(append)
+        kinds = {name: kind_of(column) for name, column in append.table.columns.items()}
+        return _Ready(append.stream, append.key, kinds, list(chunks_of(append, self._chunk_rows)))
 
     def _is_applied(self, name: str, connection: Connection, pair: tuple[str, int]) -> bool:
         question = "SELECT 1 FROM applied WHERE writer = ? AND seq = ?"
@@ -129,7 +129,6 @@ def _require_same_kinds(append: _Ready, known: dict[str, str]) -> None:
             near = [name for name in difflib.get_close_matches(column, known, n=3) if known[name] == kind]
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise DataError(
-                f"column {column!r} of {append.stream}/{append.key} holds {kind} now and {expected} so far: convert "
-                "it, or give it "
-                f"another name{hint}"
+                f"column {column!r} of {append.stream}/{append.key} holds {kind} now and held {expected} before: "
+                f"convert it, or give it another name{hint}"
             )

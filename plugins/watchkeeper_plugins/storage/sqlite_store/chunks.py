@@ -11,16 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.contracts.storage import Append, Batch
-from watchkeeper.domain.errors import DataError, UsageError
-from watchkeeper.domain.names import stored_name
-from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of
+from watchkeeper.domain.table import Column, Table
 
 from .blocks import Block, block_bytes, opened_block
 from .columns import PackedColumn, packed
 
 _TIME: Final = ""
 """The name of the time column in a narrow block; no column of a table can have it."""
-MOST_COLUMNS: Final = 4096
 _MOST_BYTES: Final = 268_435_456
 """Of one block; SQLite takes a thousand million."""
 
@@ -36,33 +33,6 @@ class Chunk:
     """Equal for chunks with the same columns, types and wide columns: those can be compacted into one."""
     narrow: bytes
     wide: bytes | None
-
-
-def kinds_of(append: Append) -> dict[str, ColumnKind]:
-    """What each column holds, after checking everything about the append that can be checked alone."""
-    table = append.table
-    if len(table.columns) > MOST_COLUMNS:
-        raise DataError(
-            f"{append.stream}/{append.key} has {len(table.columns):,} columns; expected at most {MOST_COLUMNS:,}: "
-            "keep the rest "
-            "under another key, or as one column of text"
-        )
-    if append.time.dtype != np.int64 or append.time.ndim != 1:
-        raise DataError(
-            f"the time of {append.stream}/{append.key} is {append.time.dtype} of shape {append.time.shape}; expected "
-            "(n,) int64, "
-            "microseconds since 1970 in UTC"
-        )
-    if table.columns and len(table) != len(append.time):
-        raise DataError(
-            f"{append.stream}/{append.key} has {len(append.time)} times for {len(table)} rows; expected one a row"
-        )
-    for name in append.wide:
-        if name not in table:
-            raise UsageError(
-                f"the wide column {name!r} is not among the columns of {append.stream}/{append.key}: {table.names}"
-            )
-    return {stored_name(name, "column"): _kind(name, column) for name, column in table.columns.items()}
 
 
 def chunks_of(append: Append, chunk_rows: int) -> Iterator[Chunk]:
@@ -146,12 +116,3 @@ def _chunk(time: NDArray[np.int64], columns: dict[str, PackedColumn], wide: froz
         narrow=block_bytes(len(time), near, {"wide": positions}),
         wide=block_bytes(len(time), apart, {}) if apart else None,
     )
-
-
-def _kind(name: str, column: Column) -> ColumnKind:
-    if not isinstance(column, Categories | np.ndarray):
-        raise DataError(f"column {name!r} is a {type(column).__name__}; expected a numpy array or Categories")
-    try:
-        return kind_of(column)
-    except DataError as error:
-        raise DataError(f"column {name!r}: {error}") from error

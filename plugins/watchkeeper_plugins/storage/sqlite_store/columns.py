@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.table import Categories, Column
 
-LONGEST_TEXT: Final = 1_000_000
-_NUMBERS: Final = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
 _CODES: Final = (("i1", 127), ("i2", 32_767), ("i4", 2_147_483_647))
 
 
@@ -28,25 +26,17 @@ class PackedColumn:
 
 
 def packed(name: str, column: Column) -> PackedColumn:
-    """The column's bytes; a DataError that names it when it holds what cannot be stored."""
+    """The bytes of a column that `checked_append` has passed; a DataError that names it for a lone surrogate."""
     if isinstance(column, Categories):
-        return _packed_categories(name, column)
-    if column.ndim != 1:
-        raise DataError(
-            f"column {name!r} has shape {column.shape}; expected one dimension: give each column a name of its own"
-        )
+        for label in column.labels:
+            _encoded(name, label)
+        kind = next(kind for kind, largest in _CODES if len(column.labels) <= largest)
+        return PackedColumn(f"codes:{kind}", column.codes.astype("<" + kind).tobytes(), tuple(column.labels))
     if column.dtype.kind == "O":
         return PackedColumn("text", _packed_text(name, column))
     if column.dtype.kind == "M":
-        if np.datetime_data(column.dtype) != ("us", 1):
-            raise DataError(f"column {name!r} is {column.dtype}; expected datetime64[us]: convert it with astype")
         return PackedColumn("M8", column.astype("<M8[us]", copy=False).tobytes())
     kind = f"{column.dtype.kind}{column.dtype.itemsize}"
-    if kind not in _NUMBERS:
-        raise DataError(
-            f"column {name!r} is of dtype {column.dtype}; expected booleans, integers, floats of at most 64 bits, "
-            "datetime64[us], text as objects, or Categories"
-        )
     return PackedColumn(kind, column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes())
 
 
@@ -62,44 +52,11 @@ def unpacked(kind: str, payload: memoryview, rows: int, labels: tuple[str, ...] 
     return np.frombuffer(payload, dtype=np.dtype("<" + kind), count=rows)
 
 
-def _packed_categories(name: str, column: Categories) -> PackedColumn:
-    labels = tuple(column.labels)
-    for label in labels:
-        if not isinstance(label, str):
-            raise DataError(f"column {name!r} has the label {label!r}; expected text: convert the labels with str")
-        _require_text(name, label)
-    if len(column.codes) and not (int(column.codes.min()) >= -1 and int(column.codes.max()) < len(labels)):
-        raise DataError(
-            f"column {name!r} has codes from {column.codes.min()} to {column.codes.max()} for {len(labels)} labels; "
-            f"expected -1 (missing) to {len(labels) - 1}"
-        )
-    kind = next(kind for kind, largest in _CODES if len(labels) <= largest)
-    return PackedColumn(f"codes:{kind}", column.codes.astype("<" + kind).tobytes(), labels)
-
-
 def _packed_text(name: str, column: NDArray[Any]) -> bytes:
     """Lengths in characters, (n,) int32 with -1 for None, then all characters in UTF-8."""
-    texts: list[str] = []
-    lengths = np.empty(len(column), dtype="<i4")
-    for at, item in enumerate(column.tolist()):
-        if item is None:
-            lengths[at] = -1
-            continue
-        if not isinstance(item, str):
-            raise DataError(
-                f"column {name!r} has a {type(item).__name__} in row {at}; expected text or None: make it a column "
-                "of numbers, "
-                "or convert it with str"
-            )
-        lengths[at] = len(item)
-        texts.append(item)
-    if len(lengths) and int(lengths.max()) > LONGEST_TEXT:
-        raise DataError(
-            f"column {name!r} has a text of {lengths.max():,} characters; expected at most {LONGEST_TEXT:,}: keep "
-            "such values "
-            "elsewhere and store their name"
-        )
-    return lengths.tobytes() + _encoded(name, "".join(texts))
+    items = column.tolist()
+    lengths = np.array([-1 if item is None else len(item) for item in items], dtype="<i4")
+    return lengths.tobytes() + _encoded(name, "".join([item for item in items if item is not None]))
 
 
 def _unpacked_text(payload: memoryview, rows: int) -> NDArray[np.object_]:
@@ -113,12 +70,6 @@ def _unpacked_text(payload: memoryview, rows: int) -> NDArray[np.object_]:
             column[at] = text[begin:end]
         begin = end
     return column
-
-
-def _require_text(name: str, text: str) -> None:
-    if len(text) > LONGEST_TEXT:
-        raise DataError(f"column {name!r} has a text of {len(text):,} characters; expected at most {LONGEST_TEXT:,}")
-    _encoded(name, text)
 
 
 def _encoded(name: str, text: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import zlib
 from collections.abc import Mapping
@@ -11,17 +10,22 @@ from sqlite3 import Connection
 from typing import Any, Final
 
 from watchkeeper.contracts.storage import Delete, Document, Namespace, Put, Scalar
-from watchkeeper.domain.chain import canonical_json
-from watchkeeper.domain.errors import Conflict, DataError, StoreCorrupt, UsageError
+from watchkeeper.contracts.storage_rules import (
+    MOST_FIELDS,
+    canonical_json,
+    checked_field,
+    checked_namespace,
+    checked_scalar,
+)
+from watchkeeper.domain.errors import Conflict, StoreCorrupt, UsageError
 from watchkeeper.domain.names import stored_name
 
-MOST_FIELDS: Final = 4
 SELECT: Final = "SELECT key, revision, value, checksum, i1, i2, i3, i4 FROM document WHERE "
 
 
 def put(connection: Connection, operation: Put) -> int:
     """Write a document inside the caller's transaction; returns its new revision."""
-    text = canonical_json(operation.value)
+    text = canonical_json(operation.value, f"document {operation.key!r}")
     fields = _index_values(operation)
     key = stored_name(operation.key, "key")
     number = namespace_number(connection, operation.namespace, create=True)
@@ -76,8 +80,7 @@ def document_of(row: tuple[Any, ...], path: Path, namespace: Namespace) -> Docum
 
 def namespace_number(connection: Connection, namespace: Namespace, *, create: bool) -> int | None:
     """The number of a namespace, None when nothing was ever written there; refuses another list of fields."""
-    stored_name(namespace.name, "namespace")
-    _require_fields(namespace)
+    checked_namespace(namespace)
     fields = json.dumps(namespace.index)
     row = connection.execute("SELECT id, fields FROM namespace WHERE name = ?", (namespace.name,)).fetchone()
     if row is not None:
@@ -93,41 +96,12 @@ def namespace_number(connection: Connection, namespace: Namespace, *, create: bo
     return connection.execute("INSERT INTO namespace (name, fields) VALUES (?, ?)", (namespace.name, fields)).lastrowid
 
 
-def require_scalar(value: object, field: str) -> Scalar:
-    """The value of an index field as it is stored, or a DataError."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return int(value)
-    if isinstance(value, float) and value == value:  # noqa: PLR0124 - false for NaN alone
-        return float(value)
-    raise DataError(
-        f"the index field {field!r} is {value!r}; expected text, a 64-bit integer, a float that is not NaN, or None"
-    )
-
-
-def unknown_field(field: str, namespace: Namespace) -> UsageError:
-    """What to raise for a field that the namespace does not declare."""
-    near = difflib.get_close_matches(field, namespace.index, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return UsageError(f"{field!r} is not an index field of {namespace.name!r}; it has {list(namespace.index)}{hint}")
-
-
 def _index_values(operation: Put) -> list[Scalar]:
     namespace = operation.namespace
     for field in operation.index:
-        if field not in namespace.index:
-            raise unknown_field(field, namespace)
-    values = [require_scalar(operation.index.get(field), field) for field in namespace.index]
+        checked_field(field, namespace)
+    values = [checked_scalar(operation.index.get(field), field) for field in namespace.index]
     return values + [None] * (MOST_FIELDS - len(values))
-
-
-def _require_fields(namespace: Namespace) -> None:
-    if len(namespace.index) > MOST_FIELDS or len(set(namespace.index)) < len(namespace.index):
-        raise UsageError(
-            f"the namespace {namespace.name!r} is indexed by {list(namespace.index)}; expected at most {MOST_FIELDS} "
-            "different fields"
-        )
 
 
 def _revision(connection: Connection, number: int | None, key: str) -> int:
@@ -154,12 +128,10 @@ def where_of(where: Mapping[str, Scalar] | None, namespace: Namespace) -> dict[s
     """The conditions by column name (``i1``...), checked."""
     found: dict[str, Scalar] = {}
     for field, value in (where or {}).items():
-        found[field_column(field, namespace)] = require_scalar(value, field)
+        found[field_column(field, namespace)] = checked_scalar(value, field)
     return found
 
 
 def field_column(field: str, namespace: Namespace) -> str:
     """The column (``i1``...) that holds a declared field."""
-    if field not in namespace.index:
-        raise unknown_field(field, namespace)
-    return f"i{namespace.index.index(field) + 1}"
+    return f"i{namespace.index.index(checked_field(field, namespace)) + 1}"

@@ -8,10 +8,11 @@ from sqlite3 import Connection
 import attrs
 
 from watchkeeper.contracts.storage import Document, Durability, Namespace, Scalar
+from watchkeeper.contracts.storage_rules import checked_scalar
 from watchkeeper.domain.errors import StoreError, UsageError
 
 from .database import Database
-from .documents import SELECT, document_of, field_column, namespace_number, require_scalar, where_of
+from .documents import SELECT, document_of, field_column, namespace_number, where_of
 
 
 @attrs.frozen
@@ -64,7 +65,7 @@ class _Question:
         equal: list[str] = []
         equal_values: list[Scalar] = []
         for term in self.order:
-            value = require_scalar(after.index.get(term.field), term.field)
+            value = checked_scalar(after.index.get(term.field), term.field)
             condition, needed = _beyond(term, value)
             alternatives.append(" AND ".join([*equal, condition]))
             values += [*equal_values, *needed]

@@ -20,7 +20,7 @@ _PAGE: Final = 500
 def add(connection: Connection, operation: LogEntry) -> str:
     """Add an entry inside the caller's transaction; returns its digest."""
     name = stored_name(operation.log, "log")
-    body = canonical_json(operation.body)
+    body = canonical_json(operation.body, f"entry of the log {name!r}")
     number, head = _head(connection, name)
     if operation.expect is not None and operation.expect != head:
         raise Conflict(

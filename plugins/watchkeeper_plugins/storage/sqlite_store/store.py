@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from sqlite3 import Connection
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import attrs
 
@@ -29,6 +29,7 @@ from watchkeeper.contracts.storage import (
     Receipt,
     Scalar,
 )
+from watchkeeper.contracts.storage_rules import has_appends
 from watchkeeper.domain.errors import StoreError, UsageError
 from watchkeeper.domain.names import stored_name
 
@@ -43,8 +44,6 @@ from .gate import Gate
 from .layouts import STATE, TELEMETRY
 from .options import SqliteOptions
 from .scanning import Scanning
-
-_Stateful: TypeAlias = "Put | Delete | LogEntry"
 
 
 @attrs.frozen(eq=False)
@@ -111,12 +110,13 @@ class SqliteStorage:
     ) -> Receipt:
         """Do all of the operations or none. BUFFERED is kept as FLUSHED, and the receipt says so."""
         pair = _pair(writer, seq)
-        appends, others = _sorted_out(operations)
+        _require_operations(operations)
         kept = Durability.FLUSHED if durability is Durability.BUFFERED else durability
         parts = self._usable()
-        if appends:
+        if has_appends(operations):
+            appends = [operation for operation in operations if isinstance(operation, Append)]
             return parts.appending.commit(appends, kept, pair)
-        return self._commit_state(parts, others, kept, pair)
+        return self._commit_state(parts, operations, kept, pair)
 
     def scan(
         self,
@@ -207,7 +207,7 @@ class SqliteStorage:
         return self._parts
 
     def _commit_state(
-        self, parts: _Parts, operations: Sequence[_Stateful], durability: Durability, pair: tuple[str, int] | None
+        self, parts: _Parts, operations: Sequence[Operation], durability: Durability, pair: tuple[str, int] | None
     ) -> Receipt:
         with parts.state.writing(durability) as connection:
             if pair is not None:
@@ -222,7 +222,7 @@ class SqliteStorage:
         return Receipt(durability, tuple(revisions), tuple(digests))
 
 
-def _applied(connection: Connection, operations: Sequence[_Stateful]) -> tuple[list[int], list[str]]:
+def _applied(connection: Connection, operations: Sequence[Operation]) -> tuple[list[int], list[str]]:
     revisions: list[int] = []
     digests: list[str] = []
     for operation in operations:
@@ -230,28 +230,22 @@ def _applied(connection: Connection, operations: Sequence[_Stateful]) -> tuple[l
             revisions.append(documents.put(connection, operation))
         elif isinstance(operation, Delete):
             documents.delete(connection, operation)
-        else:
+        elif isinstance(operation, LogEntry):
             digests.append(logs.add(connection, operation))
     return revisions, digests
 
 
-def _sorted_out(operations: Sequence[object]) -> tuple[list[Append], list[_Stateful]]:
-    appends = [operation for operation in operations if isinstance(operation, Append)]
-    others = [operation for operation in operations if isinstance(operation, Put | Delete | LogEntry)]
-    if len(appends) + len(others) < len(operations):
-        strange = next(each for each in operations if not isinstance(each, Append | Put | Delete | LogEntry))
-        raise UsageError(f"{type(strange).__name__} is not an operation; expected Append, Put, Delete or LogEntry")
-    if appends and others:
-        raise UsageError(
-            f"a commit holds {len(appends)} appends and {len(others)} other operations; expected one kind, as "
-            "telemetry and state live in different files: make it two commits"
-        )
-    return appends, others
+def _require_operations(operations: Sequence[object]) -> None:
+    for operation in operations:
+        if not isinstance(operation, Append | Put | Delete | LogEntry):
+            raise UsageError(
+                f"{type(operation).__name__} is not an operation; expected Append, Put, Delete or LogEntry"
+            )
 
 
 def _pair(writer: str | None, seq: int | None) -> tuple[str, int] | None:
     if writer is None and seq is None:
         return None
     if writer is None or seq is None:
-        raise UsageError("writer and seq belong together: give both, or neither")
+        raise UsageError(f"writer and seq go together, found writer={writer!r} and seq={seq!r}: give both, or neither")
     return stored_name(writer, "writer"), seq
