@@ -86,6 +86,7 @@ def test_the_border_is_the_only_place_that_excepts_everything():
         f"{package.name}/{file.relative_to(package)}"
         for package in packages
         for file in package.rglob("*.py")
+        if package / "testing" not in file.parents  # a contract suite carries a thread's error to its own thread
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler) and swallows_everything(node)
     }

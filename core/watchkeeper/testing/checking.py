@@ -5,17 +5,18 @@ from __future__ import annotations
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from watchkeeper.contracts.plugin import Kind
+from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.errors import PluginBroken, UsageError
 from watchkeeper.plugins import PluginRow, Plugins, split_title
 from watchkeeper.plugins.building import close
 from watchkeeper.plugins.candidates import OBSERVER
-from watchkeeper.plugins.options import required_options
+from watchkeeper.plugins.options import required_options, structured_options
 
 from . import contract_of
 from .running import CheckResult, Outcome, check
@@ -64,8 +65,10 @@ def checked_one(
     kind, name = split_title(title)
     if kind == OBSERVER:
         return _checked_row(plugins, plugins.row(kind, name))
+    folders: list[Path] = []
 
     def subject(folder: Path) -> object:
+        folders.append(folder)
         return plugins.build(kind, name, _in_folder(options, folder))
 
     try:
@@ -74,7 +77,7 @@ def checked_one(
     except PluginBroken as broken:
         return PluginCheck(title, Outcome.FAILED, str(broken))
     results = []
-    for result in check(contract_of(Kind(kind)), subject):
+    for result in check(_contract(plugins.get(kind, name), options, folders), subject):
         tell(result.sentence)
         results.append(result)
     return PluginCheck(title, _worst(results), results=tuple(results))
@@ -89,6 +92,19 @@ def option_values(given: Iterable[str]) -> dict[str, Any]:
             raise UsageError(f"--option {each!r} is not an option, expected KEY=VALUE such as workers=2")
         found[key.strip()] = _value(text)
     return found
+
+
+def _contract(plugin: Plugin, options: Mapping[str, Any], folders: list[Path]) -> type:
+    """The suite of the plugin's kind; that of storages is told how to open the store of the latest folder again."""
+    contract = contract_of(plugin.kind)
+    if plugin.kind is not Kind.STORAGE:
+        return contract
+
+    def opener(_suite: object, _subject: object) -> Callable[[], object]:
+        given = _in_folder(options, folders[-1])
+        return partial(plugin.build, structured_options(plugin.title, plugin.options, given))
+
+    return type(contract.__name__, (contract,), {"opener": opener})
 
 
 def _checked_row(plugins: Plugins, row: PluginRow) -> PluginCheck:
