@@ -1,1 +1,26 @@
-"""Alerting: rules over measurements, the life of an alert, delivery."""
+"""Rules over measurements, the alerts that they raise, and their delivery."""
+
+from .condition import Condition
+from .delivery import Courier, DeliveryReport, Patience, Undelivered
+from .outbox import Letter, Outbox
+from .outcome import Outcome
+from .parser import parsed
+from .rules import NoData, Rule
+from .sender import Sender
+from .system import Alerting
+
+__all__ = [
+    "Alerting",
+    "Condition",
+    "Courier",
+    "DeliveryReport",
+    "Letter",
+    "NoData",
+    "Outbox",
+    "Outcome",
+    "Patience",
+    "Rule",
+    "Sender",
+    "Undelivered",
+    "parsed",
+]

@@ -1,0 +1,109 @@
+"""One alert's change, and everything that is written with it: the document, the log entry, the letters."""
+
+from __future__ import annotations
+
+import attrs
+
+from watchkeeper.contracts.storage import Delete, LogEntry, Operation
+from watchkeeper.domain.alert import Alert, AlertState, Notification
+
+from . import life
+from .outbox import ALERT_LOG, Letter
+from .outcome import Outcome
+from .record import ALERTS, Record
+from .rules import Rule
+
+INACTIVE = "inactive"
+"""What the log calls an alert that was pending and did not come to fire."""
+
+
+@attrs.frozen(eq=False)
+class Change:
+    """A record's way from what is stored to what is to be stored."""
+
+    before: Record | None
+    after: Record | None
+    rule: Rule | None = None
+    """None when it is gone."""
+    outcome: Outcome | None = None
+    """What led to it; None when a person did."""
+
+    @property
+    def is_transition(self) -> bool:
+        """Whether the alert is in another state, or in other hands."""
+        return _standing(self.before) != _standing(self.after)
+
+    @property
+    def alert(self) -> Alert:
+        """The alert as it is after the change; resolved when nothing is kept of it."""
+        if self.after is not None:
+            return self.after.alert
+        if self.before is None:
+            raise ValueError("a change from nothing to nothing has no alert")
+        return attrs.evolve(self.before.alert, state=AlertState.RESOLVED)
+
+
+def operations(change: Change, now_us: int) -> tuple[list[Operation], list[Letter]]:
+    """What to commit for it, and the letters among that; nothing when nothing is new and nobody is owed a notice."""
+    if change.after is None:
+        if change.before is None:
+            return [], []
+        fingerprint = change.before.alert.fingerprint
+        return [Delete(ALERTS, fingerprint, expect=change.before.revision), _entry(change, now_us, ())], []
+    record, letters = _with_notice(change, change.after, now_us)
+    found: list[Operation] = [] if record == change.before else [record.put()]
+    if change.is_transition or letters:
+        found.append(_entry(change, now_us, tuple(letter.receiver for letter in letters)))
+    found += [letter.put() for letter in letters]
+    return found, letters
+
+
+def _with_notice(change: Change, record: Record, now_us: int) -> tuple[Record, list[Letter]]:
+    """The record after what is owed has been written, and the letters that say it."""
+    occasion = life.due(record, change.rule, now_us)
+    if occasion is None:
+        return (record if record.is_open else life.forgotten(record)), []
+    rule = change.rule
+    is_over = occasion is life.Occasion.RESOLVED
+    receivers = record.receivers if is_over or rule is None else rule.receivers
+    told = life.told(record, occasion, receivers, now_us)
+    letters = [
+        Letter(receiver, _notification(change, told, occasion, receiver), now_us, now_us) for receiver in receivers
+    ]
+    return told, letters
+
+
+def _notification(change: Change, record: Record, occasion: life.Occasion, receiver: str) -> Notification:
+    alert, rule = record.alert, change.rule
+    is_over = occasion is life.Occasion.RESOLVED
+    return Notification(
+        key=f"{alert.fingerprint}-{alert.since_us}-{record.notices}-{occasion}-{receiver}",
+        alert=alert,
+        measurements=change.outcome.measurements if change.outcome else (),
+        next_step=rule.next_step if rule and not is_over else "",
+        link=rule.link if rule else None,
+        reason="it is still firing, and nobody has acknowledged it" if occasion is life.Occasion.REPEATED else "",
+    )
+
+
+def _entry(change: Change, now_us: int, receivers: tuple[str, ...]) -> LogEntry:
+    alert = change.alert
+    body = {
+        "event": alert.state.value if change.after is not None else INACTIVE,
+        "fingerprint": alert.fingerprint,
+        "rule": alert.rule,
+        "model": alert.model,
+        "version": alert.version,
+        "severity": alert.severity.value,
+        "labels": dict(alert.labels),
+        "summary": alert.summary,
+        "by": alert.by,
+        "comment": alert.comment,
+        "told": list(receivers),
+        "at_us": now_us,
+    }
+    return LogEntry(ALERT_LOG, body)
+
+
+def _standing(record: Record | None) -> tuple[AlertState, str | None, str] | None:
+    return None if record is None else (record.alert.state, record.alert.by, record.alert.comment)

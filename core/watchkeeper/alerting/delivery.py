@@ -1,0 +1,218 @@
+"""Delivers what is in the outbox: takes, sends, and decides what a failure means."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol, TypeVar
+
+import attrs
+
+from watchkeeper.clock import Clock
+from watchkeeper.contracts.notifier import Notifier
+from watchkeeper.domain.alert import Delivery, Notification
+from watchkeeper.domain.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
+from watchkeeper.domain.nearest import did_you_mean
+from watchkeeper.domain.verdict import Failure
+
+from .outbox import Letter, Outbox
+
+T = TypeVar("T")
+_MOST_RECEIVERS_AT_ONCE: Final = 16
+_MOST_DUE: Final = 256
+
+
+class Attempt(Protocol):
+    """The plugin boundary: what `call` returns, or the failure that it became."""
+
+    def __call__(self, title: str, subject: str, call: Callable[[], T], /) -> T | Failure:
+        """Call it."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Patience:
+    """How long a sender waits, and when it gives up."""
+
+    first_seconds: float = 1.0
+    """The longest wait after the first failure, doubled with every other; chance picks between 0 and the longest."""
+    longest_seconds: float = 60.0
+    """The longest wait; what a receiver asks for (Retry-After) counts even beyond it, up to `give_up_seconds`."""
+    give_up_seconds: float = 86_400.0
+    """A letter that could not be delivered for so long is dead."""
+    broken_attempts: int = 5
+    """So many attempts are made with a notifier that raises what it must not."""
+    lease_seconds: float = 60.0
+    """For how long a sender has a letter to itself; longer than any notifier's time-out."""
+    batch: int = 8
+    """How many letters are leased together."""
+    failures_in_a_row: int = 3
+    """After so many, the receiver's other letters wait too."""
+
+
+@attrs.frozen
+class Undelivered:
+    """One attempt that failed."""
+
+    receiver: str
+    key: str
+    error: str
+    is_final: bool
+    """Whether it is a dead letter now, and not tried again."""
+
+
+@attrs.frozen
+class DeliveryReport:
+    """What one pass over the outbox did."""
+
+    delivered: tuple[Delivery, ...] = ()
+    undelivered: tuple[Undelivered, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    """Notifiers that raised what they must not."""
+
+    def __add__(self, other: DeliveryReport) -> DeliveryReport:
+        return DeliveryReport(
+            self.delivered + other.delivered, self.undelivered + other.undelivered, self.failures + other.failures
+        )
+
+
+@attrs.frozen(eq=False)
+class Courier:
+    """Sends the letters of an outbox through notifiers.
+
+    Parameters
+    ----------
+    notifiers
+        By the names that rules use.
+    attempt
+        The plugin boundary, so that a broken notifier breaks only itself.
+    rng
+        Spreads the retries.
+    fallback
+        A receiver that is told when another cannot be reached for good.
+    """
+
+    outbox: Outbox
+    notifiers: Mapping[str, Notifier]
+    attempt: Attempt
+    clock: Clock
+    rng: random.Random
+    patience: Patience = Patience()
+    fallback: str | None = None
+
+    def deliver(self) -> DeliveryReport:
+        """One pass over everything that is due, the receivers side by side: none waits for another."""
+        report = DeliveryReport()
+        if self.notifiers:
+            threads = min(len(self.notifiers), _MOST_RECEIVERS_AT_ONCE)
+            with ThreadPoolExecutor(threads, "watchkeeper-deliver") as pool:
+                report = sum(pool.map(self.deliver_to, self.notifiers), report)
+        return report + self.unknown_receivers()
+
+    def unknown_receivers(self) -> DeliveryReport:
+        """Letters for receivers that are not configured wait, and it is said: the configuration may be repaired."""
+        report = DeliveryReport()
+        now_us = self.clock.now_us()
+        due = self.outbox.waiting(limit=_MOST_DUE)
+        for receiver in sorted({letter.receiver for letter in due if letter.next_us <= now_us} - set(self.notifiers)):
+            error = f"no notifier is called {receiver!r}{did_you_mean(receiver, self.notifiers)}"
+            while taken := self._take(receiver, now_us):
+                for letter in taken:
+                    report += self._delayed(letter, error, None)
+        return report
+
+    def deliver_to(self, receiver: str) -> DeliveryReport:
+        """One pass over what is due for one receiver; it ends early when several attempts in a row fail."""
+        report = DeliveryReport()
+        in_a_row = 0
+        until_us = self.clock.now_us()
+        while taken := self._take(receiver, until_us):
+            for at, letter in enumerate(taken):
+                if self.clock.now_us() > letter.next_us - _us(self.patience.lease_seconds / 2):
+                    break  # the lease may end while it is being sent; it is due again by itself then
+                result = self._sent(letter)
+                report += result
+                in_a_row = 0 if result.delivered else in_a_row + 1
+                if in_a_row >= self.patience.failures_in_a_row:
+                    self._release(taken[at + 1 :], "other notifications to this receiver fail")
+                    return report
+        return report
+
+    def _take(self, receiver: str, due_until_us: int) -> tuple[Letter, ...]:
+        lease_until_us = self.clock.now_us() + _us(self.patience.lease_seconds)
+        return self.outbox.take(receiver, due_until_us, lease_until_us, self.patience.batch)
+
+    def _sent(self, letter: Letter) -> DeliveryReport:
+        notifier = self.notifiers[letter.receiver]
+        result = self.attempt(
+            f"notifier.{letter.receiver}", letter.key, lambda: _delivery_or_error(notifier, letter.notification)
+        )
+        if isinstance(result, Delivery):
+            self.outbox.accepted(letter, result, self.clock.now_us())
+            return DeliveryReport((result,))
+        if isinstance(result, Failure):
+            return self._failed(letter, result)
+        if isinstance(result, DeliveryRefused):
+            return self._dead(letter, str(result))
+        return self._delayed(letter, str(result), result.retry_after_seconds)
+
+    def _failed(self, letter: Letter, failure: Failure) -> DeliveryReport:
+        """A notifier's bug: it may be a passing one, so it is tried a few times."""
+        is_final = letter.attempts >= self.patience.broken_attempts
+        report = self._dead(letter, failure.error) if is_final else self._delayed(letter, failure.error, None)
+        return report + DeliveryReport(failures=(failure,))
+
+    def _delayed(self, letter: Letter, error: str, retry_after_seconds: float | None) -> DeliveryReport:
+        now_us = self.clock.now_us()
+        wait = self._wait(letter.attempts, retry_after_seconds)
+        if now_us + _us(wait) - letter.first_us > _us(self.patience.give_up_seconds):
+            return self._dead(letter, f"{error} (tried {letter.attempts} times)")
+        self.outbox.postponed(letter, now_us + _us(wait), error)
+        return DeliveryReport(undelivered=(Undelivered(letter.receiver, letter.key, error, is_final=False),))
+
+    def _wait(self, attempts: int, retry_after_seconds: float | None) -> float:
+        """Full jitter over an exponentially growing wait, and never before the receiver allows."""
+        longest = min(self.patience.longest_seconds, self.patience.first_seconds * 2.0 ** min(attempts - 1, 30))
+        chosen = self.rng.uniform(0.0, longest)
+        return chosen if retry_after_seconds is None else retry_after_seconds + chosen
+
+    def _dead(self, letter: Letter, error: str) -> DeliveryReport:
+        now_us = self.clock.now_us()
+        self.outbox.given_up(letter, error, now_us, self._instead(letter, error, now_us))
+        return DeliveryReport(undelivered=(Undelivered(letter.receiver, letter.key, error, is_final=True),))
+
+    def _instead(self, letter: Letter, error: str, now_us: int) -> Letter | None:
+        """The same news for the fallback receiver, saying whom it did not reach."""
+        if self.fallback is None or letter.is_fallback or letter.receiver == self.fallback:
+            return None
+        notification = attrs.evolve(
+            letter.notification,
+            key=f"{letter.key}-instead-{letter.first_us}",
+            reason=f"it could not be delivered to {letter.receiver}: {error}",
+        )
+        return Letter(self.fallback, notification, now_us, now_us, is_fallback=True)
+
+    def _release(self, letters: Sequence[Letter], error: str) -> None:
+        """Letters that were leased and not tried wait a moment, which is no attempt."""
+        for letter in letters:
+            untried = attrs.evolve(letter, attempts=letter.attempts - 1)
+            wait_us = _us(self._wait(1, None))
+            self.outbox.postponed(untried, self.clock.now_us() + wait_us, letter.error or error)
+
+
+def _delivery_or_error(notifier: Notifier, notification: Notification) -> Delivery | DeliveryDelayed | DeliveryRefused:
+    """What the notifier does, the errors of its contract as values: only other ones are for the plugin boundary."""
+    try:
+        delivery = notifier.send(notification)
+    except (DeliveryDelayed, DeliveryRefused) as error:
+        return error
+    except DeliveryError as error:
+        return DeliveryDelayed(str(error))
+    if not isinstance(delivery, Delivery):
+        raise TypeError(f"send() must return a Delivery, found {type(delivery).__name__}")
+    return delivery
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -1,0 +1,169 @@
+"""The life of an alert as pure functions: what was, what was found and what time it is give what is.
+
+    inactive -> pending -> firing -> recovering -> resolved
+                              └-> acknowledged ----^
+
+A condition must be true for `Rule.for_checks` checks and `Rule.for_us` before the alert fires, and over for
+`Rule.keep_firing_us` before it is resolved. A held outcome (no data) changes nothing at all.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from watchkeeper.domain.alert import Alert, AlertState
+from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.window import iso_time
+
+from .outcome import Outcome
+from .record import Record
+from .rules import Rule
+
+
+class Occasion(StrEnum):
+    """Why receivers are told."""
+
+    FIRING = "firing"
+    REPEATED = "repeated"
+    RESOLVED = "resolved"
+
+
+def after(before: Record | None, outcome: Outcome, now_us: int) -> Record | None:
+    """The record after one more check; None when there is nothing to remember."""
+    if outcome.is_held:
+        return before
+    if outcome.is_true:
+        going_on = before if before is not None and before.is_open else _begun(before, outcome, now_us)
+        return _ripened(_seen(going_on, outcome, now_us), outcome.rule, now_us)
+    return _fading(before, outcome, now_us) if before is not None and before.is_open else before
+
+
+def acknowledged(record: Record, by: str, comment: str, now_us: int) -> Record:
+    """Somebody takes care of it: no more repetitions until it is resolved or given back."""
+    if record.alert.state not in {AlertState.FIRING, AlertState.RECOVERING, AlertState.ACKNOWLEDGED}:
+        raise UsageError(
+            f"alert {record.alert.fingerprint} is {record.alert.state}; only one that fires can be acknowledged"
+        )
+    return _said(_in_state(record, AlertState.ACKNOWLEDGED, now_us), by, comment)
+
+
+def given_back(record: Record, by: str, comment: str, now_us: int) -> Record:
+    """Nobody takes care of it any more: it fires as before."""
+    if record.alert.state is not AlertState.ACKNOWLEDGED:
+        raise UsageError(
+            f"alert {record.alert.fingerprint} is {record.alert.state}, not acknowledged; nothing to give back"
+        )
+    returned = _said(_in_state(record, AlertState.FIRING, now_us), by, comment)
+    return attrs.evolve(returned, alert=attrs.evolve(returned.alert, by=None))
+
+
+def resolved(record: Record, by: str, comment: str, now_us: int) -> Record:
+    """Somebody, or the absence of its rule, ends it; should the condition hold at the next check, it begins anew."""
+    if not record.is_open:
+        raise UsageError(
+            f"alert {record.alert.fingerprint} is resolved already, since {iso_time(record.alert.changed_us)}"
+        )
+    return _said(_in_state(record, AlertState.RESOLVED, now_us), by, comment)
+
+
+def due(record: Record, rule: Rule | None, now_us: int) -> Occasion | None:
+    """What receivers are owed now; `rule` is None when it is gone, and its receivers hear of the end."""
+    state = record.alert.state
+    if state is AlertState.RESOLVED:
+        return Occasion.RESOLVED if record.is_told and (rule is None or rule.tells_resolved) else None
+    if state is not AlertState.FIRING or rule is None:
+        return None
+    if not record.is_told:
+        is_cool = record.told_us is None or now_us - record.told_us >= rule.cooldown_us
+        return Occasion.FIRING if is_cool else None
+    is_late = rule.repeat_us > 0 and record.told_us is not None and now_us - record.told_us >= rule.repeat_us
+    return Occasion.REPEATED if is_late else None
+
+
+def told(record: Record, occasion: Occasion, receivers: tuple[str, ...], now_us: int) -> Record:
+    """The record after that notice has been made."""
+    if occasion is Occasion.RESOLVED:
+        return attrs.evolve(record, notices=record.notices + 1, is_told=False)
+    return attrs.evolve(record, notices=record.notices + 1, is_told=True, told_us=now_us, receivers=receivers)
+
+
+def forgotten(record: Record) -> Record:
+    """A resolved alert whose end nobody is to be told."""
+    return attrs.evolve(record, is_told=False)
+
+
+def _fading(before: Record, outcome: Outcome, now_us: int) -> Record | None:
+    """An open alert whose condition is not true."""
+    if before.alert.state is AlertState.PENDING:
+        return _in_state(before, AlertState.RESOLVED, now_us) if before.notices else None
+    if not outcome.is_recovered:
+        return before
+    since_us = now_us if before.recovering_us is None else before.recovering_us
+    if now_us - since_us < outcome.rule.keep_firing_us:
+        recovering = attrs.evolve(before, recovering_us=since_us)
+        return _in_state(recovering, AlertState.RECOVERING, now_us)
+    over = attrs.evolve(before, alert=attrs.evolve(before.alert, summary=_summary(outcome)))
+    return _in_state(over, AlertState.RESOLVED, now_us)
+
+
+def _begun(before: Record | None, outcome: Outcome, now_us: int) -> Record:
+    rule = outcome.rule
+    alert = Alert(
+        fingerprint=outcome.fingerprint,
+        rule=rule.name,
+        model=outcome.model,
+        severity=rule.severity,
+        state=AlertState.PENDING,
+        summary="",
+        since_us=now_us,
+        changed_us=now_us,
+        checks=0,
+        labels=outcome.identity,
+    )
+    fresh = Record(alert, outcome.identity)
+    if before is None:
+        return fresh
+    return attrs.evolve(fresh, notices=before.notices, told_us=before.told_us, revision=before.revision)
+
+
+def _seen(record: Record, outcome: Outcome, now_us: int) -> Record:
+    """One more check that found it true."""
+    alert = attrs.evolve(
+        record.alert,
+        checks=record.alert.checks + 1,
+        summary=_summary(outcome),
+        severity=outcome.rule.severity,
+        version=outcome.version or record.alert.version,
+    )
+    seen = attrs.evolve(record, alert=alert, rows=outcome.rows, recovering_us=None)
+    if alert.state is not AlertState.RECOVERING:
+        return seen
+    return _in_state(seen, AlertState.ACKNOWLEDGED if alert.by else AlertState.FIRING, now_us)
+
+
+def _ripened(record: Record, rule: Rule, now_us: int) -> Record:
+    """Fires when it has been pending for long enough."""
+    alert = record.alert
+    is_ripe = alert.checks >= rule.for_checks and now_us - alert.since_us >= rule.for_us
+    return _in_state(record, AlertState.FIRING, now_us) if alert.state is AlertState.PENDING and is_ripe else record
+
+
+def _in_state(record: Record, state: AlertState, now_us: int) -> Record:
+    if record.alert.state is state:
+        return record
+    alert = attrs.evolve(record.alert, state=state, changed_us=now_us)
+    return attrs.evolve(
+        record, alert=alert, recovering_us=None if state is not AlertState.RECOVERING else record.recovering_us
+    )
+
+
+def _said(record: Record, by: str, comment: str) -> Record:
+    if not by.strip():
+        raise UsageError("who does it? give a name or an address: it is kept with the alert")
+    return attrs.evolve(record, alert=attrs.evolve(record.alert, by=by, comment=comment))
+
+
+def _summary(outcome: Outcome) -> str:
+    return f"{outcome.model}: {outcome.sentence}"

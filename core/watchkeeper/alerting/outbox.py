@@ -1,0 +1,193 @@
+"""The outbox: what is still to be delivered, one row for each receiver, kept until the receiver has accepted.
+
+A row is written in the commit that changes the alert. A sender takes it by a compare-and-swap that moves ``next_us``
+to the end of its lease; when the sender dies, the row is due again at that time. It is deleted only after acceptance:
+a receiver may get it twice (with the same key) and never not at all. What is refused, or was tried for too long, is a
+dead letter: kept, listed, and sent again on request.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from watchkeeper.contracts.storage import Delete, Document, Durability, LogEntry, Namespace, Operation, Put, Storage
+from watchkeeper.domain.alert import Delivery, Notification
+from watchkeeper.domain.errors import Conflict, NotFound
+from watchkeeper.domain.plain import notification_of, plain_notification
+
+OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
+ALERT_LOG: Final = "alerts"
+_LEASE_ATTEMPTS: Final = 5
+
+
+class Status(StrEnum):
+    """Where a row stands."""
+
+    WAITING = "waiting"
+    DEAD = "dead"
+
+
+@attrs.frozen
+class Letter:
+    """One notification for one receiver."""
+
+    receiver: str
+    notification: Notification
+    first_us: int
+    """When it was written."""
+    next_us: int
+    """When it is due; while it is being sent, when that lease ends."""
+    attempts: int = 0
+    """How many have been begun."""
+    status: Status = Status.WAITING
+    error: str = ""
+    """What the last failed attempt said."""
+    is_fallback: bool = False
+    """Whether it is sent in place of one that could not be delivered."""
+    revision: int = 0
+
+    @property
+    def key(self) -> str:
+        """The document's key, which is the notification's idempotency key."""
+        return self.notification.key
+
+    def put(self) -> Put:
+        """The write, expecting that nobody has written since."""
+        plain = {
+            "receiver": self.receiver,
+            "notification": plain_notification(self.notification),
+            "first_us": self.first_us,
+            "attempts": self.attempts,
+            "error": self.error,
+            "is_fallback": self.is_fallback,
+        }
+        index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
+        return Put(OUTBOX, self.key, {**plain, **index}, index, expect=self.revision)
+
+
+def letter_of(document: Document) -> Letter:
+    """What `Letter.put` wrote."""
+    plain: Any = document.value
+    return Letter(
+        receiver=plain["receiver"],
+        notification=notification_of(plain["notification"]),
+        first_us=plain["first_us"],
+        next_us=plain["next_us"],
+        attempts=plain["attempts"],
+        status=Status(plain["status"]),
+        error=plain["error"],
+        is_fallback=plain["is_fallback"],
+        revision=document.revision,
+    )
+
+
+class Outbox:
+    """Takes, finishes and postpones letters; safe for many senders in many processes."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._taking = threading.Lock()
+        self._filled = threading.Condition()
+        self._fillings = 0
+
+    def take(self, receiver: str, due_us: int, lease_until_us: int, limit: int) -> tuple[Letter, ...]:
+        """Lease up to `limit` letters that were due at `due_us`, critical ones first; () when there are none."""
+        with self._taking:  # in one process the threads would only take the same ones from each other
+            for _ in range(_LEASE_ATTEMPTS):
+                due = [letter for letter in self._waiting(receiver, limit) if letter.next_us <= due_us]
+                if not due:
+                    return ()
+                due.sort(key=lambda letter: -letter.notification.alert.severity.rank)
+                taken = [attrs.evolve(letter, next_us=lease_until_us, attempts=letter.attempts + 1) for letter in due]
+                try:
+                    receipt = self._storage.commit([letter.put() for letter in taken], Durability.FLUSHED)
+                except Conflict:
+                    continue
+                return tuple(
+                    attrs.evolve(letter, revision=revision)
+                    for letter, revision in zip(taken, receipt.revisions, strict=True)
+                )
+            return ()
+
+    def accepted(self, letter: Letter, delivery: Delivery, now_us: int) -> None:
+        """The receiver has it: the row goes, the log says so."""
+        entry = _entry("delivered", letter, now_us, detail=f"{delivery.receiver} {delivery.detail}".strip())
+        self._finish([Delete(OUTBOX, letter.key, expect=letter.revision), entry])
+
+    def postponed(self, letter: Letter, next_us: int, error: str) -> None:
+        """It is due again at `next_us`."""
+        self._finish([attrs.evolve(letter, next_us=next_us, error=error).put()])
+
+    def given_up(self, letter: Letter, error: str, now_us: int, instead: Letter | None = None) -> None:
+        """It becomes a dead letter; `instead` is written in the same commit."""
+        dead = attrs.evolve(letter, status=Status.DEAD, error=error)
+        operations: list[Operation] = [dead.put(), _entry("undeliverable", letter, now_us, detail=error)]
+        if instead is not None:
+            operations.append(instead.put())
+        self._finish(operations)
+        if instead is not None:
+            self.wake()
+
+    def dead_letters(self, limit: int | None = None) -> tuple[Letter, ...]:
+        """What could not be delivered."""
+        found = self._storage.find(OUTBOX, {"status": Status.DEAD.value}, ("next_us",), limit=limit)
+        return tuple(letter_of(document) for document in found)
+
+    def send_again(self, key: str, now_us: int, by: str) -> Letter:
+        """A dead letter becomes due, as if it were new, with its old key."""
+        document = self._storage.get(OUTBOX, key)
+        letter = letter_of(document) if document else None
+        if letter is None or letter.status is not Status.DEAD:
+            raise NotFound(f"there is no dead letter {key!r}; list them to see their keys")
+        fresh = attrs.evolve(letter, status=Status.WAITING, first_us=now_us, next_us=now_us, attempts=0)
+        self._storage.commit([fresh.put(), _entry("sent again", letter, now_us, detail=f"by {by}")])
+        self.wake()
+        return fresh
+
+    def waiting(self, receiver: str | None = None, limit: int | None = None) -> tuple[Letter, ...]:
+        """What is not delivered yet, soonest due first."""
+        if receiver is not None:
+            return self._waiting(receiver, limit)
+        found = self._storage.find(OUTBOX, {"status": Status.WAITING.value}, ("next_us",), limit=limit)
+        return tuple(letter_of(document) for document in found)
+
+    def wake(self) -> None:
+        """Tell the senders of this process that there is something new."""
+        with self._filled:
+            self._fillings += 1
+            self._filled.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> int:
+        """Sleep until something has been written since `seen` (what this gave before), or for so long."""
+        with self._filled:
+            self._filled.wait_for(lambda: self._fillings != seen, seconds)
+            return self._fillings
+
+    def _waiting(self, receiver: str, limit: int | None) -> tuple[Letter, ...]:
+        where = {"receiver": receiver, "status": Status.WAITING.value}
+        return tuple(letter_of(found) for found in self._storage.find(OUTBOX, where, ("next_us",), limit=limit))
+
+    def _finish(self, operations: Sequence[Operation]) -> None:
+        """Write what became of a letter, unless its lease ran out and another sender has it now."""
+        try:
+            self._storage.commit(operations, Durability.FLUSHED)
+        except Conflict:
+            return
+
+
+def _entry(event: str, letter: Letter, now_us: int, detail: str) -> LogEntry:
+    body = {
+        "event": event,
+        "key": letter.key,
+        "fingerprint": letter.notification.alert.fingerprint,
+        "receiver": letter.receiver,
+        "attempts": letter.attempts,
+        "detail": detail,
+        "at_us": now_us,
+    }
+    return LogEntry(ALERT_LOG, body)

@@ -1,0 +1,189 @@
+"""What a rule finds in one check's measurements: true, not true, or held because there are no data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from watchkeeper.domain.measurement import Measurement
+
+from .condition import Condition, Threshold
+from .measured import Labels, Measured, Row, number_of, why_nothing
+from .rules import NoData, Rule
+
+MOST_MEASUREMENTS: Final = 10
+"""How many measurements an outcome carries along, those of the worst rows first."""
+
+
+@attrs.frozen(eq=False)
+class Outcome:
+    """What one rule found about one model (and one value of the labels in `Rule.each`) in one check."""
+
+    rule: Rule
+    model: str
+    identity: Mapping[str, str]
+    """The labels of `Rule.each`."""
+    is_true: bool
+    """Whether the condition holds, `Rule.no_data` considered."""
+    is_held: bool
+    """Whether it has no data and everything stays as it is."""
+    is_recovered: bool
+    """Whether it is not true, and `Rule.recover` is fulfilled."""
+    rows: tuple[str, ...]
+    """Titles of the rows for which it is true."""
+    sentence: str
+    """What was found, in words."""
+    measurements: tuple[Measurement, ...] = ()
+    """What led to it, with the threshold in the details; at most `MOST_MEASUREMENTS`."""
+    version: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The alert's identity: rule, model and identity labels; never a value, a time, a version in passing."""
+        return fingerprint_of(self.rule.name, self.model, self.identity)
+
+
+def fingerprint_of(rule: str, model: str, identity: Mapping[str, str]) -> str:
+    """32 hexadecimal digits of SHA-256 over the names, each with its length so that none runs into the next.
+
+    >>> fingerprint_of("accuracy-fell", "momentum", {})
+    '4f3adb58ba1c397abd99e5ff6c3e95e9'
+    """
+    parts = [rule, model, *(part for key in sorted(identity) for part in (key, identity[key]))]
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def outcomes(
+    rule: Rule, model: str, measured: Measured, firing_rows: Mapping[str, frozenset[str]] | None = None
+) -> list[Outcome]:
+    """What the rule finds: one outcome, or one for each value of the labels in `Rule.each`.
+
+    Parameters
+    ----------
+    firing_rows
+        By fingerprint, the rows for which open alerts were true the last time: where one of those has no data now, a
+        rule that keeps is held.
+    """
+    groups: dict[Labels, list[Row]] = {}
+    for row in measured.rows(rule.condition.series, rule.each):
+        groups.setdefault(row.identity, []).append(row)
+    return [
+        _outcome(rule, model, dict(identity), rows, measured=measured, firing_rows=firing_rows or {})
+        for identity, rows in groups.items()
+    ]
+
+
+def vanished(rule: Rule, model: str, identity: Mapping[str, str]) -> Outcome:
+    """The outcome for an open alert whose identity labels are not measured any more."""
+    is_over = rule.no_data is NoData.OK
+    return Outcome(rule, model, identity, False, not is_over, is_over, (), "no data: it is not measured any more")
+
+
+def _outcome(
+    rule: Rule,
+    model: str,
+    identity: dict[str, str],
+    rows: Sequence[Row],
+    *,
+    measured: Measured,
+    firing_rows: Mapping[str, frozenset[str]],
+) -> Outcome:
+    truths = [rule.condition.truth(row.values) for row in rows]
+    was_true = firing_rows.get(fingerprint_of(rule.name, model, identity), frozenset())
+    unknown = [row for row, truth in zip(rows, truths, strict=True) if truth is None]
+    true = [row for row, truth in zip(rows, truths, strict=True) if truth]
+    if rule.no_data is NoData.ALERT:
+        true += unknown
+    is_held = rule.no_data is NoData.KEEP and not true and _holds(rows, unknown, was_true)
+    told = true or (unknown if is_held else rows)
+    return Outcome(
+        rule=rule,
+        model=model,
+        identity=identity,
+        is_true=bool(true),
+        is_held=is_held,
+        is_recovered=not true and not is_held and _is_recovered(rule, measured, identity),
+        rows=tuple(row.title for row in true),
+        sentence=_sentence(rule, told, len(true)),
+        measurements=tuple(_measurements(rule.condition, told)),
+        version=next((one.version for row in told for one in row.measurements if one and one.version), None),
+    )
+
+
+def _holds(rows: Sequence[Row], unknown: Sequence[Row], was_true: frozenset[str]) -> bool:
+    """Whether silence decides: nothing has data, or something that was bad has none now."""
+    return len(unknown) == len(rows) or any(row.title in was_true for row in unknown)
+
+
+def _is_recovered(rule: Rule, measured: Measured, identity: Mapping[str, str]) -> bool:
+    if rule.recover is None:
+        return True
+    rows = [row for row in measured.rows(rule.recover.series, rule.each) if dict(row.identity) in ({}, identity)]
+    truths = {rule.recover.truth(row.values) for row in rows}
+    return True in truths and False not in truths
+
+
+def _sentence(rule: Rule, rows: Sequence[Row], true: int) -> str:
+    """The worst row in words, and how many more there are."""
+    condition = rule.condition
+    row = max(rows, key=lambda candidate: _excess(condition, candidate))
+    gone = [
+        why_nothing(series, found)
+        for series, found in zip(condition.series, row.measurements, strict=True)
+        if number_of(series, found) is None
+    ]
+    if gone:
+        return f"no data: {', '.join(gone)}"
+    holding = [
+        f"{_told(condition, row, threshold.series)} {threshold}"
+        for threshold in condition.thresholds
+        if true and threshold.holds(row.values[threshold.series])
+    ]
+    told = holding or [*(_told(condition, row, at) for at in range(len(condition.series))), f"rule {condition}"]
+    return ", ".join(told) + (f"; the same for {true - 1} more" if true > 1 else "")
+
+
+def _told(condition: Condition, row: Row, series: int) -> str:
+    """``ks{feature=vol10}.p_value 0.0004``."""
+    found, detail = row.measurements[series], condition.series[series].detail
+    title = found.title if found else str(condition.series[series])
+    return f"{title}{f'.{detail}' if detail else ''} {row.values[series]:.4g}"
+
+
+def _excess(condition: Condition, row: Row) -> float:
+    """How far a row is beyond the threshold that it exceeds most, relative to the threshold; -1 when beyond none."""
+    return max(
+        (
+            abs(value - threshold.number) / max(abs(threshold.number), 1e-9)
+            for threshold in condition.thresholds
+            if (value := row.values[threshold.series]) is not None and threshold.holds(value)
+        ),
+        default=-1.0,
+    )
+
+
+def _measurements(condition: Condition, rows: Sequence[Row]) -> Iterator[Measurement]:
+    """What led to it, once each, worst rows first, with the rule's threshold among the details."""
+    seen: set[int] = set()
+    for row in sorted(rows, key=lambda candidate: -_excess(condition, candidate)):
+        for at, found in enumerate(row.measurements):
+            if found is None or id(found) in seen:
+                continue
+            if len(seen) == MOST_MEASUREMENTS:
+                return
+            seen.add(id(found))
+            yield _with_threshold(found, condition, row, at)
+
+
+def _with_threshold(found: Measurement, condition: Condition, row: Row, at: int) -> Measurement:
+    if condition.series[at].detail is not None:
+        return found
+    own: list[Threshold] = [threshold for threshold in condition.thresholds if threshold.series == at]
+    exceeded = [threshold for threshold in own if threshold.holds(row.values[at])]
+    for threshold in (exceeded or own)[:1]:
+        return attrs.evolve(found, details={**found.details, "threshold": threshold.number})
+    return found

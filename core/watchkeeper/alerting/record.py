@@ -1,0 +1,79 @@
+"""An alert as it is kept in the store: the alert itself, and what its life needs to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from watchkeeper.contracts.storage import Document, Namespace, Put
+from watchkeeper.domain.alert import Alert, AlertState
+from watchkeeper.domain.plain import alert_of, plain_alert
+
+ALERTS: Final = Namespace("alerts", ("model", "state", "is_open", "changed_us"))
+OPEN: Final = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
+
+
+@attrs.frozen
+class Record:
+    """One fingerprint's document; it stays when the alert is resolved, so that keys are never used twice."""
+
+    alert: Alert
+    identity: Mapping[str, str] = attrs.field(factory=dict)
+    """The labels by which the rule tells its alerts apart."""
+    rows: tuple[str, ...] = ()
+    """The rows for which the condition was true the last time it was not held."""
+    receivers: tuple[str, ...] = ()
+    """Who was told that it fires, and will be told when it is over."""
+    notices: int = 0
+    """How many notices there have been, over all its firings."""
+    told_us: int | None = None
+    """When the last notice of a firing was made."""
+    is_told: bool = False
+    """Whether this firing was told."""
+    recovering_us: int | None = None
+    """Since when the condition has been over, while `Rule.keep_firing_us` lasts."""
+    revision: int = 0
+    """Of the document; 0: not stored yet."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not resolved."""
+        return self.alert.state in OPEN
+
+    def put(self) -> Put:
+        """The write, expecting that nobody has written since."""
+        plain = {
+            "alert": plain_alert(self.alert),
+            "identity": dict(self.identity),
+            "rows": list(self.rows),
+            "receivers": list(self.receivers),
+            "notices": self.notices,
+            "told_us": self.told_us,
+            "is_told": self.is_told,
+            "recovering_us": self.recovering_us,
+        }
+        index = {
+            "model": self.alert.model,
+            "state": self.alert.state.value,
+            "is_open": int(self.is_open),
+            "changed_us": self.alert.changed_us,
+        }
+        return Put(ALERTS, self.alert.fingerprint, plain, index, expect=self.revision)
+
+
+def record_of(document: Document) -> Record:
+    """What `Record.put` wrote."""
+    plain: Mapping[str, Any] = document.value
+    return Record(
+        alert=alert_of(plain["alert"]),
+        identity=plain["identity"],
+        rows=tuple(plain["rows"]),
+        receivers=tuple(plain["receivers"]),
+        notices=plain["notices"],
+        told_us=plain["told_us"],
+        is_told=plain["is_told"],
+        recovering_us=plain["recovering_us"],
+        revision=document.revision,
+    )

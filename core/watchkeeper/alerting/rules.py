@@ -1,0 +1,78 @@
+"""A rule: a condition over measurements, and what happens when it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import attrs
+
+from watchkeeper.domain.alert import Severity
+from watchkeeper.domain.errors import ConfigError
+
+from .condition import Condition
+
+
+def _distinct(names: Iterable[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
+
+
+class NoData(StrEnum):
+    """What a rule makes of a measurement that is missing or undefined."""
+
+    KEEP = "keep"
+    """The alert stays as it is: neither begun nor ended by silence."""
+    OK = "ok"
+    """Counts as well."""
+    ALERT = "alert"
+    """Counts as bad: for measurements whose absence is the news."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Rule:
+    """A condition over measurements, and what happens when it holds.
+
+    Raises
+    ------
+    ConfigError
+        When a number is out of range.
+    """
+
+    name: str
+    condition: Condition
+    for_checks: int = 1
+    """How many checks in a row must find it true, at least 1."""
+    for_us: int = 0
+    """How long it must have been true, in microseconds; both must be fulfilled."""
+    severity: Severity = Severity.WARNING
+    receivers: tuple[str, ...] = ()
+    """Names of notifiers."""
+    models: frozenset[str] | None = attrs.field(default=None, converter=_distinct)
+    """Only these; every model when None."""
+    next_step: str = ""
+    link: str | None = None
+    """Where the run book is."""
+    cooldown_us: int = 0
+    """The least time between two notifications that the same alert has begun to fire."""
+    no_data: NoData = attrs.field(default=NoData.KEEP, converter=NoData)
+    each: tuple[str, ...] = ()
+    """Labels by which it raises alerts apart, such as ``feature``; without them it raises one alert for a model."""
+    recover: Condition | None = None
+    """What must be true before it resolves; when None, that the condition is no longer true."""
+    keep_firing_us: int = 0
+    """How long it must be over before it resolves."""
+    repeat_us: int = 0
+    """Tell again so long after the last notification while it fires and nobody has acknowledged it; 0: never."""
+    tells_resolved: bool = True
+    """Whether receivers that were told of the firing are told of its end."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.for_checks < 1:
+            raise ConfigError(f"rule {self.name!r}: for_checks: expected at least 1, found {self.for_checks}")
+        for name in ("for_us", "cooldown_us", "keep_firing_us", "repeat_us"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"rule {self.name!r}: {name}: expected at least 0, found {getattr(self, name)}")
+
+    def watches(self, model: str) -> bool:
+        """Whether it is about that model."""
+        return self.models is None or model in self.models

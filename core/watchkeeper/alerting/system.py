@@ -1,0 +1,201 @@
+"""The alerting system: measurements in; alerts, and notifications in the outbox, out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from watchkeeper.clock import Clock
+from watchkeeper.contracts.notifier import Notifier
+from watchkeeper.contracts.storage import Durability, LoggedEntry, Operation, Storage
+from watchkeeper.domain.alert import Alert, AlertState
+from watchkeeper.domain.errors import Conflict, NotFound
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.nearest import did_you_mean
+
+from . import life
+from .changes import Change, operations
+from .delivery import Attempt, Courier, DeliveryReport, Patience
+from .measured import Measured
+from .outbox import ALERT_LOG, Outbox
+from .outcome import Outcome, outcomes, vanished
+from .record import ALERTS, Record, record_of
+from .rules import Rule
+
+_COMMIT_ATTEMPTS: Final = 8
+RULE_GONE: Final = "watchkeeper"
+"""Who resolves an alert whose rule is no longer there."""
+
+
+def _ignore(_alert: Alert) -> None:
+    """Nobody listens."""
+
+
+class Alerting:
+    """Rules over measurements, the alerts that they raise, and the outbox of who is to be told.
+
+    Parameters
+    ----------
+    storage
+        Where alerts, their log and the outbox are kept.
+    clock
+        For when nobody gives a time.
+    rules
+        All rules; an open alert whose rule is not among them is resolved at the next check of its model.
+    observer
+        Called with each changed alert after the commit (`watchkeeper_alert_changed`); what it raises is the caller's.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        rules: Iterable[Rule] = (),
+        *,
+        observer: Callable[[Alert], None] = _ignore,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._rules = {rule.name: rule for rule in rules}
+        self._observer = observer
+        self.outbox = Outbox(storage)
+
+    def evaluate(
+        self, model: str, measurements: Sequence[Measurement], *, now_us: int | None = None
+    ) -> tuple[Alert, ...]:
+        """Ask every rule about one check's measurements of one model; give the alerts whose state has changed.
+
+        One commit holds all of it: each alert by compare-and-swap, an entry in the log ``alerts`` for each transition,
+        a letter in the outbox for each receiver. When another process was faster, everything is asked again.
+        """
+        measured = Measured(measurements)
+        moment = self._clock.now_us() if now_us is None else now_us
+        return self._committed(lambda: self._changes(model, measured, moment), moment)
+
+    def outcomes(self, model: str, measurements: Sequence[Measurement]) -> tuple[Outcome, ...]:
+        """What each rule finds, and nothing is stored: for trying rules out and for verdicts."""
+        measured = Measured(measurements)
+        return tuple(
+            found for rule in self._rules.values() if rule.watches(model) for found in outcomes(rule, model, measured)
+        )
+
+    def alerts(
+        self, state: AlertState | None = None, model: str | None = None, limit: int | None = None
+    ) -> tuple[Alert, ...]:
+        """The alerts, last changed first; those that are open when no state is named."""
+        where: dict[str, Any] = {"is_open": 1} if state is None else {"state": AlertState(state).value}
+        if model is not None:
+            where["model"] = model
+        found = self._storage.find(ALERTS, where, ("-changed_us",), limit=limit)
+        return tuple(record_of(document).alert for document in found)
+
+    def alert(self, fingerprint: str) -> Alert:
+        """One alert; the beginning of its fingerprint is enough when no other begins so."""
+        return self._record(fingerprint).alert
+
+    def history(self, fingerprint: str) -> tuple[LoggedEntry, ...]:
+        """What the log says about it, oldest first."""
+        whole = self._record(fingerprint).alert.fingerprint
+        return tuple(entry for entry in self._storage.read_log(ALERT_LOG) if entry.body.get("fingerprint") == whole)
+
+    def acknowledge(self, fingerprint: str, by: str, comment: str = "") -> Alert:
+        """Somebody takes care of it: it is not told again until it is over."""
+        return self._by_hand(fingerprint, life.acknowledged, by, comment)
+
+    def give_back(self, fingerprint: str, by: str, comment: str = "") -> Alert:
+        """Nobody takes care of it any more."""
+        return self._by_hand(fingerprint, life.given_back, by, comment)
+
+    def resolve(self, fingerprint: str, by: str, comment: str = "") -> Alert:
+        """End it; should its condition hold at the next check, it begins anew."""
+        return self._by_hand(fingerprint, life.resolved, by, comment)
+
+    def courier(
+        self,
+        notifiers: Mapping[str, Notifier],
+        attempt: Attempt,
+        *,
+        rng: random.Random,
+        patience: Patience | None = None,
+        fallback: str | None = None,
+    ) -> Courier:
+        """What delivers this system's outbox through `notifiers`; for `Sender`, or for one pass with ``deliver()``."""
+        return Courier(
+            self.outbox, notifiers, attempt, self._clock, rng, patience=patience or Patience(), fallback=fallback
+        )
+
+    def deliver(
+        self, notifiers: Mapping[str, Notifier], attempt: Attempt, *, rng: random.Random | None = None
+    ) -> DeliveryReport:
+        """One pass over everything that is due."""
+        return self.courier(notifiers, attempt, rng=rng or random.Random()).deliver()  # noqa: S311 - spreads retries
+
+    def _changes(self, model: str, measured: Measured, now_us: int) -> list[Change]:
+        records = [record_of(document) for document in self._storage.find(ALERTS, {"model": model})]
+        by_fingerprint = {record.alert.fingerprint: record for record in records}
+        firing_rows = {
+            fingerprint: frozenset(record.rows) for fingerprint, record in by_fingerprint.items() if record.is_open
+        }
+        changes = []
+        for rule in self._rules.values():
+            if not rule.watches(model):
+                continue
+            for outcome in outcomes(rule, model, measured, firing_rows):
+                before = by_fingerprint.pop(outcome.fingerprint, None)
+                changes.append(Change(before, life.after(before, outcome, now_us), rule, outcome))
+        unseen = (record for record in by_fingerprint.values() if record.is_open)
+        return changes + [self._unseen(record, now_us) for record in unseen]
+
+    def _unseen(self, record: Record, now_us: int) -> Change:
+        """An open alert that no outcome is about: its rule is gone, or what it was about is not measured now."""
+        rule = self._rules.get(record.alert.rule)
+        if rule is None or not rule.watches(record.alert.model):
+            ended = life.resolved(record, RULE_GONE, "its rule is no longer there", now_us)
+            return Change(record, ended)
+        outcome = vanished(rule, record.alert.model, record.identity)
+        return Change(record, life.after(record, outcome, now_us), rule, outcome)
+
+    def _by_hand(
+        self, fingerprint: str, act: Callable[[Record, str, str, int], Record], by: str, comment: str
+    ) -> Alert:
+        now_us = self._clock.now_us()
+
+        def changes() -> list[Change]:
+            before = self._record(fingerprint)
+            return [Change(before, act(before, by, comment, now_us), self._rules.get(before.alert.rule))]
+
+        self._committed(changes, now_us)
+        return self._record(fingerprint).alert
+
+    def _record(self, fingerprint: str) -> Record:
+        document = self._storage.get(ALERTS, fingerprint) if fingerprint else None
+        if document is not None:
+            return record_of(document)
+        known = [found.key for found in self._storage.find(ALERTS)]
+        begins = [key for key in known if fingerprint and key.startswith(fingerprint)]
+        if len(begins) == 1:
+            return self._record(begins[0])
+        problem = f"begins {len(begins)} alerts: give more of it" if begins else "is no alert's fingerprint"
+        raise NotFound(f"{fingerprint!r} {problem}{'' if begins else did_you_mean(fingerprint, known)}")
+
+    def _committed(self, changes: Callable[[], list[Change]], now_us: int) -> tuple[Alert, ...]:
+        """Store what `changes` gives, asking again when somebody else was faster; then tell the observer."""
+        for _ in range(_COMMIT_ATTEMPTS):
+            wanted = changes()
+            found = [operations(change, now_us) for change in wanted]
+            written: list[Operation] = [operation for parts, _ in found for operation in parts]
+            if not written:
+                return ()
+            changed = tuple(change.alert for change in wanted if change.is_transition)
+            has_letters = any(letters for _, letters in found)
+            try:
+                self._storage.commit(written, Durability.SYNCED if changed or has_letters else Durability.FLUSHED)
+            except Conflict:
+                continue
+            if has_letters:
+                self.outbox.wake()
+            for alert in changed:
+                self._observer(alert)
+            return changed
+        raise Conflict(f"alerts were changed by others {_COMMIT_ATTEMPTS} times in a row; try again in a moment")
