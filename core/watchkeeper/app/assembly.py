@@ -16,6 +16,7 @@ from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.alert import Alert
+from watchkeeper.domain.table import ColumnKind
 from watchkeeper.ensemble.ensembles import Ensembles
 from watchkeeper.explain.explaining import Explaining
 from watchkeeper.monitor.recorder import Recorder
@@ -50,7 +51,9 @@ class Systems:
 
     def declare(self, model: str) -> None:
         """Tell the recorder which features the model has, before its first prediction."""
-        self.recorder.declare(model, self.models.watched(model).features)
+        watched = self.models.watched(model)
+        categories = [name for name in watched.features if watched.references[name].kind is ColumnKind.CATEGORY]
+        self.recorder.declare(model, watched.features, categories=categories)
 
     def close(self) -> None:
         """Flush what was recorded and release everything; may be called twice."""

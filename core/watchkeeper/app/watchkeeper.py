@@ -25,6 +25,7 @@ from .assembly import Systems, assembled
 from .checking import checked
 from .delivering import delivered
 from .explaining import explained
+from .recording import logged, outcomes_recorded
 from .weighing import reweighed
 
 
@@ -102,6 +103,24 @@ class Watchkeeper:
         self._systems.models.config(model)
         self._systems.recorder.record_outcomes(model, ids, outcomes, times_us=times_us)
 
+    def log_table(self, model: str, data: Any, *, source: str = "data") -> int:
+        """Record rows with the columns that the configuration names, outcomes too where they are there.
+
+        Returns
+        -------
+        How many predictions were stored; they are in the store when this returns.
+        """
+        self._systems.declare(model)
+        rows = logged(self._systems, model, data, source)
+        self._systems.recorder.flush()
+        return rows
+
+    def record_outcomes_table(self, model: str, data: Any, *, source: str = "data") -> int:
+        """Record outcomes from rows with the configured id and outcome columns; returns how many."""
+        rows = outcomes_recorded(self._systems, model, data, source)
+        self._systems.recorder.flush()
+        return rows
+
     def flush(self) -> None:
         """Return when everything recorded so far is in the store."""
         self._systems.recorder.flush()
@@ -154,6 +173,15 @@ class Watchkeeper:
         """Explain rows (the latest window's when left out) by the registered version in production, or the latest."""
         self._systems.recorder.flush()
         return explained(self._systems, model, rows, explainer)
+
+    def told_of(self, model: str) -> str:
+        """What is known of a model before any window is looked at, in a sentence; errors are those of `check`."""
+        watched = self._systems.models.watched(model)
+        calibrated = sum(edge.is_defined for edge in watched.thresholds.values())
+        return (
+            f"{len(watched.features)} features, {len(watched.metrics)} metrics, "
+            f"{calibrated} of {len(watched.thresholds)} drift thresholds calibrated on the reference"
+        )
 
     def close(self) -> None:
         """Flush and release everything; may be called twice."""
