@@ -1,0 +1,502 @@
+"""Delivery: what happens to a letter for each way in which a receiver can answer, on a clock that tests turn."""
+
+import random
+import threading
+
+import attrs
+import pytest
+
+from watchkeeper.alerting import Alerting, Patience, Rule, Sender, parsed
+from watchkeeper.alerting.outbox import Letter, Outbox
+from watchkeeper.domain.alert import Delivery, Severity
+from watchkeeper.domain.errors import Conflict, DeliveryDelayed, DeliveryError, DeliveryRefused, NotFound, StoreBusy
+from watchkeeper.plugins.boundary import attempt
+from watchkeeper.testing.clock import FakeClock
+from watchkeeper.testing.memory import MemoryStorage
+from watchkeeper.testing.notifier import sample_notification
+
+SECOND = 1_000_000
+
+
+class Receiver:
+    """Answers with what it is told to, in turn, then accepts; keeps the keys."""
+
+    def __init__(self, *answers, name="ops"):
+        self.answers = list(answers)
+        self.keys = []
+        self.name = name
+        self.notifications = []
+        self.arrived = threading.Event()
+
+    def send(self, notification):
+        self.keys.append(notification.key)
+        self.notifications.append(notification)
+        self.arrived.set()
+        answer = self.answers.pop(0) if self.answers else Delivery(self.name, "200")
+        if callable(answer):
+            answer = answer()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def close(self):
+        pass
+
+
+class Middle:
+    """Always the middle of the range: retries at times that tests can name."""
+
+    def uniform(self, low, high):
+        return (low + high) / 2
+
+
+class Desk:
+    def __init__(self, storage=None, fallback=None, rng=None, **receivers):
+        self.clock = FakeClock()
+        self.storage = storage or MemoryStorage()
+        self.receivers = receivers
+        self.alerting = Alerting(self.storage, self.clock, [])
+        self.outbox = self.alerting.outbox
+        self.patience = Patience()
+        self.fallback = fallback
+        self.rng = rng or Middle()
+
+    def write(self, *keys, receiver="ops", severity=Severity.WARNING):
+        for key in keys:
+            now = self.clock.now_us()
+            notification = sample_notification(key, severity=severity)
+            self.storage.commit([Letter(receiver, notification, now, now).put()])
+
+    @property
+    def courier(self):
+        return self.alerting.courier(
+            self.receivers, attempt, rng=self.rng, patience=self.patience, fallback=self.fallback
+        )
+
+    def deliver(self, after_seconds=0.0):
+        self.clock.advance(after_seconds)
+        return self.courier.deliver()
+
+    def events(self):
+        return [(entry.body["event"], entry.body["detail"]) for entry in self.storage.read_log("alerts")]
+
+
+def test_what_is_accepted_leaves_the_outbox_and_is_logged():
+    desk = Desk(ops=Receiver())
+    desk.write("a", "b")
+
+    report = desk.deliver()
+
+    assert report.delivered == (Delivery("ops", "200"), Delivery("ops", "200"))
+    assert desk.outbox.waiting() == ()
+    assert desk.events() == [("delivered", "ops 200")] * 2
+    assert desk.deliver().delivered == ()
+
+
+def test_from_the_rule_to_the_receiver():
+    desk = Desk(ops=Receiver(), mail=Receiver())
+    rule = Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops", "mail"))
+    alerting = Alerting(desk.storage, desk.clock, [rule])
+    (alert,) = alerting.evaluate("momentum", [attrs.evolve(sample_notification().measurements[0], details={})])
+
+    alerting.deliver(desk.receivers, attempt)
+
+    for name, receiver in desk.receivers.items():
+        (notification,) = receiver.notifications
+        assert notification.alert == alert
+        assert notification.key.endswith(f"-firing-{name}")
+
+
+def test_what_is_delayed_is_tried_again_later_with_the_same_key():
+    desk = Desk(ops=Receiver(DeliveryDelayed("503"), DeliveryDelayed("503")))
+    desk.write("a")
+
+    first = desk.deliver()
+    assert [(one.error, one.is_final) for one in first.undelivered] == [("503", False)]
+    assert desk.deliver(0.49).undelivered == ()
+    assert len(desk.deliver(0.01).undelivered) == 1, "half a second after the first failure"
+    assert desk.deliver(0.99).delivered == ()
+    assert len(desk.deliver(0.01).delivered) == 1, "a second after the second"
+    assert desk.receivers["ops"].keys == ["a", "a", "a"]
+
+
+def test_the_wait_doubles_up_to_a_minute():
+    desk = Desk(ops=Receiver(*[DeliveryDelayed("503")] * 12))
+    desk.write("a")
+    waits = []
+    for _ in range(12):
+        desk.deliver()
+        (letter,) = desk.outbox.waiting()
+        waits.append((letter.next_us - desk.clock.now_us()) / SECOND)
+        desk.clock.advance(waits[-1])
+
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]
+
+
+def test_no_attempt_is_made_before_the_receiver_allows_it():
+    desk = Desk(ops=Receiver(DeliveryDelayed("429", retry_after_seconds=120.0)), rng=random.Random(7))  # noqa: S311 - chance, not secrecy
+    desk.write("a")
+    desk.deliver()
+
+    assert desk.deliver(119.99).delivered == ()
+    assert len(desk.deliver(1.01).delivered) == 1
+
+
+def test_a_refusal_is_a_dead_letter_after_one_attempt():
+    desk = Desk(ops=Receiver(DeliveryRefused("404: no such hook")))
+    desk.write("a")
+
+    (undelivered,) = desk.deliver().undelivered
+
+    assert (undelivered.receiver, undelivered.key, undelivered.error) == ("ops", "a", "404: no such hook")
+    assert undelivered.is_final
+    desk.deliver(86_400)
+    assert desk.receivers["ops"].keys == ["a"]
+    (dead,) = desk.outbox.dead_letters()
+    assert (dead.key, dead.error, dead.attempts) == ("a", "404: no such hook", 1)
+    assert desk.events() == [("undeliverable", "404: no such hook")]
+
+
+def test_a_dead_letter_can_be_sent_again():
+    desk = Desk(ops=Receiver(DeliveryRefused("404")))
+    desk.write("a")
+    desk.deliver()
+
+    desk.outbox.send_again("a", desk.clock.now_us(), by="ada")
+
+    assert len(desk.deliver().delivered) == 1
+    assert desk.outbox.dead_letters() == ()
+    assert desk.events()[1] == ("sent again", "by ada")
+
+
+@pytest.mark.parametrize("key", ["a", "zzz"])
+def test_only_a_dead_letter_can_be_sent_again(key):
+    desk = Desk()
+    desk.write("a")
+
+    with pytest.raises(NotFound, match=f"there is no dead letter '{key}'; list them to see their keys"):
+        desk.outbox.send_again(key, desk.clock.now_us(), by="ada")
+
+
+def test_after_a_day_of_failures_a_letter_is_dead():
+    desk = Desk(ops=Receiver(*[DeliveryDelayed("503")] * 10))
+    desk.write("a")
+
+    desk.deliver(86_399)
+    assert desk.outbox.dead_letters() == ()
+    (undelivered,) = desk.deliver(2).undelivered
+
+    assert undelivered.is_final
+    assert undelivered.error == "503 (tried 2 times)"
+
+
+def test_a_retry_after_beyond_the_end_is_the_end():
+    desk = Desk(ops=Receiver(DeliveryDelayed("429", retry_after_seconds=1e9)))
+    desk.write("a")
+
+    assert [one.is_final for one in desk.deliver().undelivered] == [True]
+
+
+def test_the_fallback_hears_what_did_not_reach_another():
+    desk = Desk(ops=Receiver(DeliveryRefused("404")), mail=Receiver(name="mail"), fallback="mail")
+    desk.write("a")
+
+    desk.deliver()
+    desk.deliver()
+
+    (notification,) = desk.receivers["mail"].notifications
+    assert notification.reason == "it could not be delivered to ops: 404"
+    assert notification.alert == sample_notification().alert
+    assert notification.key.startswith("a-instead-")
+
+
+def test_a_fallback_that_fails_too_has_no_fallback():
+    desk = Desk(ops=Receiver(DeliveryRefused("404")), mail=Receiver(DeliveryRefused("550")), fallback="mail")
+    desk.write("a")
+
+    desk.deliver()
+    desk.deliver()
+
+    assert {letter.receiver for letter in desk.outbox.dead_letters()} == {"ops", "mail"}
+    assert desk.outbox.waiting() == ()
+
+
+def test_the_fallback_hears_again_when_a_letter_dies_twice():
+    desk = Desk(ops=Receiver(DeliveryRefused("404"), DeliveryRefused("404")), mail=Receiver(), fallback="mail")
+    desk.write("a")
+    desk.deliver()
+    desk.deliver(1)
+    desk.outbox.send_again("a", desk.clock.now_us(), by="ada")
+
+    desk.deliver()
+    desk.deliver()
+
+    assert len(set(desk.receivers["mail"].keys)) == 2
+
+
+def test_one_receivers_failure_does_not_hold_up_the_others():
+    released = threading.Event()
+
+    def hang():
+        assert released.wait(10), "the healthy receiver was never reached"
+        return Delivery("slow")
+
+    def accept():
+        released.set()
+        return Delivery("quick")
+
+    desk = Desk(slow=Receiver(hang), broken=Receiver(ValueError("oops")), quick=Receiver(accept))
+    for receiver in desk.receivers:
+        desk.write(f"to-{receiver}", receiver=receiver)
+
+    report = desk.deliver()
+
+    assert {delivery.receiver for delivery in report.delivered} == {"slow", "quick"}
+
+
+def test_a_notifier_that_raises_what_it_must_not_is_tried_five_times():
+    desk = Desk(ops=Receiver(*[ValueError("oops")] * 10))
+    desk.write("a")
+
+    finals = [desk.deliver(60).undelivered[0].is_final for _ in range(5)]
+
+    assert finals == [False] * 4 + [True]
+    (dead,) = desk.outbox.dead_letters()
+    assert dead.error == "ValueError: oops"
+
+
+def test_a_broken_notifier_is_a_failure_with_its_name():
+    desk = Desk(ops=Receiver(ValueError("oops")))
+    desk.write("a")
+
+    (failure,) = desk.deliver().failures
+
+    assert (failure.plugin, failure.error, failure.subject) == ("notifier.ops", "ValueError: oops", "a")
+
+
+def test_a_notifier_that_returns_no_delivery_has_not_delivered():
+    desk = Desk(ops=Receiver(None))
+    desk.receivers["ops"].answers = ["accepted!"]
+    desk.write("a")
+
+    (failure,) = desk.deliver().failures
+
+    assert failure.error == "TypeError: send() must return a Delivery, found str"
+    assert len(desk.outbox.waiting()) == 1
+
+
+def test_an_unspecific_delivery_error_is_worth_another_attempt():
+    desk = Desk(ops=Receiver(DeliveryError("something")))
+    desk.write("a")
+
+    assert [one.is_final for one in desk.deliver().undelivered] == [False]
+
+
+def test_letters_for_an_unknown_receiver_wait_and_it_is_said():
+    desk = Desk(ops=Receiver())
+    desk.write("a", receiver="opps")
+
+    (undelivered,) = desk.deliver().undelivered
+
+    assert undelivered.error == "no notifier is called 'opps'; did you mean 'ops'?"
+    assert not undelivered.is_final
+    desk.receivers["opps"] = Receiver()
+    assert len(desk.deliver(1).delivered) == 1
+
+
+def test_without_any_notifier_everything_waits():
+    desk = Desk()
+    desk.write("a")
+
+    assert [one.error for one in desk.deliver().undelivered] == ["no notifier is called 'ops'"]
+
+
+def test_critical_letters_go_first():
+    desk = Desk(ops=Receiver())
+    desk.write("a", severity=Severity.INFO)
+    desk.write("b", severity=Severity.CRITICAL)
+    desk.write("c")
+
+    desk.deliver()
+
+    assert desk.receivers["ops"].keys == ["b", "c", "a"]
+
+
+def test_three_failures_in_a_row_end_the_pass_and_the_rest_waits_untried():
+    desk = Desk(ops=Receiver(*[DeliveryDelayed("503")] * 3))
+    desk.write(*"abcdefghijkl")
+
+    report = desk.deliver()
+
+    assert len(report.undelivered) == 3
+    assert desk.receivers["ops"].keys == ["a", "b", "c"]
+    attempts = {letter.key: letter.attempts for letter in desk.outbox.waiting()}
+    assert attempts == {**dict.fromkeys("abc", 1), **dict.fromkeys("defghijkl", 0)}
+    assert {letter.error for letter in desk.outbox.waiting() if letter.key in "defgh"} == {
+        "other notifications to this receiver fail"
+    }
+    assert len(desk.deliver(1).delivered) == 12
+
+
+def test_a_failure_now_and_then_does_not_end_the_pass():
+    answers = [DeliveryDelayed("503"), DeliveryDelayed("503"), Delivery("ops")] * 4
+    desk = Desk(ops=Receiver(*answers))
+    desk.write(*"abcdefghijkl")
+
+    assert len(desk.deliver().undelivered) == 8
+
+
+def test_a_letter_is_leased_to_one_sender():
+    desk = Desk()
+    desk.write("a")
+    now = desk.clock.now_us()
+
+    (taken,) = desk.outbox.take("ops", now, now + 60 * SECOND, 8)
+
+    assert taken.attempts == 1
+    assert Outbox(desk.storage).take("ops", now, now + 60 * SECOND, 8) == ()
+
+
+def test_when_a_sender_dies_its_letter_is_due_again_at_the_end_of_its_lease():
+    desk = Desk(ops=Receiver())
+    desk.write("a")
+    now = desk.clock.now_us()
+    desk.outbox.take("ops", now, now + 60 * SECOND, 8)
+
+    assert desk.deliver(59.9).delivered == ()
+    assert len(desk.deliver(0.1).delivered) == 1
+
+
+def test_a_sender_whose_lease_ran_out_does_not_undo_what_another_did():
+    desk = Desk(ops=Receiver())
+    desk.write("a")
+    now = desk.clock.now_us()
+    (late,) = desk.outbox.take("ops", now, now + 60 * SECOND, 8)
+    desk.clock.advance(61)
+    (taken,) = desk.outbox.take("ops", desk.clock.now_us(), desk.clock.now_us() + 60 * SECOND, 8)
+
+    desk.outbox.accepted(late, Delivery("ops"), desk.clock.now_us())
+    desk.outbox.given_up(late, "404", desk.clock.now_us())
+    desk.outbox.postponed(late, 0, "503")
+
+    assert desk.outbox.waiting() == (taken,)
+    assert desk.events() == []
+
+
+def test_a_batch_that_takes_long_is_left_before_its_lease_ends():
+    desk = Desk(ops=Receiver())
+    desk.receivers["ops"].answers = [lambda: desk.clock.advance(31) or Delivery("ops")]
+    desk.write("a", "b", "c")
+
+    assert len(desk.deliver().delivered) == 1
+    assert len(desk.deliver(29).delivered) == 2, "due again when the lease ends"
+    assert desk.receivers["ops"].keys == ["a", "b", "c"]
+
+
+def test_when_another_process_takes_a_letter_first_the_next_one_is_taken():
+    class Contended(MemoryStorage):
+        def commit(self, operations, *arguments, **settings):
+            if not self.was_late and len(operations) == 2:
+                self.was_late = True
+                super().commit([attrs.evolve(operations[0], index={**operations[0].index, "receiver": "other"})])
+            return super().commit(operations, *arguments, **settings)
+
+        was_late = False
+
+    desk = Desk(Contended())
+    desk.write("a", "b")
+    now = desk.clock.now_us()
+
+    assert [letter.key for letter in desk.outbox.take("ops", now, now + SECOND, 8)] == ["b"]
+
+
+def test_when_others_are_always_faster_nothing_is_taken():
+    class Contended(MemoryStorage):
+        is_open = True
+
+        def commit(self, operations, *arguments, **settings):
+            if not self.is_open:
+                raise Conflict("somebody was faster")
+            return super().commit(operations, *arguments, **settings)
+
+    desk = Desk(Contended())
+    desk.write("a")
+    desk.storage.is_open = False
+
+    assert desk.outbox.take("ops", desk.clock.now_us(), 0, 8) == ()
+
+
+@pytest.fixture
+def sender():
+    """Makes senders that are stopped at the end."""
+    made = []
+
+    def make(desk, **settings):
+        made.append(Sender(desk.courier, poll_seconds=0.01, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop(5)
+        assert not one.is_running
+
+
+def test_a_sender_delivers_as_soon_as_something_is_written(sender):
+    desk = Desk(ops=Receiver())
+    sender(desk).start()
+    desk.write("a")
+    desk.outbox.wake()
+
+    assert desk.receivers["ops"].arrived.wait(10)
+
+
+def test_a_sender_can_be_started_and_stopped_twice(sender):
+    desk = Desk(ops=Receiver())
+    one = sender(desk)
+
+    one.stop()
+    one.start()
+    one.start()
+    assert one.is_running
+    assert len([thread for thread in threading.enumerate() if thread.name.startswith("watchkeeper-send")]) == 3
+    one.stop()
+    one.stop()
+    one.start()
+    desk.write("a")
+    desk.outbox.wake()
+    assert desk.receivers["ops"].arrived.wait(10)
+
+
+def test_a_receiver_that_hangs_does_not_hold_up_others_in_the_background(sender):
+    released = threading.Event()
+    desk = Desk(slow=Receiver(lambda: released.wait(20) and Delivery("slow")), quick=Receiver())
+    sender(desk, threads=1).start()
+    desk.write("a", receiver="slow")
+    desk.outbox.wake()
+    assert desk.receivers["slow"].arrived.wait(10)
+    desk.write("b", receiver="quick")
+    desk.outbox.wake()
+
+    assert desk.receivers["quick"].arrived.wait(10)
+    released.set()
+
+
+def test_a_store_that_is_busy_for_a_moment_does_not_end_the_sender(sender, caplog):
+    class Busy(MemoryStorage):
+        failed = threading.Event()
+
+        def find(self, *arguments, **settings):
+            if not self.failed.is_set():
+                self.failed.set()
+                raise StoreBusy("somebody holds the store")
+            return super().find(*arguments, **settings)
+
+    desk = Desk(Busy(), ops=Receiver())
+    one = sender(desk, threads=1)
+    one.start()
+    desk.write("a")
+    assert desk.storage.failed.wait(10)
+
+    assert desk.receivers["ops"].arrived.wait(10)
+    assert one.is_running
+    assert "delivery pauses, the store cannot be used: somebody holds the store" in caplog.text
