@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 
@@ -15,14 +16,20 @@ from watchkeeper.contracts.plugin import NoOptions
 from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper_plugins.metrics import (
     accuracy,
+    average_precision,
+    balanced_accuracy,
     brier,
+    calibration_error,
     f1,
+    kappa,
     log_loss,
     mae,
+    mcc,
     precision,
     recall,
     rmse,
     roc_auc,
+    specificity,
 )
 
 EXACT = 1e-12
@@ -136,6 +143,60 @@ def test_roc_auc_of_scores_below_zero_equals_scikit_learn():
 def test_minus_zero_and_zero_are_the_same_score():
     rows = Evaluation("classification", [0, 1, 0, 1], [0, 0, 0, 0], [0.0, -0.0, -0.0, 0.0], ("no", "yes"))
     close(roc_auc.build(NoOptions()).compute(rows), 0.5)
+
+
+@weighted
+@pytest.mark.parametrize("data", [*BINARY.values(), digits], ids=[*BINARY.keys(), "digits"])
+def test_balanced_accuracy_mcc_and_kappa_equal_scikit_learn(data, weighted):
+    rows = data(weighted)
+    for ours, theirs in (
+        (balanced_accuracy, sk.balanced_accuracy_score),
+        (mcc, sk.matthews_corrcoef),
+        (kappa, sk.cohen_kappa_score),
+    ):
+        expected = theirs(rows.truth, rows.predicted, sample_weight=rows.weights)
+        close(ours.build(NoOptions()).compute(rows), expected)
+
+
+@weighted
+@binary
+def test_specificity_equals_the_recall_of_the_first_class(data, weighted):
+    rows = data(weighted)
+    expected = sk.recall_score(rows.truth, rows.predicted, pos_label=0, sample_weight=rows.weights)
+    close(specificity.build(specificity.Options()).compute(rows), expected)
+
+
+@weighted
+@pytest.mark.parametrize("average", AVERAGES)
+def test_specificity_of_many_classes_equals_scikit_learn_s_multilabel_table(average, weighted):
+    rows = digits(weighted)
+    tables = sk.multilabel_confusion_matrix(rows.truth, rows.predicted, sample_weight=rows.weights)
+    right, false = tables[:, 0, 0], tables[:, 0, 1]
+    support = tables[:, 1].sum(axis=1)
+    expected = {
+        "macro": (right / (right + false)).mean(),
+        "micro": right.sum() / (right + false).sum(),
+        "weighted": np.average(right / (right + false), weights=support),
+    }[average]
+    close(specificity.build(specificity.Options(average=average)).compute(rows), expected)
+
+
+@weighted
+@pytest.mark.parametrize("data", [*BINARY.values(), digits], ids=[*BINARY.keys(), "digits"])
+def test_average_precision_equals_scikit_learn(data, weighted):
+    rows = data(weighted)
+    truth = rows.truth if rows.is_binary else np.eye(10)[rows.truth]
+    expected = sk.average_precision_score(truth, rows.scores, sample_weight=rows.weights)
+    close(average_precision.build(NoOptions()).compute(rows), expected)
+
+
+@binary
+def test_calibration_error_equals_the_bins_of_scikit_learn(data):
+    rows = data(weighted=False)
+    true, said = calibration_curve(rows.truth, rows.scores, n_bins=10)
+    counts = np.bincount(np.searchsorted(np.linspace(0, 1, 11)[1:-1], rows.scores), minlength=10)
+    expected = np.abs(true - said) @ counts[counts > 0] / len(rows)
+    close(calibration_error.build(calibration_error.Options()).compute(rows), expected)
 
 
 @weighted

@@ -7,7 +7,6 @@ for weighted rows give the effective number of rows, (Σw)² / Σw² (Kish 1965)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -57,36 +56,45 @@ def log_student(number: float, error: float, freedom: float) -> Interval | None:
     return number * math.exp(around[0]), number * math.exp(around[1])
 
 
-def logit(share: float, error: float) -> Interval | None:
+def logit(share: float, error: float, freedom: float = math.inf) -> Interval | None:
     """The interval of a number between 0 and 1, symmetric on the logit scale (delta method); None at 0 and 1."""
-    if not 0 < share < 1:
+    around = student(0.0, error, freedom)
+    if around is None or not 0 < share < 1:
         return None
-    centre = math.log(share / (1 - share))
-    half = QUANTILE * error / (share * (1 - share))
+    centre, half = math.log(share / (1 - share)), around[1] / (share * (1 - share))
     low, high = float(special.expit(centre - half)), float(special.expit(centre + half))
     return min(low, share), max(high, share)
 
 
-def fisher(number: float, error: float) -> Interval | None:
-    """The interval of a number between -1 and 1, symmetric after Fisher's z; None at -1 and 1."""
-    if not -1 < number < 1:
-        return None
-    centre, half = math.atanh(number), QUANTILE * error / (1 - number**2)
-    return math.tanh(centre - half), math.tanh(centre + half)
-
-
-def combined(numbers: Sequence[float], intervals: Sequence[Interval], shares: Sequence[float]) -> Interval:
-    """The interval of ``Σ share · number`` from the intervals of independent numbers (MOVER).
+def fisher(number: float, error: float, freedom: float = math.inf) -> Interval | None:
+    """The interval of a number between -1 and 1, symmetric after Fisher's z; None at -1 and 1.
 
     References
     ----------
-    Zou, Huang & Zhang (2009), Computational Statistics & Data Analysis 53:1080.
+    Fisher (1921), Metron 1:3.
     """
-    total = math.fsum(share * number for share, number in zip(shares, numbers, strict=True))
-    parts = list(zip(shares, numbers, intervals, strict=True))
-    below = math.sqrt(math.fsum((share * (number - low)) ** 2 for share, number, (low, _) in parts))
-    above = math.sqrt(math.fsum((share * (high - number)) ** 2 for share, number, (_, high) in parts))
-    return total - below, total + above
+    around = student(0.0, error, freedom)
+    if around is None or not -1 < number < 1:
+        return None
+    centre, half = math.atanh(number), around[1] / (1 - number**2)
+    return min(math.tanh(centre - half), number), max(math.tanh(centre + half), number)
+
+
+def scheffe(error: float, dimensions: int) -> float:
+    """Half the width that holds for every signed sum of `dimensions` independent numbers at once.
+
+    Parameters
+    ----------
+    error
+        The root of the sum of the numbers' squared standard errors.
+    dimensions
+        How many numbers.
+
+    References
+    ----------
+    Scheffé (1953), Biometrika 40:87.
+    """
+    return error * math.sqrt(2 * float(special.gammaincinv(dimensions / 2, LEVEL)))
 
 
 def weighted_mean(rows: NDArray[np.float64], weights: NDArray[np.float64] | None) -> tuple[float, float, float]:
@@ -128,4 +136,4 @@ def _mean_and_spread(rows: NDArray[np.float64], length: int = 16_384) -> tuple[f
 
 
 def _student_quantile(freedom: float) -> float:
-    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+    return QUANTILE if math.isinf(freedom) else float(special.stdtrit(freedom, (1 + LEVEL) / 2))

@@ -15,15 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.intervals import wilson
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
+from .averages import accuracy_value
 from .preconditions import CLASSES, refusal
 
 
@@ -37,8 +35,7 @@ class Accuracy:
         """Right rows among all rows."""
         if refused := refusal(evaluation, self.tasks):
             return refused
-        share = min(float(np.trace(evaluation.confusion)) / evaluation.total_weight, 1.0)
-        return Value.of(share, samples=len(evaluation), interval=wilson(share, evaluation.effective_rows))
+        return accuracy_value(evaluation)
 
 
 def build(_options: NoOptions) -> Metric:

@@ -2,7 +2,7 @@
 
 Formula: two classes ``Σ w (p - y)² / Σ w``, from 0 to 1; more ``Σ w Σ_c (p_c - [truth = c])² / Σ w``, from 0 to 2, as
 scikit-learn does (Brier 1950, Monthly Weather Review 78:1). Undefined without scores, or when they are no
-probabilities. Interval: Student's t over the rows, not below 0. Cost: O(n k).
+probabilities. Interval: Student's t over the rows, on the log scale. Cost: O(n k).
 
 Examples
 --------
@@ -40,10 +40,10 @@ class Brier:
             return refused
         given, scores = evaluation.truth_probabilities, evaluation.scores
         if scores is None or scores.ndim == 1 or evaluation.is_binary:
-            return mean_value(np.square(1.0 - given), evaluation, least=0.0)
+            return mean_value(np.square(1.0 - given), evaluation, is_loss=True)
         # Σ_c (p_c - [c])² over the classes, without a table of zeros and ones: Σ p² - 2 p(truth) + 1
         rows = np.square(scores).sum(axis=1) - 2.0 * given + 1.0
-        return mean_value(rows, evaluation, least=0.0)
+        return mean_value(rows, evaluation, is_loss=True)
 
 
 def build(_options: NoOptions) -> Metric:

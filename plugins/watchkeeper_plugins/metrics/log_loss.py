@@ -1,7 +1,7 @@
 """Log loss: how surprised the model's probabilities are by what turned out to be true.
 
 Formula: ``-Σ w ln p(truth) / Σ w``, with p held within float64's epsilon of 0 and 1, as scikit-learn does. Undefined
-without scores, or when they are no probabilities. Interval: Student's t over the rows' losses, not below 0.
+without scores, or when they are no probabilities. Interval: Student's t over the rows' losses, on the log scale.
 Cost: O(n).
 
 Examples
@@ -41,7 +41,7 @@ class LogLoss:
         epsilon = np.finfo(np.float64).eps
         losses = np.clip(evaluation.truth_probabilities, epsilon, 1 - epsilon)
         np.log(losses, out=losses)
-        return mean_value(np.negative(losses, out=losses), evaluation, least=0.0)
+        return mean_value(np.negative(losses, out=losses), evaluation, is_loss=True)
 
 
 def build(_options: NoOptions) -> Metric:

@@ -1,7 +1,7 @@
 """MAE: how far predictions are from the truth on average.
 
 Formula: ``Σ w |predicted - truth| / Σ w``, in the unit of the truth. Undefined without rows. Interval: Student's t
-over the rows, not below 0. Cost: O(n).
+over the rows, on the log scale. Cost: O(n).
 
 Examples
 --------
@@ -36,7 +36,7 @@ class MeanAbsoluteError:
         """The mean of the residuals' sizes."""
         if refused := refusal(evaluation, self.tasks):
             return refused
-        return mean_value(np.abs(evaluation.residuals), evaluation, least=0.0)
+        return mean_value(np.abs(evaluation.residuals), evaluation, is_loss=True)
 
 
 def build(_options: NoOptions) -> Metric:

@@ -1,8 +1,9 @@
 """Precision: of the rows predicted as a class, the share that truly are of it.
 
 Formula: ``TP / (TP + FP)`` of the second class, or the classes' average (option `average`). Undefined when a class
-that counts was never predicted. Interval: Wilson's for one class; several are combined by MOVER (Zou, Huang & Zhang
-2009), as the classes' predicted rows do not overlap. Cost: O(n) for the shared counts, then O(k²).
+that counts was never predicted. Interval: Wilson's for one class and for `micro`; else the delta method on the logit
+scale, its error taken from the table with four rows more (Agresti & Coull 1998). Cost: O(n) for the shared counts,
+then O(k²).
 
 Examples
 --------
@@ -18,15 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .averages import Average, AverageOptions, ClassShares, averaged
+from .averages import Average, AverageOptions, averaged
 from .preconditions import CLASSES, refusal
 
 Options = AverageOptions
@@ -45,13 +44,7 @@ class Precision:
         """Right rows among predicted rows."""
         if refused := refusal(evaluation, self.tasks):
             return refused
-        shares = ClassShares(
-            hits=np.diagonal(evaluation.confusion),
-            trials=evaluation.confusion.sum(axis=0),
-            trials_squared=evaluation.confusion_squared.sum(axis=0),
-            empty="no row was predicted as {}",
-        )
-        return averaged(evaluation, shares, self.average)
+        return averaged(evaluation, 0.0, self.average)
 
 
 def build(options: AverageOptions) -> Metric:

@@ -25,6 +25,18 @@ def refusal(evaluation: Evaluation, tasks: frozenset[Task]) -> Value | None:
     return None
 
 
+def one_class_refusal(evaluation: Evaluation) -> Value | None:
+    """The undefined value when all rows are of one class, in truth or as predicted; asked after `refusal`."""
+    counts = evaluation.confusion
+    for axis, what in ((1, "truly"), (0, "predicted as")):
+        seen = counts.sum(axis=axis) > 0
+        if seen.sum() < 2:
+            name = evaluation.classes[int(seen.argmax())]
+            reason = f"all rows are {what} {name!r}, so that nothing can go together with it"
+            return Value.undefined(reason, samples=len(evaluation))
+    return None
+
+
 def ranking_refusal(evaluation: Evaluation) -> Value | None:
     """The same for metrics of the order of scores: they need scores, two classes, and rows of each."""
     if refused := refusal(evaluation, CLASSES):

@@ -24,7 +24,7 @@ from watchkeeper.domain.intervals import log_student, weighted_mean
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .means import TOO_FAR, power_of_two
+from .means import TOO_FAR, power_of_two, scaled
 from .preconditions import NUMBERS, refusal
 
 
@@ -45,8 +45,8 @@ class RootMeanSquaredError:
         squares = np.square(evaluation.residuals if scale == 1.0 else evaluation.residuals / scale)
         mean, error, freedom = weighted_mean(squares, evaluation.weights)
         found = log_student(mean, error, freedom)
-        interval = None if found is None else (math.sqrt(found[0]) * scale, math.sqrt(found[1]) * scale)
-        return Value.of(math.sqrt(mean) * scale, samples=len(evaluation), interval=interval)
+        roots = None if found is None else (math.sqrt(found[0]), math.sqrt(found[1]))
+        return Value.of(math.sqrt(mean) * scale, samples=len(evaluation), interval=scaled(roots, scale))
 
 
 def build(_options: NoOptions) -> Metric:

@@ -2,8 +2,9 @@
 
 Formula: the Mann-Whitney statistic of the second class's scores; for more than two classes each against the rest,
 averaged over the classes (one-vs-rest, macro). Undefined without scores, or when a class has no true rows.
-Interval: DeLong's variance (weighted rows: with squared weights) on the logit scale; when the classes are told apart
-without a mistake that variance is 0, and Wilson's interval for the smaller class's rows takes its place.
+Interval: DeLong's variance (of weighted rows: with squared weights) on the logit scale, Student's t with
+Satterthwaite's degrees of freedom; when the classes are told apart without a mistake that variance is 0, and Wilson's
+interval for the smallest class's rows takes its place. None when a class has one row.
 Cost: one sort, O(n log n), shared with `average_precision`.
 
 References
@@ -24,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,13 +50,21 @@ class RocAuc:
         """The area under the curve of true against false positives."""
         if refused := ranking_refusal(evaluation):
             return refused
-        area, variance = _area(evaluation.rankings[0]) if evaluation.is_binary else _macro(evaluation)
-        interval = _interval(area, variance, evaluation)
-        return Value.of(area, samples=len(evaluation), interval=interval)
+        area = _binary_area(evaluation.rankings[0]) if evaluation.is_binary else _macro_area(evaluation)
+        return Value.of(area.number, samples=len(evaluation), interval=_interval(area, evaluation))
 
 
-def _area(ranking: Ranking) -> tuple[float, float]:
-    """The area and DeLong's variance of it.
+@attrs.frozen
+class _Area:
+    """An estimate of the area: its variance, and the degrees of freedom that this variance has."""
+
+    number: float
+    variance: float
+    freedom: float
+
+
+def _binary_area(ranking: Ranking) -> _Area:
+    """The area with DeLong's variance; Satterthwaite's degrees of freedom, as each side has its own.
 
     Sums are of pairs in the wrong order, which are whole numbers and few in a good model: no digits are lost.
     """
@@ -72,8 +82,15 @@ def _area(ranking: Ranking) -> tuple[float, float]:
             negative_sums[2] += (part.negatives * np.square(below)).sum()
     if not ranking.is_weighted:
         positive_sums[:2], negative_sums[:2] = (total, wrong), (rest, wrong)
-    area = 1.0 - wrong / total / rest
-    return area, _variance(positive_sums, wrong, total) / rest**2 + _variance(negative_sums, wrong, rest) / total**2
+    number = min(max(1.0 - wrong / total / rest, 0.0), 1.0)
+    sides = (
+        (_variance(positive_sums, wrong, total) / rest**2, total**2 / float(positive_sums[0]) - 1),
+        (_variance(negative_sums, wrong, rest) / total**2, rest**2 / float(negative_sums[0]) - 1),
+    )
+    variance = sides[0][0] + sides[1][0]
+    if math.isnan(variance) or variance == 0:
+        return _Area(number, variance, 0.0)
+    return _Area(number, variance, variance**2 / math.fsum(side**2 / freedom for side, freedom in sides))
 
 
 def _sums(squared: NDArray[np.float64], wrong: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,7 +108,7 @@ def _variance(sums: NDArray[np.float64], wrong: float, total: float) -> float:
     return float(spread / total**2 * effective / (effective - 1))
 
 
-def _macro(evaluation: Evaluation) -> tuple[float, float]:
+def _macro_area(evaluation: Evaluation) -> _Area:
     """The mean area of the classes, each against the rest, and its variance: a row moves all of them at once."""
     k = len(evaluation.classes)
     areas, moved = [], np.zeros(len(evaluation))
@@ -101,7 +118,14 @@ def _macro(evaluation: Evaluation) -> tuple[float, float]:
         moved += influence
     if evaluation.weights is not None:
         moved *= evaluation.weights
-    return float(np.mean(areas)), float(np.square(moved).sum()) / k**2
+    number = min(max(float(np.mean(areas)), 0.0), 1.0)
+    return _Area(number, float(np.square(moved).sum()) / k**2, _smallest_class(evaluation) - 1)
+
+
+def _smallest_class(evaluation: Evaluation) -> float:
+    """The effective number of true rows of the class that has the fewest."""
+    counts, squares = evaluation.confusion.sum(axis=1), evaluation.confusion_squared.sum(axis=1)
+    return float((counts**2 / squares).min())
 
 
 def _influence(ranking: Ranking, own: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
@@ -117,13 +141,12 @@ def _influence(ranking: Ranking, own: NDArray[np.bool_]) -> tuple[float, NDArray
     return area, np.where(own, ranking.by_row(below), ranking.by_row(above))
 
 
-def _interval(area: float, variance: float, evaluation: Evaluation) -> Interval | None:
-    if math.isnan(variance):
+def _interval(area: _Area, evaluation: Evaluation) -> Interval | None:
+    if math.isnan(area.variance):
         return None
-    if variance > 1e-15 and (found := logit(area, math.sqrt(variance))):
+    if area.variance > 1e-15 and (found := logit(area.number, math.sqrt(area.variance), area.freedom)):
         return found
-    counts, squares = evaluation.confusion.sum(axis=1), evaluation.confusion_squared.sum(axis=1)
-    return wilson(min(max(area, 0.0), 1.0), float((counts**2 / squares).min()))
+    return wilson(area.number, _smallest_class(evaluation))
 
 
 def build(_options: NoOptions) -> Metric:
