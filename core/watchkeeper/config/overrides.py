@@ -139,8 +139,13 @@ def _refusal(variable: str, keys: tuple[_Key, ...], matching: list[_Key]) -> str
     inner = tuple(key.variable for key in keys if key.variable.startswith(variable.upper() + "__"))
     if inner:
         return f"names a table; expected one of its keys: {listed(inner)}"
-    near = nearest_name(variable, [key.variable for key in keys])
-    found = f"; did you mean {near}?" if near else f"; a key of this file is set by a name such as {keys[0].variable}"
+    # without the prefix, which all have: it would make every name near
+    near = nearest_name(variable[len(PREFIX) :], [key.variable.removeprefix(PREFIX) for key in keys])
+    found = (
+        f"; did you mean {PREFIX}{near}?"
+        if near
+        else f"; a key of this file is set by a name such as {keys[0].variable}"
+    )
     return f"no key of the configuration has this name; expected {PREFIX}TABLE__KEY{found}"
 
 

@@ -18,7 +18,11 @@ _LONGEST_BYTES: Final = 65_536
 _TELLING: Final = re.compile(
     r"password|passphrase|secret|token|credential|(^|_)(api|routing|private|access)_?key$", re.IGNORECASE
 )
-_PASSWORD_IN_URL: Final = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+_PASSWORD_IN_URL: Final = re.compile(r"(?<=://)([^/@:]*):.*@")
+_SHORTEST: Final = 3
+"""A shorter text is no secret, and covering it would cover half of every message."""
+_TELLING_START: Final = 16
+"""So many characters of a longer secret tell too much."""
 
 
 def is_secret(value: object) -> bool:
@@ -132,7 +136,11 @@ def without_password(url: str) -> str:
 
 
 def covered(message: str, secrets: Iterable[str]) -> str:
-    """The message without the secrets that a plugin may have put into it."""
+    """The message without the secrets that a plugin may have put into it, whole or cut short."""
     for secret in secrets:
-        message = message.replace(secret, MASK)
+        for form in sorted({secret, repr(secret)[1:-1], quoted(secret)[1:-1]}, key=len, reverse=True):
+            if len(form) >= _SHORTEST:
+                beginning = re.escape(form[:_TELLING_START])
+                whole = re.escape(form)
+                message = re.sub(rf"{whole}|{beginning}\S*" if len(form) > _TELLING_START else whole, MASK, message)
     return message

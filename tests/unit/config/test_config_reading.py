@@ -124,17 +124,17 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
     assert found == [
         "watchkeeper.toml:2: project.name is empty; expected at least one character",
         (
-            'watchkeeper.toml:3: [models.spx] has no "window"; expected how many rows are looked at together: a length of '
-            'time such as "1h", or "500 rows"'
+            'watchkeeper.toml:3: [models.spx] has no "window"; expected how many rows are looked at together: a length '
+            'of time such as "1h", or "500 rows"'
         ),
         (
-            'watchkeeper.toml:4: models.spx.task is "clasification"; expected one of classification, regression, score; '
-            'did you mean "classification"?'
+            'watchkeeper.toml:4: models.spx.task is "clasification"; expected one of classification, regression, '
+            'score; did you mean "classification"?'
         ),
         'watchkeeper.toml:5: [models.spx.columns] has no "prediction"; expected the column with what the model said',
         (
-            'watchkeeper.toml:6: unknown key "windw" in [models.spx]; expected one of task, columns, window, reference, '
-            'metrics, drift, false_alarms, decision_threshold, min_rows; did you mean "window"?'
+            'watchkeeper.toml:6: unknown key "windw" in [models.spx]; expected one of task, columns, window, '
+            'reference, metrics, drift, false_alarms, decision_threshold, min_rows; did you mean "window"?'
         ),
         "watchkeeper.toml:8: rules.r.when is 5; expected a text in quotes",
     ]
@@ -165,16 +165,16 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         (
             "metrics = [{ bins = 5 }]",
             (
-                '[models.spx.metrics[0]] has no "name"; expected a plugin\'s name, or a table with its name and options '
-                'as { name = "psi", bins = 10 }'
+                '[models.spx.metrics[0]] has no "name"; expected a plugin\'s name, or a table with its name and '
+                'options such as { name = "psi", bins = 10 }'
             ),
         ),
         ("metrics = [{ name = 5 }]", "models.spx.metrics[0].name is 5; expected a text in quotes"),
         (
             'false_alarms = "monthly"',
             (
-                'models.spx.false_alarms: "monthly" is not a number of alarms in a length of time such as "1 per 30d" or '
-                '"0.5 per 1w"'
+                'models.spx.false_alarms: "monthly" is not a number of alarms in a length of time such as "1 per 30d" '
+                'or "0.5 per 1w"'
             ),
         ),
         (
@@ -191,8 +191,8 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         (
             'drift = ["entropy"]',
             (
-                'models.spx.drift[0] asks for the drift plugin "entropy"; installed: broken, ks, psi; `pip install` the '
-                "package that provides it, see `watchkeeper plugins list`"
+                'models.spx.drift[0] asks for the drift plugin "entropy"; installed: broken, ks, psi; `pip install` '
+                "the package that provides it, see `watchkeeper plugins list`"
             ),
         ),
         (
@@ -289,8 +289,8 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
         (
             "[modells.spx]",
             (
-                '3: unknown key "modells" in the file; expected one of project, models, ensembles, rules, notifiers; did '
-                'you mean "models"?'
+                '3: unknown key "modells" in the file; expected one of project, models, ensembles, rules, notifiers; '
+                'did you mean "models"?'
             ),
         ),
     ],
@@ -329,8 +329,8 @@ def test_two_columns_with_the_same_role_are_refused(problems):
 
     assert problems(text) == [
         (
-            'watchkeeper.toml:5: models.spx.columns: the column "ts" is both time and prediction; expected a column of its '
-            "own for each"
+            'watchkeeper.toml:5: models.spx.columns: the column "ts" is both time and prediction; expected a column of '
+            "its own for each"
         )
     ]
 
@@ -346,8 +346,8 @@ def test_a_broken_plugin_is_no_mistake_of_the_file(read, plugins):
 
     assert loaded.mistakes_at_use(plugins) == (
         (
-            "watchkeeper.toml:8: models.spx.drift[0]: plugin drift.broken is broken: importing it raised OSError: no such "
-            "library"
+            "watchkeeper.toml:8: models.spx.drift[0]: plugin drift.broken is broken: importing it raised OSError: no "
+            "such library"
         ),
     )
 
