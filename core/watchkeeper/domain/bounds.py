@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import attrs
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from .cells import NumberCells
 from .errors import DataError
-from .profile import FARTHEST, SUM_BITS, NumberProfile
+from .profile import NumberProfile
+from .tally import FARTHEST, SUM_BITS
 
 Bounds: TypeAlias = tuple[float, float]
 """At least, at most."""
@@ -27,7 +29,7 @@ def ks_bounds(cells: NumberCells, reference: NumberProfile, current: NumberProfi
     """
     below, above = _shares(reference), _shares(current)
     lower = float(np.abs(below - above).max())
-    inside = np.maximum(below[1:] - above[:-1], above[1:] - below[:-1])[~_is_single(cells)[1:]]
+    inside = np.maximum(below[1:] - above[:-1], above[1:] - below[:-1])[~cells.is_single[1:]]
     return lower, max(lower, float(inside.max(initial=0.0)))
 
 
@@ -38,15 +40,48 @@ def wasserstein_bounds(cells: NumberCells, reference: NumberProfile, current: Nu
     distance where F and G cannot cross, and a lower bound where they can; there the width times the largest
     possible gap is an upper bound. The outermost cells end at the farthest value. O(cells).
     """
+    gaps = _gaps(cells, reference, current)
+    most = np.where(gaps.can_cross, np.maximum(gaps.width * gaps.largest, gaps.integral), gaps.integral)
+    return cells.scale * float(gaps.integral.sum()), cells.scale * float(most.sum())
+
+
+def energy_bounds(cells: NumberCells, reference: NumberProfile, current: NumberProfile) -> Bounds:
+    """Bounds of the energy distance between the finite values of two profiles, in the root of the column's unit.
+
+    In a cell of width w where ``F - G`` integrates to I and is at most g in size, its square integrates to at least
+    ``I² / w`` (Cauchy and Schwarz) and at most ``g |I|``, or ``g² w`` where F and G can cross. O(cells).
+    """
+    gaps = _gaps(cells, reference, current)
+    least = np.divide(gaps.integral**2, gaps.width, out=np.zeros_like(gaps.width), where=gaps.width > 0)
+    most = gaps.largest * np.where(gaps.can_cross, np.maximum(gaps.width * gaps.largest, gaps.integral), gaps.integral)
+    lower, upper = (math.sqrt(2 * cells.scale * float(part.sum())) for part in (least, most))
+    return lower, max(lower, upper)
+
+
+@attrs.frozen(eq=False)
+class _Gaps:
+    """What is known of ``F - G`` within each finite cell; lengths in scales."""
+
+    width: NDArray[np.float64]
+    integral: NDArray[np.float64]
+    """The size of its integral."""
+    largest: NDArray[np.float64]
+    """What its size is at most."""
+    can_cross: NDArray[np.bool_]
+    """Whether it can change its sign."""
+
+
+def _gaps(cells: NumberCells, reference: NumberProfile, current: NumberProfile) -> _Gaps:
     if not reference.present - reference.infinite or not current.present - current.infinite:
-        raise DataError("a profile without finite values has no Wasserstein distance to another")
+        raise DataError("a profile without finite values has no distance to another; check `present` and `infinite`")
     start, stop = _extents(cells, reference, current)
     before, now = _inside(reference, start, stop), _inside(current, start, stop)
-    least = np.abs(before.integral - now.integral)
-    gap = np.maximum(before.stop - now.start, now.stop - before.start)
-    can_cross = (before.stop > now.start) & (now.stop > before.start)
-    most = np.where(can_cross, np.maximum((stop - start) * gap, least), least)
-    return cells.scale * float(least.sum()), cells.scale * float(most.sum())
+    return _Gaps(
+        stop - start,
+        np.abs(before.integral - now.integral),
+        np.maximum(np.maximum(before.stop - now.start, now.stop - before.start), 0.0),
+        (before.stop > now.start) & (now.stop > before.start),
+    )
 
 
 @attrs.frozen(eq=False)
@@ -86,9 +121,3 @@ def _extents(
 def _shares(counted: NumberProfile) -> NDArray[np.float64]:
     """(cells,) the share of values up to the right edge of each cell."""
     return np.cumsum(counted.counts) / counted.present
-
-
-def _is_single(cells: NumberCells) -> NDArray[np.bool_]:
-    """(cells,) whether a cell holds one value only: an infinite one, or a heavy one."""
-    alone = np.nextafter(cells.edges[:-1], np.inf) == cells.edges[1:]
-    return np.concatenate(([True], alone, [True]))

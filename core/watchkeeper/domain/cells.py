@@ -65,7 +65,7 @@ class NumberCells:
     centre: float
     """The reference's median."""
     scale: float
-    """A power of two near the reference's interquartile range, the unit of sums."""
+    """The unit of sums: the reference's interquartile range, or what comes nearest, up to a power of two."""
     _bin_starts: dict[int, NDArray[np.int64]] = attrs.field(factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -104,6 +104,12 @@ class NumberCells:
         return told.hexdigest()
 
     @cached_property
+    def is_single(self) -> NDArray[np.bool_]:
+        """(k + 1,) bool: whether a cell holds one value only, an infinite one or a heavy one."""
+        alone = np.nextafter(self.edges[:-1], np.inf) == self.edges[1:]
+        return np.concatenate(([True], alone, [True]))
+
+    @cached_property
     def _single_edges(self) -> NDArray[np.float32]:
         """The largest float32 at or below each edge: ``x <= edge`` is then the same question for float32 x."""
         with np.errstate(over="ignore"):
@@ -129,7 +135,7 @@ class NumberCells:
             return self._bin_starts[bins]
         chosen = self.levels[:: QUANTILES // checked_bins(bins)]
         repeated = chosen[1:][chosen[1:] == chosen[:-1]]
-        atoms = repeated[np.nextafter(self.edges[repeated - 1], np.inf) == self.edges[repeated]]
+        atoms = repeated[self.is_single[repeated]]
         borders = np.unique(np.concatenate((chosen[1:-1], atoms - 1)))
         self._bin_starts[bins] = np.concatenate((np.zeros(1, np.int64), borders + 1))
         return self._bin_starts[bins]
@@ -189,7 +195,7 @@ Cells: TypeAlias = NumberCells | LabelCells
 
 
 def _scale(finite: Ordered, quantiles: NDArray[np.float64]) -> float:
-    """The interquartile range, else the sd, else the size of the value, as a power of two within 2^-500 to 2^500."""
+    """The interquartile range, else the sd, else the size of the value, up to a power of two in 2^-500 to 2^500."""
     with np.errstate(over="ignore", invalid="ignore"):
         spreads = (
             float(quantiles[QUANTILES * 3 // 4 - 1] - quantiles[QUANTILES // 4 - 1]),
@@ -197,7 +203,7 @@ def _scale(finite: Ordered, quantiles: NDArray[np.float64]) -> float:
             abs(float(quantiles[QUANTILES // 2 - 1])),
         )
     spread = next((size for size in spreads if 0 < size < math.inf), 1.0)
-    return math.ldexp(1.0, min(max(math.frexp(spread)[1] - 1, -500), 500))
+    return math.ldexp(1.0, min(max(math.frexp(spread)[1], -500), 500))
 
 
 def _tails(quantiles: NDArray[np.float64], scale: float) -> NDArray[np.float64]:

@@ -17,15 +17,15 @@ _MAGIC: Final = b"wkr1"
 _DTYPES: Final = ("<f8", "<f4", "<i8", "<i4", "|b1")
 
 
-def packed(record: Mapping[str, Any]) -> bytes:
-    """The record as bytes, the same for equal records.
+def packed(record: Mapping[str, Any], level: int = 6) -> bytes:
+    """The record as bytes, the same for equal records; `level` is zlib's, 0 for speed.
 
     Layout: ``wkr1``, then zlib of: length of the header (8 bytes), the header as JSON in which an array stands
     as its place, then the arrays' bytes, little-endian.
     """
     arrays: list[bytes] = []
     header = json.dumps(_without_arrays(record, arrays), sort_keys=True, separators=(",", ":")).encode()
-    return _MAGIC + zlib.compress(struct.pack("<Q", len(header)) + header + b"".join(arrays), 6)
+    return _MAGIC + zlib.compress(struct.pack("<Q", len(header)) + header + b"".join(arrays), level)
 
 
 def unpacked(data: bytes) -> dict[str, Any]:

@@ -169,8 +169,9 @@ def _cells_from_record(record: Mapping[str, Any]) -> Cells:
 
 
 def _check_digest(name: str, counted: Profile, cells: Cells) -> None:
-    if counted.digest != cells.digest:
+    if counted.digest != cells.digest or len(counted.counts) != len(cells):
         raise DataError(
-            f"the profile of {name} was counted in other cells: found digest {counted.digest[:12]}…, expected "
-            f"{cells.digest[:12]}…; profile it with this reference's cells"
+            f"the profile of {name} was counted in other cells: found digest {counted.digest[:12]}… and "
+            f"{len(counted.counts)} cells, expected {cells.digest[:12]}… and {len(cells)}; profile it with this "
+            "reference's cells"
         )
