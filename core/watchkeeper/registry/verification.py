@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from watchkeeper.contracts.storage import Document, Storage
-from watchkeeper.domain.errors import IntegrityError, NotFound, StoreError
+from watchkeeper.domain.errors import IntegrityError, NotFound, StoreCorrupt
 from watchkeeper.domain.model import Stage, Version
 from watchkeeper.domain.verdict import Finding, Status, Verdict
 
@@ -15,15 +15,19 @@ from .records import AUDIT, STAGE_CHANGES, VERSIONS, change_of, version_of
 
 def verdict_on(storage: Storage) -> Verdict:
     """OK when everything fits, ALERT with a finding for each thing that does not, UNKNOWN for an empty registry."""
-    documents = storage.find(VERSIONS)
     findings: list[Finding] = []
     versions: dict[str, Version] = {}
-    for document in documents:
-        findings += _on_record(document, versions)
-    for version in versions.values():
-        findings += _on_blobs(storage, version)
-    findings += _on_stages(storage, versions)
-    findings += _on_audit(storage, documents)
+    try:
+        documents = storage.find(VERSIONS)
+        for document in documents:
+            findings += _on_record(document, versions)
+        for version in versions.values():
+            findings += _on_blobs(storage, version)
+        findings += _on_stages(storage, versions)
+        findings += _on_audit(storage, documents)
+    except StoreCorrupt as error:
+        findings.append(_wrong("store", f"the check ended here, because the store itself is damaged: {error}"))
+        return Verdict(Status.ALERT, tuple(findings))
     if findings:
         return Verdict(Status.ALERT, tuple(findings))
     if not documents:
@@ -49,7 +53,7 @@ def _on_blobs(storage: Storage, version: Version) -> Iterator[Finding]:
             continue
         try:
             storage.open_blob(digest).close()
-        except (NotFound, StoreError) as error:
+        except (NotFound, StoreCorrupt) as error:
             yield _wrong(version.ref, f"the {what} of {version.ref} cannot be used: {error}")
 
 
@@ -77,7 +81,7 @@ def _on_audit(storage: Storage, documents: tuple[Document, ...]) -> Iterator[Fin
             if entry.body.get("action") == "register":
                 sealed[entry.body["subject"]] = entry.body["seal"]
             promoted += entry.body.get("action") == "promote"
-    except StoreError as error:
+    except StoreCorrupt as error:
         yield _wrong(AUDIT, str(error))
         return
     for document in documents:
