@@ -15,8 +15,8 @@ project = "watchkeeper"
 copyright = "the watchkeeper developers"
 author = "the watchkeeper developers"
 version = release = installed_version("watchkeeper")
-extensions = ["myst_parser", "sphinx.ext.mathjax"]
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+extensions = ["myst_parser"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "requirements.txt"]
 html_theme = "furo"

@@ -1,0 +1,91 @@
+"""Drift thresholds from the reference's own windows, and the share of false alarms that they leave."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from watchkeeper.contracts.drift import Drift
+from watchkeeper.domain.comparison import Comparison
+from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.spans import FalseAlarmBudget
+from watchkeeper.domain.table import ColumnKind
+from watchkeeper.domain.value import Value
+from watchkeeper.monitor.calibration import Allowance, calibrated_threshold
+
+DAY_US = 86_400_000_000
+MONTHLY = FalseAlarmBudget.parse("1 per 30d")
+
+
+class MeanShift:
+    columns = frozenset({ColumnKind.NUMERIC})
+
+    def compare(self, comparison):
+        reference = comparison.reference.mean.number
+        return Drift(Value.of(abs(float(np.mean(comparison.current)) - reference)))
+
+
+class Broken:
+    columns = frozenset({ColumnKind.NUMERIC})
+
+    def compare(self, comparison):
+        raise ZeroDivisionError("by zero")
+
+
+def threshold(detector, column, share, rows=50):
+    allowance = Allowance(share, 1)
+    return calibrated_threshold(detector, "drift.x", "vol", column, rows_per_window=rows, allowance=allowance)
+
+
+def test_the_budget_is_shared_over_windows_and_tests():
+    hourly = Allowance.of(MONTHLY, DAY_US / 24, tests=20)
+    assert hourly.per_test == pytest.approx(1 / (720 * 20))
+
+
+def test_however_generous_the_budget_five_percent_of_windows_is_the_most():
+    yearly_windows = Allowance.of(FalseAlarmBudget.parse("9 per 1d"), 365 * DAY_US, tests=4)
+    assert yearly_windows.per_test == pytest.approx(0.05 / 4)
+
+
+def test_a_reference_without_times_counts_one_window_in_the_period():
+    assert Allowance.of(FalseAlarmBudget.parse("0.01 per 30d"), None, tests=2).per_test == pytest.approx(0.005)
+
+
+def test_the_threshold_is_the_students_tail_of_the_log_distances():
+    column = np.random.default_rng(5).normal(size=2000)
+    found = threshold(MeanShift(), column, 0.01)
+    windows = column.reshape(40, 50)
+    distances = [abs(windows[at].mean() - np.delete(windows, at, axis=0).mean()) for at in range(40)]
+    logs = np.log(distances)
+    expected = np.exp(logs.mean() + stats.t.ppf(0.99, 39) * logs.std(ddof=1) * np.sqrt(1 + 1 / 40))
+    assert found.number == pytest.approx(expected, rel=1e-9)
+    assert found.samples == 40
+
+
+def test_ordinary_windows_exceed_it_no_more_often_than_was_granted():
+    rng = np.random.default_rng(11)
+    exceeded = trials = 0
+    for _ in range(40):
+        reference = rng.normal(size=4000)
+        edge = threshold(MeanShift(), reference, 0.02).number
+        fitted = ReferenceColumn.fit("vol", reference)
+        for _ in range(50):
+            distance = MeanShift().compare(Comparison(fitted, rng.normal(size=50))).statistic.number
+            exceeded += distance > edge
+            trials += 1
+    assert exceeded / trials < 0.02 + 3 * np.sqrt(0.02 * 0.98 / trials)
+
+
+def test_a_short_reference_gives_no_threshold_and_says_why():
+    found = threshold(MeanShift(), np.arange(350.0), 0.01)
+    assert found.reason == "the reference holds 7 windows of 50 rows, at least 8 are needed"
+
+
+def test_a_detector_that_fails_on_the_reference_gives_no_threshold():
+    found = threshold(Broken(), np.arange(1000.0), 0.01)
+    assert found.reason == "the detector failed on the reference: ZeroDivisionError: by zero"
+
+
+def test_a_constant_distance_is_its_own_threshold():
+    assert threshold(MeanShift(), np.ones(1000), 0.01).number == pytest.approx(1e-12)
