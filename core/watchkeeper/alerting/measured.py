@@ -66,14 +66,14 @@ class Measured:
             if known is None or measurement.window.end_us >= known.window.end_us:
                 latest[measurement.name][labels] = measurement
         self._by_name = latest
-        self._rows: dict[tuple[tuple[Series, ...], tuple[str, ...]], tuple[Row, ...]] = {}
+        self._groups: dict[tuple[tuple[Series, ...], tuple[str, ...]], dict[Labels, tuple[Row, ...]]] = {}
 
     def names(self) -> tuple[str, ...]:
         """What was measured, sorted."""
         return tuple(sorted(self._by_name))
 
-    def rows(self, series: tuple[Series, ...], each: tuple[str, ...] = ()) -> tuple[Row, ...]:
-        """The rows to ask a condition about; one without labels when nothing fits at all.
+    def groups(self, series: tuple[Series, ...], each: tuple[str, ...] = ()) -> dict[Labels, tuple[Row, ...]]:
+        """The rows to ask a condition about, by identity; one without labels when nothing fits at all.
 
         Parameters
         ----------
@@ -83,9 +83,12 @@ class Measured:
             Labels whose every value is a matter of its own; they become the rows' `identity`.
         """
         key = (series, each)
-        if key not in self._rows:
-            self._rows[key] = self._found(series, each)
-        return self._rows[key]
+        if key not in self._groups:
+            groups: dict[Labels, list[Row]] = defaultdict(list)
+            for row in self._found(series, each):
+                groups[row.identity].append(row)
+            self._groups[key] = {identity: tuple(rows) for identity, rows in groups.items()}
+        return self._groups[key]
 
     def _found(self, series: tuple[Series, ...], each: tuple[str, ...]) -> tuple[Row, ...]:
         candidates = [self._candidates(one, each) for one in series]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -11,7 +13,7 @@ import attrs
 from watchkeeper.domain.measurement import Measurement
 
 from .condition import Condition, Threshold
-from .measured import Labels, Measured, Row, number_of, why_nothing
+from .measured import Measured, Row, number_of, why_nothing
 from .rules import NoData, Rule
 
 MOST_MEASUREMENTS: Final = 10
@@ -32,13 +34,27 @@ class Outcome:
     """Whether it has no data and everything stays as it is."""
     is_recovered: bool
     """Whether it is not true, and `Rule.recover` is fulfilled."""
-    rows: tuple[str, ...]
+    rows: tuple[str, ...] = ()
     """Titles of the rows for which it is true."""
-    sentence: str
-    """What was found, in words."""
-    measurements: tuple[Measurement, ...] = ()
-    """What led to it, with the threshold in the details; at most `MOST_MEASUREMENTS`."""
-    version: str | None = None
+    evidence: tuple[Row, ...] = ()
+    """The rows that led to it; none when nothing is measured any more."""
+
+    @cached_property
+    def sentence(self) -> str:
+        """What was found, in words: the worst row, and how many more there are."""
+        if not self.evidence:
+            return "no data: it is not measured any more"
+        return _sentence(self.rule.condition, self.evidence, len(self.rows))
+
+    @cached_property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """What led to it, worst first, with the rule's threshold in the details; at most `MOST_MEASUREMENTS`."""
+        return tuple(islice(_measurements(self.rule.condition, self.evidence), MOST_MEASUREMENTS))
+
+    @property
+    def version(self) -> str | None:
+        """The version that it is about, as far as it is known."""
+        return next((one.version for row in self.evidence for one in row.measurements if one and one.version), None)
 
     @property
     def fingerprint(self) -> str:
@@ -68,9 +84,7 @@ def outcomes(
         By fingerprint, the rows for which open alerts were true the last time: where one of those has no data now, a
         rule that keeps is held.
     """
-    groups: dict[Labels, list[Row]] = {}
-    for row in measured.rows(rule.condition.series, rule.each):
-        groups.setdefault(row.identity, []).append(row)
+    groups = measured.groups(rule.condition.series, rule.each)
     return [
         _outcome(rule, model, dict(identity), rows, measured=measured, firing_rows=firing_rows or {})
         for identity, rows in groups.items()
@@ -80,7 +94,7 @@ def outcomes(
 def vanished(rule: Rule, model: str, identity: Mapping[str, str]) -> Outcome:
     """The outcome for an open alert whose identity labels are not measured any more."""
     is_over = rule.no_data is NoData.OK
-    return Outcome(rule, model, identity, False, not is_over, is_over, (), "no data: it is not measured any more")
+    return Outcome(rule, model, identity, is_true=False, is_held=not is_over, is_recovered=is_over)
 
 
 def _outcome(
@@ -92,14 +106,13 @@ def _outcome(
     measured: Measured,
     firing_rows: Mapping[str, frozenset[str]],
 ) -> Outcome:
-    truths = [rule.condition.truth(row.values) for row in rows]
-    was_true = firing_rows.get(fingerprint_of(rule.name, model, identity), frozenset())
-    unknown = [row for row, truth in zip(rows, truths, strict=True) if truth is None]
-    true = [row for row, truth in zip(rows, truths, strict=True) if truth]
+    true, unknown = _parted(rule.condition, rows)
     if rule.no_data is NoData.ALERT:
         true += unknown
-    is_held = rule.no_data is NoData.KEEP and not true and _holds(rows, unknown, was_true)
-    told = true or (unknown if is_held else rows)
+    is_held = False
+    if unknown and not true and rule.no_data is NoData.KEEP:
+        was_true = firing_rows.get(fingerprint_of(rule.name, model, identity), frozenset())
+        is_held = _holds(rows, unknown, was_true)
     return Outcome(
         rule=rule,
         model=model,
@@ -108,10 +121,22 @@ def _outcome(
         is_held=is_held,
         is_recovered=not true and not is_held and _is_recovered(rule, measured, identity),
         rows=tuple(row.title for row in true),
-        sentence=_sentence(rule, told, len(true)),
-        measurements=tuple(_measurements(rule.condition, told)),
-        version=next((one.version for row in told for one in row.measurements if one and one.version), None),
+        evidence=tuple(true or (unknown if is_held else rows)),
     )
+
+
+def _parted(condition: Condition, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows for which it is true, and those of which nothing is known."""
+    true: list[Row] = []
+    unknown: list[Row] = []
+    truth = condition.truth
+    for row in rows:
+        found = truth(row.values)
+        if found is None:
+            unknown.append(row)
+        elif found:
+            true.append(row)
+    return true, unknown
 
 
 def _holds(rows: Sequence[Row], unknown: Sequence[Row], was_true: frozenset[str]) -> bool:
@@ -122,14 +147,13 @@ def _holds(rows: Sequence[Row], unknown: Sequence[Row], was_true: frozenset[str]
 def _is_recovered(rule: Rule, measured: Measured, identity: Mapping[str, str]) -> bool:
     if rule.recover is None:
         return True
-    rows = [row for row in measured.rows(rule.recover.series, rule.each) if dict(row.identity) in ({}, identity)]
+    groups = measured.groups(rule.recover.series, rule.each)
+    rows = groups.get(frozenset(identity.items())) or groups.get(frozenset(), ())
     truths = {rule.recover.truth(row.values) for row in rows}
     return True in truths and False not in truths
 
 
-def _sentence(rule: Rule, rows: Sequence[Row], true: int) -> str:
-    """The worst row in words, and how many more there are."""
-    condition = rule.condition
+def _sentence(condition: Condition, rows: Sequence[Row], true: int) -> str:
     row = max(rows, key=lambda candidate: _excess(condition, candidate))
     gone = [
         why_nothing(series, found)
@@ -171,12 +195,9 @@ def _measurements(condition: Condition, rows: Sequence[Row]) -> Iterator[Measure
     seen: set[int] = set()
     for row in sorted(rows, key=lambda candidate: -_excess(condition, candidate)):
         for at, found in enumerate(row.measurements):
-            if found is None or id(found) in seen:
-                continue
-            if len(seen) == MOST_MEASUREMENTS:
-                return
-            seen.add(id(found))
-            yield _with_threshold(found, condition, row, at)
+            if found is not None and id(found) not in seen:
+                seen.add(id(found))
+                yield _with_threshold(found, condition, row, at)
 
 
 def _with_threshold(found: Measurement, condition: Condition, row: Row, at: int) -> Measurement:

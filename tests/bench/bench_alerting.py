@@ -1,0 +1,158 @@
+"""Alerting: rules a second against plain Python, a check of 1,000 rules, lists of 10,000 alerts, time to delivery.
+
+Run ``python tests/bench/bench_alerting.py``; ``--quick`` leaves out the delivery run.
+"""
+
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from watchkeeper.alerting import Alerting, Rule, Sender, parsed
+from watchkeeper.alerting.measured import Measured
+from watchkeeper.alerting.outcome import outcomes
+from watchkeeper.clock import SystemClock
+from watchkeeper.domain.alert import Severity
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.window import Window
+from watchkeeper.plugins.boundary import attempt
+from watchkeeper.testing.http_receiver import Answer, HttpReceiver
+from watchkeeper_plugins.notifiers import webhook
+from watchkeeper_plugins.storage import sqlite
+
+RULES = 1_000
+FEATURES = 20
+WINDOW = Window(0, 1)
+
+
+def measurements(model="momentum"):
+    found = [Measurement(name, Value.of(0.9), model, "1.0.0", WINDOW) for name in ("accuracy", "recall", "drift_share")]
+    found.append(Measurement("samples", Value.of(600), model, "1.0.0", WINDOW))
+    for at in range(FEATURES):
+        labels = {"feature": f"f{at}"}
+        found.append(Measurement("ks", Value.of(0.1), model, "1.0.0", WINDOW, labels, {"p_value": 0.4}))
+    return found
+
+
+def rules(text, count=RULES, **settings):
+    return [
+        Rule(name=f"rule-{at}", condition=parsed(text.format(0.5 + at / 10_000)), **settings) for at in range(count)
+    ]
+
+
+def median_ms(call, times=15):
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken) * 1_000
+
+
+def bench_conditions():
+    text = 'accuracy < {} and ks["f1"] > 0.2 and samples >= 500'
+    conditions = [rule.condition for rule in rules(text)]
+    values = (0.4, 0.1, 600.0)
+    plain = [eval(f"lambda a, k, s: a < {0.5 + at / 10_000} and k > 0.2 and s >= 500") for at in range(RULES)]  # noqa: S307 - the baseline
+
+    ours = median_ms(lambda: [condition.truth(values) for condition in conditions])
+    baseline = median_ms(lambda: [function(*values) for function in plain])
+    compiling = median_ms(lambda: rules(text), 5)
+    print(
+        f"{RULES} conditions          {ours:8.2f} ms   {ours / baseline:.1f} x plain Python lambdas ({baseline:.2f} ms)"
+    )
+    print(f"{RULES} conditions parsed   {compiling:8.2f} ms")
+
+
+def bench_rules():
+    for text, what in (
+        ("accuracy < {} and samples >= 500", "one row"),
+        ("ks > {} and samples >= 500", f"{FEATURES} rows"),
+    ):
+        found = rules(text)
+        given = measurements()
+
+        def check(found=found, given=given):
+            measured = Measured(given)
+            return [outcome for rule in found for outcome in outcomes(rule, "momentum", measured)]
+
+        print(f"{RULES} rules, {what:<10}    {median_ms(check):8.2f} ms   (goal: below 50)")
+
+
+def bench_evaluate(storage):
+    quiet = Alerting(storage, SystemClock(), rules("accuracy < {} and samples >= 500"))
+    given = measurements()
+    print(f"evaluate, none true       {median_ms(lambda: quiet.evaluate('momentum', given)):8.2f} ms")
+    loud = Alerting(storage, SystemClock(), rules("accuracy > {} and samples >= 500"))
+    began = time.perf_counter()
+    loud.evaluate("momentum", given)
+    print(f"evaluate, 1,000 begin     {(time.perf_counter() - began) * 1_000:8.2f} ms, one commit")
+    print(f"evaluate, 1,000 go on     {median_ms(lambda: loud.evaluate('momentum', given), 5):8.2f} ms, one commit")
+
+
+def bench_lists(storage):
+    for model in range(10):
+        alerting = Alerting(storage, SystemClock(), rules("accuracy > {} and samples >= 500"))
+        alerting.evaluate(f"model-{model}", measurements(f"model-{model}"))
+    count = len(alerting.alerts())
+    print(f"list {count} open alerts   {median_ms(alerting.alerts, 5):8.2f} ms   (goal: below 50)")
+    print(f"the last 50 of them       {median_ms(lambda: alerting.alerts(limit=50)):8.2f} ms")
+    fingerprints = iter([alert.fingerprint for alert in alerting.alerts(limit=30)])
+    print(f"acknowledge one           {median_ms(lambda: alerting.acknowledge(next(fingerprints), 'ada')):8.2f} ms")
+
+
+def bench_delivery(storage, seconds=10, per_second=100):
+    arrived, begun = {}, {}
+    lock = threading.Lock()
+
+    def answer(request):
+        with lock:
+            arrived.setdefault(request.key.rsplit("-", 4)[0], time.perf_counter())
+        return Answer(200)
+
+    with HttpReceiver(answer) as receiver:
+        notifier = webhook.build(webhook.Options(receiver.url))
+        alerting = Alerting(
+            storage, SystemClock(), rules("accuracy > {}", 1, receivers=("ops",), severity=Severity.CRITICAL)
+        )
+        sender = Sender(alerting.courier({"ops": notifier}, attempt, rng=random.Random(1)))  # noqa: S311 - spreads retries
+        sender.start()
+        start = time.perf_counter()
+        for at in range(seconds * per_second):
+            model = f"m{at}"
+            time.sleep(max(0.0, start + at / per_second - time.perf_counter()))
+            begun_at = time.perf_counter()
+            (alert,) = alerting.evaluate(model, measurements(model)[:1])
+            begun[alert.fingerprint] = begun_at
+        took = time.perf_counter() - start
+        while len(arrived) < len(begun) and time.perf_counter() < start + 60:
+            time.sleep(0.01)
+        sender.stop()
+        notifier.close()
+    waits = sorted(arrived[key] - begun[key] for key in begun if key in arrived)
+    lost = len(begun) - len(waits)
+    p50, p99 = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
+    print(
+        f"{len(begun) / took:.0f} alerts a second, begun to received: p50 {p50 * 1_000:.0f}, p99 {p99 * 1_000:.0f}, "
+        f"max {waits[-1] * 1_000:.0f} ms, lost {lost}   (goal: p99 below 2 s)"
+    )
+
+
+def main():
+    bench_conditions()
+    bench_rules()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, bench in (("evaluate", bench_evaluate), ("lists", bench_lists), ("delivery", bench_delivery)):
+            if name == "delivery" and "--quick" in sys.argv:
+                continue
+            storage = sqlite.build(sqlite.SqliteOptions(f"sqlite:///{Path(folder) / name}"))
+            bench(storage)
+            storage.close()
+
+
+if __name__ == "__main__":
+    main()
