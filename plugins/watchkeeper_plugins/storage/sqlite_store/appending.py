@@ -48,7 +48,7 @@ class Appending:
             for append in ready:
                 if append.chunks:
                     series = self._series(name, connection, append)
-                    _insert(connection, series, append.chunks)
+                    insert_chunks(connection, series, append.chunks)
         return Receipt(durability)
 
     def _ready(self, append: Append) -> _Ready:
@@ -102,7 +102,8 @@ class Appending:
         return {}
 
 
-def _insert(connection: Connection, series: int, chunks: Sequence[Chunk]) -> None:
+def insert_chunks(connection: Connection, series: int, chunks: Sequence[Chunk]) -> None:
+    """Write chunks of a series inside the caller's transaction."""
     for chunk in chunks:
         cursor = connection.execute(
             "INSERT INTO chunk (series, first_us, last_us, rows, shape, narrow_bytes, wide_bytes)"

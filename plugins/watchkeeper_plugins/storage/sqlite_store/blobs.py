@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
@@ -60,6 +61,17 @@ class Blobs:
         """Where the file of a large blob is."""
         return self._folder / digest[:2] / digest
 
+    def remove_unfinished(self) -> None:
+        """Remove what processes that died while they wrote a blob have left behind."""
+        with told(self._folder):
+            for path in self._folder.glob("unfinished-*"):
+                try:
+                    with path.open("rb") as file:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        path.unlink(missing_ok=True)
+                except (BlockingIOError, FileNotFoundError):
+                    continue  # its writer lives, or has just finished
+
     def _put_file(self, start: bytes, source: BinaryIO) -> tuple[str, int]:
         """Write beside, sync, rename: a file under its final name is always whole."""
         hashed, size = hashlib.sha256(), 0
@@ -67,6 +79,7 @@ class Blobs:
         with told(unfinished):
             try:
                 with unfinished.open("xb") as target:
+                    fcntl.flock(target, fcntl.LOCK_EX)  # says that somebody is still at it, see `remove_unfinished`
                     piece = start
                     while piece:
                         hashed.update(piece)

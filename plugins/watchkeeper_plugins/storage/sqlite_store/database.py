@@ -104,9 +104,26 @@ class Database:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file as far as readers allow."""
         self._require_usable()
+        if not self.wal_bytes:
+            return
         with self._gates.writing.turn(), told(self.path):
             connection = self._writing_connection(Durability.SYNCED)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection.execute("PRAGMA busy_timeout = 0")  # a reader in the way: as far as it goes, the rest next time
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {int(_FOREIGN_LOCK_SECONDS * 1000)}")
+
+    def vacuum(self, pages: int) -> bool:
+        """Give some free pages back to the file system; whether there are more."""
+        with self.reading() as reader:
+            (free,) = reader.execute("PRAGMA freelist_count").fetchone()
+        if not free:
+            return False
+        with self._gates.writing.turn(), told(self.path):
+            # executescript: a single execute steps the statement once, which frees one page
+            self._writing_connection(Durability.FLUSHED).executescript(f"PRAGMA incremental_vacuum({pages})")
+        return bool(free > pages)
 
     @property
     def wal_bytes(self) -> int:

@@ -50,6 +50,17 @@ class Days:
             with database.transaction(durability) as connection:
                 yield name, connection
 
+    @contextmanager
+    def changing(self, name: str, durability: Durability) -> Iterator[Connection | None]:
+        """A transaction in the file of any day; None, and nothing is done, when it has expired."""
+        with self._gate.turn():
+            database = self.file(name)
+            if database is None:
+                yield None
+                return
+            with database.transaction(durability) as connection:
+                yield connection
+
     def today(self) -> str:
         """The name of the day it is now, UTC."""
         return f"{datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC):%Y-%m-%d}"
@@ -97,8 +108,24 @@ class Days:
             self._cross_out(name)
         return gone
 
-    def remove(self, name: str) -> int:
-        """Unlink the file of a day; the caller holds the gate. Returns the bytes that it took."""
+    def remove_expired(self, name: str) -> int:
+        """Unlink the file of a day; returns the bytes that it took."""
+        with self._gate.turn():
+            return self._remove(name)
+
+    def crossed_out(self) -> list[str]:
+        """Days that are crossed out and whose files are still there: a removal was interrupted."""
+        present = self._present()
+        return [name for name, expired_us in self._listed().items() if expired_us is not None and name in present]
+
+    def close(self) -> None:
+        """Close all files; may be called twice."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def _remove(self, name: str) -> int:
+        """The same for a caller who holds the gate."""
         self._cross_out(name)
         with self._lock:
             database = self._open.pop(name, None)
@@ -113,17 +140,6 @@ class Days:
                     path.unlink()
         return freed
 
-    def crossed_out(self) -> list[str]:
-        """Days that are crossed out and whose files are still there: a removal was interrupted."""
-        present = self._present()
-        return [name for name, expired_us in self._listed().items() if expired_us is not None and name in present]
-
-    def close(self) -> None:
-        """Close all files; may be called twice."""
-        with self._lock:
-            while self._open:
-                self._open.popitem()[1].close()
-
     def _writable(self, name: str) -> Database:
         """The file of a day, created and listed where needed; the caller holds the gate."""
         with self._lock:
@@ -132,7 +148,7 @@ class Days:
             return database
         listed = self._listed()
         if listed.get(name) is not None:
-            self.remove(name)  # it expired, and the clock has stepped back to that day
+            self._remove(name)  # it expired, and the clock has stepped back to that day
         elif name in listed and not self.path(name).exists():
             self._require_all({name: None}, set())
         database = self._open_file(self.path(name), True)

@@ -10,13 +10,12 @@ import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Batch
-from watchkeeper.domain.errors import StoreCorrupt, StoreError
+from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.names import stored_name
 
-from .blocks import BlockDamaged
-from .chunks import StoredChunk
 from .database import Database
 from .days import Days
+from .reading import naming, read_chunk
 
 _FIRST: Final = -(2**63)
 _LAST: Final = 2**63 - 1
@@ -118,22 +117,14 @@ class Scanning:
         day = self._days.file(place.day)
         if day is None:
             return None
-        try:
-            with day.reading() as connection:
-                row = connection.execute("SELECT data FROM narrow WHERE chunk = ?", (place.number,)).fetchone()
-                if row is None:
-                    self._require_in_time(deadline_us)
-                    return None
-
-                def read_wide() -> bytes | None:
-                    found = connection.execute("SELECT data FROM wide WHERE chunk = ?", (place.number,)).fetchone()
-                    return None if found is None else found[0]
-
-                return StoredChunk(row[0], read_wide).batch(question.since_us, question.until_us, question.columns)
-        except BlockDamaged as error:
-            raise StoreCorrupt(
-                f"{self._days.path(place.day)}, chunk {place.number}: {error}: restore this file from a backup"
-            ) from error
+        path = self._days.path(place.day)
+        with day.reading() as connection:
+            chunk = read_chunk(connection, path, place.number)
+            if chunk is None:
+                self._require_in_time(deadline_us)
+                return None
+            with naming(path, place.number):
+                return chunk.batch(question.since_us, question.until_us, question.columns)
 
     def _require_in_time(self, deadline_us: int) -> None:
         if self._clock.now_us() > deadline_us:

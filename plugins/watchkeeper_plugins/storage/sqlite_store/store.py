@@ -42,6 +42,7 @@ from .failures import told
 from .finding import Finding
 from .gate import Gate
 from .layouts import STATE, TELEMETRY
+from .maintenance import Maintaining
 from .options import SqliteOptions
 from .scanning import Scanning
 
@@ -57,6 +58,7 @@ class _Parts:
     scanning: Scanning
     finding: Finding
     blobs: Blobs
+    maintaining: Maintaining
 
     @classmethod
     def opened(cls, options: SqliteOptions, clock: Clock) -> _Parts:
@@ -75,6 +77,7 @@ class _Parts:
             return Database(path, TELEMETRY, telemetry, checkpoint_bytes=size, create=create)
 
         days = Days(folder / "telemetry", state, telemetry.writing, open_day, clock)
+        blobs = Blobs(folder / "blobs", state, options.small_blob_bytes)
         return cls(
             process=os.getpid(),
             state=state,
@@ -82,7 +85,10 @@ class _Parts:
             appending=Appending(days, clock, options.chunk_rows),
             scanning=Scanning(days, clock, options.scan_seconds),
             finding=Finding(state),
-            blobs=Blobs(folder / "blobs", state, options.small_blob_bytes),
+            blobs=blobs,
+            maintaining=Maintaining(
+                options, clock, state, days, blobs, Gate(folder / "maintenance.lock", options.busy_seconds)
+            ),
         )
 
     def close(self) -> None:
@@ -168,10 +174,7 @@ class SqliteStorage:
 
     def maintain(self, budget_seconds: float = 1.0) -> Maintenance:
         """Compact, expire, checkpoint."""
-        if budget_seconds <= 0:
-            return Maintenance(is_finished=False)
-        self._usable().state.checkpoint()
-        return Maintenance()
+        return self._usable().maintaining.run(budget_seconds)
 
     def describe(self) -> Capabilities:
         """What this back end can do."""
