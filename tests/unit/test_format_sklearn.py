@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from watchkeeper.contracts.plugin import NoOptions
@@ -70,6 +70,14 @@ def test_an_estimator_of_an_importable_module_is_kept_and_named() -> None:
     assert type(FORMAT.load(io.BytesIO(kept), record)) is Custom
 
 
+def test_a_bound_method_is_kept_and_named() -> None:
+    scaler = StandardScaler().fit(np.eye(3))
+    kept, record = saved(FunctionTransformer(scaler.transform))
+    assert "sklearn.preprocessing._data.StandardScaler.transform" in json.loads(record["trusted"])
+    loaded = FORMAT.load(io.BytesIO(kept), record)
+    np.testing.assert_array_equal(loaded.transform(np.eye(3)), scaler.transform(np.eye(3)))
+
+
 @pytest.mark.parametrize("left_out", ["sklearn.tree._tree.Tree", "sklearn.tree._classes.DecisionTreeRegressor"])
 def test_a_type_that_the_record_does_not_name_is_refused(left_out: str) -> None:
     kept, record = saved(fitted_tree())
@@ -93,6 +101,13 @@ def test_a_function_that_the_record_does_not_name_is_never_called(monkeypatch: p
     with pytest.raises(IntegrityError, match=r"os\.system"):
         FORMAT.load(hostile, record)
     assert called == []
+
+
+def test_a_method_that_the_record_does_not_name_is_refused() -> None:
+    kept, record = saved(FunctionTransformer(StandardScaler().fit(np.eye(3)).transform))
+    record["trusted"] = json.dumps([name for name in json.loads(record["trusted"]) if not name.endswith("transform")])
+    with pytest.raises(IntegrityError, match=r"StandardScaler\.transform.*, which its record does not name"):
+        FORMAT.load(io.BytesIO(kept), record)
 
 
 def test_a_record_without_types_trusts_nothing() -> None:

@@ -82,9 +82,7 @@ class SklearnFormat:
 
         title = f"{type(model).__module__}.{type(model).__qualname__}"
         archive = _told(f"{title} cannot be saved", lambda: _canonical(_dumped(model)))
-        trusted = sorted({*_types_in(archive), *_told(f"{title} cannot be saved", lambda: _code_in(archive))})
-        _check_importable(title, trusted)
-        _told(f"{title} cannot be read back once saved", lambda: _constructed(archive, trusted))
+        trusted = _read_back(title, archive)
         into.write(archive)
         return {
             "trusted": json.dumps(trusted),
@@ -114,6 +112,21 @@ class SklearnFormat:
 def build(options: NoOptions) -> SklearnFormat:  # noqa: ARG001 - there is nothing to set
     """Make the format; skops is imported at the first save or load."""
     return SklearnFormat()
+
+
+def _read_back(title: str, archive: bytes) -> list[str]:
+    """The names that loading the archive needs, having loaded it with them."""
+    names = _types_in(archive)
+    _check_importable(title, names)
+    complaint = f"{title} cannot be read back once saved"
+    try:
+        _told(complaint, lambda: _constructed(archive, sorted(names)))
+    except IntegrityError:
+        # bound methods and the like have names that only skops can tell; asking it costs as much as loading
+        names = names.union(_told(complaint, lambda: _code_in(archive)))
+        _check_importable(title, names)
+        _told(complaint, lambda: _constructed(archive, sorted(names)))
+    return sorted(names)
 
 
 def _told(complaint: str, work: Callable[[], _Result]) -> _Result:
@@ -213,7 +226,7 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_importable(title: str, names: Iterable[str]) -> None:
-    for name in names:
+    for name in sorted(names):
         if name.startswith(_NOT_IMPORTABLE) or "<" in name:
             raise DataError(
                 f"{title} cannot be saved: {name} exists in this process only; define it by name in a module that is "
