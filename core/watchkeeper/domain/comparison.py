@@ -113,7 +113,7 @@ class Comparison:
     @property
     def is_exact(self) -> bool:
         """Whether both sides' sorted values are at hand."""
-        return self.reference.values is not None and not isinstance(self.current, NumberProfile | LabelProfile)
+        return self.reference.values is not None and isinstance(self.current, np.ndarray) and self._is_same_kind
 
     @property
     def window_rows(self) -> int:
@@ -129,15 +129,18 @@ class Comparison:
             return self.current.present
         if self.is_exact:
             return len(self.values)
-        if self.reference.cells is None:
-            return len(self.current) - int(missing(self.current).sum())
-        return self.profile.present
+        if self._is_same_kind and self.reference.cells is not None:
+            return self.profile.present
+        return len(self.current) - int(missing(self.current).sum())
 
     @cached_property
     def values(self) -> Ordered:
         """(m,) the window's values, sorted, without missing ones; only for exact comparisons."""
         if not self.is_exact or not isinstance(self.current, np.ndarray):
-            raise UsageError(f"the comparison of {self.reference.name} is between profiles, which hold no values")
+            raise UsageError(
+                f"the comparison of {self.reference.name} has no sorted values: it is between profiles, or not of "
+                "numbers; ask `is_exact` first"
+            )
         return ordered_numbers(self.current)
 
     @property
