@@ -64,6 +64,23 @@ def probability_refusal(evaluation: Evaluation) -> Value | None:
     return None
 
 
+def pair_refusal(evaluation: Evaluation) -> Value | None:
+    """The undefined value for a correlation of fewer than three rows, which any two points fit."""
+    if len(evaluation) >= 3:
+        return None
+    return Value.undefined(f"a correlation needs 3 rows, found {len(evaluation)}", samples=len(evaluation))
+
+
+def weightless_dropped(evaluation: Evaluation) -> Evaluation:
+    """The same without rows of weight 0, for metrics that a single row can make undefined."""
+    if evaluation.weights is None or evaluation.weights.min() > 0:
+        return evaluation
+    kept = evaluation.weights > 0
+    scores = None if evaluation.scores is None else evaluation.scores[kept]
+    columns = evaluation.truth[kept], evaluation.predicted[kept], scores
+    return Evaluation(evaluation.task, *columns, evaluation.classes, evaluation.weights[kept])
+
+
 def unweighted_refusal(evaluation: Evaluation, metric: str) -> Value | None:
     """The undefined value when rows are weighted and the metric is of a path through time."""
     if evaluation.weights is None:

@@ -1,0 +1,95 @@
+"""Deflated Sharpe ratio: how sure it is that a signal has skill, after how many were tried to find it.
+
+Formula: the probabilistic Sharpe ratio against the best ratio that `trials` signals without skill would show,
+``√V ((1 - γ) Φ⁻¹(1 - 1/N) + γ Φ⁻¹(1 - 1/(N e)))`` with γ Euler's constant, N the trials and V the variance of their
+ratios. The option `trials_variance` is V, of ratios a year; without it V is that of ratios without skill, 1 / (n - 1) a
+period. Undefined with one row, or when every row earned the same. Interval: that of the Sharpe ratio, carried through.
+Cost: O(n).
+
+References
+----------
+Bailey & López de Prado (2014), The deflated Sharpe ratio, Journal of Portfolio Management 40(5):94.
+
+Examples
+--------
+>>> from watchkeeper.domain.evaluation import Evaluation
+>>> rows = Evaluation("score", truth=[0.01, -0.02, 0.03, 0.01], predicted=[1.0, -2.0, 3.0, -1.0])
+>>> build(Options(trials=10)).compute(rows).number < build(Options(trials=1)).compute(rows).number
+True
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import attrs
+import numpy as np
+from scipy import special
+
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.contracts.plugin import Kind, Plugin
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.value import Value
+from watchkeeper.hookspecs import hookimpl
+
+from .positions import PositionOptions, earned, moments
+from .preconditions import SIGNALS, refusal, weightless_dropped
+from .probabilistic_sharpe import surpassed
+
+
+@attrs.frozen
+class Options(PositionOptions):
+    """How positions are taken, and how many signals were tried."""
+
+    trials: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    """How many signals were tried before this one was chosen; 1 gives the probabilistic Sharpe ratio against 0."""
+    trials_variance: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(0.0))
+    )
+    """Variance of the trials' Sharpe ratios a year; none: what trials without skill would have."""
+    periods_per_year: float = attrs.field(default=252.0, validator=attrs.validators.gt(0.0))
+    """How many rows make a year."""
+
+
+class DeflatedSharpe:
+    """How sure it is that a signal has skill, after how many were tried to find it."""
+
+    tasks = SIGNALS
+    higher_is_better = True
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.is_ordered = options.cost > 0
+
+    def compute(self, evaluation: Evaluation) -> Value:
+        """The probability of surpassing the best of so many trials without skill."""
+        if refused := refusal(evaluation, self.tasks):
+            return refused
+        rows = weightless_dropped(evaluation)
+        found = moments(earned(rows, self.options), rows.weights)
+        if isinstance(found, str):
+            return Value.undefined(found, samples=len(rows))
+        variance = self.options.trials_variance
+        each = 1 / (found.rows - 1) if variance is None else variance / self.options.periods_per_year
+        return surpassed(found, best_without_skill(self.options.trials, each), len(rows))
+
+
+def best_without_skill(trials: int, variance: float) -> float:
+    """The expected largest of `trials` ratios that have mean 0 and this variance; 0 for one."""
+    if trials == 1:
+        return 0.0
+    highest, beyond = (float(special.ndtri(1 - share)) for share in (1 / trials, 1 / (trials * math.e)))
+    return math.sqrt(variance) * ((1 - np.euler_gamma) * highest + np.euler_gamma * beyond)
+
+
+def build(options: Options) -> Metric:
+    """Make the metric."""
+    return DeflatedSharpe(options)
+
+
+@hookimpl
+def watchkeeper_metrics() -> Iterable[Plugin]:
+    """Announce it."""
+    summary = "How sure it is that a signal has skill, after how many were tried"
+    yield Plugin(Kind.METRIC, "deflated_sharpe", build, Options, summary=summary)

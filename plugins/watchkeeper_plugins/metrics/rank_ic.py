@@ -1,0 +1,69 @@
+"""Rank information coefficient: whether higher signals were followed by higher outcomes, from -1 to 1.
+
+Formula: Spearman's correlation of `predicted` and `truth`: Pearson's of their ranks, ties sharing their mean rank; a
+weight counts like that many equal rows. Undefined when one of them is constant, or with fewer than three rows.
+Interval: after Fisher's z with the variance ``(1 + r²/2) / (n - 3)`` (Bonett & Wright 2000). Rows of one day that move
+together are not independent: the interval is then too narrow. Cost: two sorts, O(n log n).
+
+References
+----------
+Spearman (1904), American Journal of Psychology 15:72. Bonett & Wright (2000), Psychometrika 65:23.
+
+Examples
+--------
+>>> from watchkeeper.domain.evaluation import Evaluation
+>>> rows = Evaluation("score", truth=[0.01, -0.02, 0.5], predicted=[1.0, -2.0, 3.0])
+>>> round(build(NoOptions()).compute(rows).number, 6)
+1.0
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.intervals import fisher
+from watchkeeper.domain.value import Value
+from watchkeeper.hookspecs import hookimpl
+
+from .correlation import correlation, midranks
+from .preconditions import SIGNALS, pair_refusal, refusal, weightless_dropped
+
+
+class RankInformationCoefficient:
+    """Whether higher signals were followed by higher outcomes."""
+
+    tasks = SIGNALS
+    higher_is_better = True
+
+    def compute(self, evaluation: Evaluation) -> Value:
+        """Spearman's correlation of prediction and truth."""
+        if refused := refusal(evaluation, self.tasks):
+            return refused
+        rows = weightless_dropped(evaluation)
+        if refused := pair_refusal(rows):
+            return refused
+        weights = rows.weights
+        found = correlation(midranks(rows.predicted, weights), midranks(rows.truth, weights), weights)
+        if found is None:
+            return Value.undefined("the signal or the truth is constant", samples=len(rows))
+        interval = None
+        if found.rows > 3:
+            spread = math.sqrt((1 + found.number**2 / 2) / (found.rows - 3))
+            interval = fisher(found.number, spread * (1 - found.number**2))
+        return Value.of(found.number, samples=len(rows), interval=interval)
+
+
+def build(_options: NoOptions) -> Metric:
+    """Make the metric."""
+    return RankInformationCoefficient()
+
+
+@hookimpl
+def watchkeeper_metrics() -> Iterable[Plugin]:
+    """Announce it."""
+    summary = "Whether higher signals were followed by higher outcomes (Spearman)"
+    yield Plugin(Kind.METRIC, "rank_ic", build, NoOptions, summary=summary)
