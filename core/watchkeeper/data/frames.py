@@ -20,7 +20,7 @@ from .objects import column_of_objects, shown
 from .reading import as_times, distinct, numeric, required, times_us
 from .series import column_of_series
 
-__all__ = ["numeric", "required", "table_of", "times_us"]
+__all__ = ["column_of", "numeric", "required", "table_of", "times_us"]
 
 
 def table_of(
@@ -76,7 +76,7 @@ def _columns(data: Any, names: Sequence[str], what: str) -> dict[Any, Column]:
     if isinstance(data, Table):
         return dict(data.columns)
     if isinstance(data, Mapping):
-        return {name: _column_of_anything(values, name, what) for name, values in data.items()}
+        return {name: column_of(values, name, what) for name, values in data.items()}
     if isinstance(data, np.ndarray):
         return _of_numpy(data, names, what)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
@@ -139,7 +139,8 @@ def _arrow_table(data: Any, what: str) -> Any:
     )
 
 
-def _column_of_anything(values: Any, name: str, what: str) -> Column:
+def column_of(values: Any, name: str, what: str) -> Column:
+    """One column from an array, a list or any library's series; a DataError names it as `name` of `what`."""
     if isinstance(values, Categories):
         return values
     if isinstance(values, np.ndarray):

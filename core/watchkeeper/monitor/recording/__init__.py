@@ -1,0 +1,1 @@
+"""The recorder's parts: what is taken in, kept, journaled and flushed."""

@@ -1,0 +1,103 @@
+"""What callers hand to the recorder, as ids, times and values; a DataError says what was expected."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.data.frames import column_of
+from watchkeeper.data.objects import shown
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.table import Categories, Column, ColumnKind, kind_of, missing
+
+from .entries import Prediction
+
+
+def is_single(value: Any) -> bool:
+    """Whether it is one prediction, not many."""
+    return isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
+
+
+def one_id(found: Any) -> str:
+    """The id of one row as text."""
+    if isinstance(found, str):
+        return found
+    if isinstance(found, int | np.integer) and not isinstance(found, bool):
+        return str(found)
+    return ids_of(found, 1, "one row")[0]
+
+
+def ids_of(found: Any, rows: int, what: str) -> list[str]:
+    """The ids of `rows` rows as text; whole numbers are written out."""
+    if is_single(found):
+        raise DataError(f"the ids of {what} are {shown(found)}; expected {rows} of them, text or whole numbers")
+    column = column_of(found, "id", what)
+    if not isinstance(column, Categories) and len(column) and column.dtype.kind not in "iuO":
+        raise DataError(f"the ids of {what} are {column.dtype}; expected text or whole numbers")
+    absent = np.flatnonzero(missing(column))
+    if len(column) != rows:
+        raise DataError(f"{what} have {rows} rows and {len(column)} ids; expected one for each")
+    if len(absent):
+        raise DataError(f"the id of row {absent[0] + 1} of {what} is missing; expected one for each row")
+    values = column.texts().tolist() if isinstance(column, Categories) else column.tolist()
+    return [str(value) for value in values]
+
+
+def one_time(found: Any) -> int:
+    """The time of one row, UTC microseconds since 1970."""
+    return found if type(found) is int else int(times_of(found, 0, 1, "one row")[0])
+
+
+def times_of(found: Any, now_us: int, rows: int, what: str) -> NDArray[np.int64]:
+    """The times of `rows` rows, (n,) int64 UTC microseconds since 1970: as given, one for all, or `now_us`."""
+    if found is None:
+        return np.full(rows, now_us, dtype=np.int64)
+    if is_single(found):
+        found = [found] * rows
+    column = column_of(found, "time", what)
+    if isinstance(column, Categories) or (column.dtype.kind not in "iuM" and len(column)):
+        raise DataError(f"the times of {what} are {shown(found)}; expected whole microseconds since 1970, or datetimes")
+    if len(column) != rows:
+        raise DataError(f"{what} have {rows} rows and {len(column)} times; expected one for each, or one for all")
+    absent = np.flatnonzero(missing(column))
+    if len(absent):
+        raise DataError(f"the time of row {absent[0] + 1} of {what} is missing; expected one for each row")
+    return np.array(column).astype(np.int64)
+
+
+def values_of(column: Column) -> list[Prediction]:
+    """A column of predictions or outcomes as plain floats or texts; a missing one is NaN."""
+    values = column.texts().tolist() if isinstance(column, Categories) else column.tolist()
+    return [math.nan if value is None else value for value in values]
+
+
+def prediction_of(value: Any, what: str) -> Prediction:
+    """A single prediction or outcome as float or text; None is NaN; a DataError for anything else."""
+    if isinstance(value, str):
+        return str(value)
+    if value is None:
+        return math.nan
+    if isinstance(value, np.ndarray) and value.size == 1:
+        return prediction_of(value.item(), what)
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(
+            f"{what} is {type(value).__name__} {shown(value)}; expected a number or a label: one value for one row"
+        ) from None
+
+
+def predictions_of(values: Any, what: str) -> Column:
+    """Many predictions or outcomes as (n,) float64 or categories, copied."""
+    column = column_of(values, "predictions", what)
+    if isinstance(column, Categories):
+        return Categories(column.codes.copy(), column.labels)
+    kind = kind_of(column)
+    if kind is ColumnKind.TEXT:
+        return Categories.of(column)
+    if kind is ColumnKind.TIME:
+        raise DataError(f"{what} are times; expected numbers or labels")
+    return np.array(column, dtype=np.float64)

@@ -1,0 +1,181 @@
+"""Entries become appends, and appends one commit; what the store refuses does not hold up the rest."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.contracts.storage import Append, Durability, Storage
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.table import Categories, Column, Table, joined
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS
+
+from .entries import Entry, Outcomes, Prediction, Row, Rows
+
+_MOST_ATTEMPTS: Final = 1024
+"""How many commits the search for the bad rows of one append may take; what is not cleared by then counts as bad."""
+
+
+@attrs.frozen
+class Refusal:
+    """Rows that the store did not take."""
+
+    model: str
+    rows: int
+    first_id: str
+    reason: str
+
+
+@attrs.frozen
+class Committed:
+    """How a commit ended."""
+
+    durability: Durability
+    rows: int
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def refused_rows(self) -> int:
+        """How many rows the store did not take."""
+        return sum(refusal.rows for refusal in self.refusals)
+
+
+def appends_of(entries: Iterable[Entry]) -> list[Append]:
+    """The entries as appends, as few as can be: one for each model and layout. The same entries give the same."""
+    rows: dict[tuple[object, ...], list[Row]] = {}
+    outcomes: dict[tuple[str, bool], list[Outcomes]] = {}
+    parts: list[Append] = []
+    for entry in entries:
+        if isinstance(entry, Row):
+            rows.setdefault((entry.channel, isinstance(entry.prediction, str), entry.numbers is None), []).append(entry)
+        elif isinstance(entry, Rows):
+            parts.append(_append_of_many(entry))
+        else:
+            for group in entry.by_kind():
+                outcomes.setdefault((group.model, isinstance(group.values[0], str)), []).append(group)
+    parts.extend(_append_of_rows(group) for group in rows.values())
+    return [*_merged(parts), *(_append_of_outcomes(group) for group in outcomes.values())]
+
+
+def committed(storage: Storage, appends: Sequence[Append], writer: str, seq: int) -> Committed:
+    """Commit all appends at once; when the store refuses some of their rows, all others one by one.
+
+    Every commit has a pair of writer and seq that depends on the appends alone, so that repeating the whole call
+    after a crash or an error adds nothing twice.
+
+    Raises
+    ------
+    StoreError
+        When the store could not be written; call again with the same arguments.
+    """
+    rows = sum(len(append.time) for append in appends)
+    try:
+        return Committed(storage.commit(appends, writer=writer, seq=seq).durability, rows)
+    except DataError:
+        refusals: list[Refusal] = []
+        for number, append in enumerate(appends):
+            refusals += _salvaged(storage, append, f"{writer}.{number}", seq)
+        refused = sum(refusal.rows for refusal in refusals)
+        return Committed(Durability.SYNCED, rows - refused, tuple(refusals))
+
+
+def _salvaged(storage: Storage, append: Append, writer: str, seq: int) -> list[Refusal]:
+    """Commit the append but for the rows that the store refuses, found by halving, the largest part first."""
+    refusals: dict[str, Refusal] = {}
+    parts = deque([(append, writer)])
+    attempts = 0
+    while parts:
+        part, name = parts.popleft()
+        attempts += 1
+        try:
+            storage.commit([part], writer=name, seq=seq)
+        except DataError as error:
+            rows = len(part.time)
+            if rows > 1 and attempts + len(parts) < _MOST_ATTEMPTS:
+                parts.append((_rows_of(part, slice(None, rows // 2)), f"{name}.0"))
+                parts.append((_rows_of(part, slice(rows // 2, None)), f"{name}.1"))
+                continue
+            known = refusals.get(str(error))
+            refusals[str(error)] = (
+                _refusal(part, str(error)) if known is None else attrs.evolve(known, rows=known.rows + rows)
+            )
+    return list(refusals.values())
+
+
+def _rows_of(append: Append, rows: slice) -> Append:
+    return attrs.evolve(append, time=append.time[rows], table=append.table.rows(rows))
+
+
+def _refusal(append: Append, reason: str) -> Refusal:
+    ids = append.table["id"]
+    first = ids.texts()[0] if isinstance(ids, Categories) else ids[0]
+    return Refusal(append.key, len(append.time), str(first), reason)
+
+
+def _append_of_rows(rows: Sequence[Row]) -> Append:
+    channel = rows[0].channel
+    columns: dict[str, Column] = {
+        "id": _texts([row.id for row in rows]),
+        "prediction": _column_of([row.prediction for row in rows]),
+        "version": Categories.of(row.version for row in rows),
+    }
+    if rows[0].numbers is not None:
+        columns |= channel.columns_of_rows([(row.numbers, row.texts) for row in rows])
+    times = np.array([row.time_us for row in rows], dtype=np.int64)
+    return Append(PREDICTIONS, channel.model, times, Table(columns), _wide(columns))
+
+
+def _append_of_many(rows: Rows) -> Append:
+    labels = () if rows.version is None else (rows.version,)
+    versions = np.full(len(rows.ids), len(labels) - 1, dtype=np.int32)
+    columns: dict[str, Column] = {
+        "id": _texts(rows.ids),
+        "prediction": rows.prediction,
+        "version": Categories(versions, labels),
+    }
+    columns |= rows.features or {}
+    return Append(PREDICTIONS, rows.channel.model, rows.times, Table(columns), _wide(columns))
+
+
+def _append_of_outcomes(groups: Sequence[Outcomes]) -> Append:
+    times = np.array([time for group in groups for time in group.times_us], dtype=np.int64)
+    columns: dict[str, Column] = {
+        "id": _texts([name for group in groups for name in group.ids]),
+        "outcome": _column_of([value for group in groups for value in group.values]),
+    }
+    return Append(OUTCOMES, groups[0].model, times, Table(columns))
+
+
+def _merged(parts: Sequence[Append]) -> list[Append]:
+    alike: dict[tuple[object, ...], list[Append]] = {}
+    for part in parts:
+        kinds = tuple(isinstance(column, Categories) for column in part.table.columns.values())
+        alike.setdefault((part.key, part.table.names, kinds), []).append(part)
+    return [group[0] if len(group) == 1 else _one_of(group) for group in alike.values()]
+
+
+def _one_of(group: Sequence[Append]) -> Append:
+    times = np.concatenate([part.time for part in group])
+    return attrs.evolve(group[0], time=times, table=joined([part.table for part in group]))
+
+
+def _wide(columns: dict[str, Column]) -> tuple[str, ...]:
+    return tuple(columns)[3:]
+
+
+def _texts(values: Sequence[str]) -> NDArray[np.object_]:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _column_of(values: Sequence[Prediction]) -> Column:
+    if isinstance(values[0], str):
+        return Categories.of([value if isinstance(value, str) else None for value in values])
+    return np.array([value if isinstance(value, float) else math.nan for value in values], dtype=np.float64)

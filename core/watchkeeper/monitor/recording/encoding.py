@@ -1,0 +1,165 @@
+"""Entries as the journal's records and back; reading one runs nothing and trusts no length."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.records import packed, unpacked
+from watchkeeper.domain.table import Categories, Column
+
+from .channel import Channel
+from .entries import Entry, Outcomes, Row, Rows
+
+_CHANNEL: Final = b"C"
+_ROW: Final = b"R"
+_ROW_WITH_TEXT: Final = b"T"
+_ROWS: Final = b"B"
+_OUTCOMES: Final = b"O"
+_PLAIN_ROW: Final = struct.Struct("<cHqdIII")
+"""Kind, channel, time, prediction, then the lengths of id, version and numbers; the last two plus one, 0 for None."""
+
+
+class Encoder:
+    """Turns entries into records; each group of segments needs an encoder of its own, as it names its channels."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Channel, int] = {}
+
+    def records(self, entry: Entry) -> list[bytes]:
+        """The records that `entries_of` makes the entry of: one, or two when its channel was not named before."""
+        if isinstance(entry, Outcomes):
+            return [_OUTCOMES + json.dumps([entry.model, entry.ids, entry.times_us, entry.values]).encode()]
+        known = self._numbers.get(entry.channel)
+        if known is None:
+            number = self._numbers[entry.channel] = len(self._numbers)
+            return [_channel_record(number, entry.channel), _record(number, entry)]
+        return [_record(known, entry)]
+
+
+def entries_of(records: Iterable[bytes]) -> list[Entry]:
+    """The entries of a group of segments.
+
+    Raises
+    ------
+    DataError
+        When a record is whole and still not understood.
+    """
+    channels: dict[int, Channel] = {}
+    entries: list[Entry] = []
+    for record in records:
+        try:
+            if record[:1] == _CHANNEL:
+                number, model, features, categories = json.loads(record[1:])
+                channels[number] = Channel(model, features, categories)
+            else:
+                entries.append(_entry(record, channels))
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            raise DataError(f"a record of the journal, {record[:20]!r}..., is not understood: {error}") from error
+    return entries
+
+
+def _channel_record(number: int, channel: Channel) -> bytes:
+    return _CHANNEL + json.dumps([number, channel.model, channel.features, channel.categories]).encode()
+
+
+def _record(number: int, entry: Row | Rows) -> bytes:
+    if isinstance(entry, Rows):
+        return _ROWS + _packed_rows(number, entry)
+    if isinstance(entry.prediction, str) or entry.texts:
+        told = [number, entry.id, entry.time_us, entry.prediction, entry.texts, entry.version]
+        body = json.dumps(told).encode()
+        return _ROW_WITH_TEXT + struct.pack("<I", len(body)) + body + (entry.numbers or b"")
+    name = entry.id.encode(errors="surrogatepass")
+    version = b"" if entry.version is None else entry.version.encode(errors="surrogatepass")
+    numbers = entry.numbers or b""
+    head = _PLAIN_ROW.pack(
+        _ROW,
+        number,
+        entry.time_us,
+        entry.prediction,
+        len(name),
+        0 if entry.version is None else len(version) + 1,
+        0 if entry.numbers is None else len(numbers) + 1,
+    )
+    return head + name + version + numbers
+
+
+def _entry(record: bytes, channels: dict[int, Channel]) -> Entry:
+    kind = record[:1]
+    if kind == _ROW:
+        return _plain_row(record, channels)
+    if kind == _ROW_WITH_TEXT:
+        return _row_with_text(record, channels)
+    if kind == _ROWS:
+        return _unpacked_rows(record[1:], channels)
+    if kind == _OUTCOMES:
+        model, ids, times_us, values = json.loads(record[1:])
+        return Outcomes(model, ids, times_us, values)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def _plain_row(record: bytes, channels: dict[int, Channel]) -> Row:
+    _, number, time_us, prediction, *lengths = _PLAIN_ROW.unpack_from(record)
+    name_length, version_length, numbers_length = lengths
+    name_end = _PLAIN_ROW.size + name_length
+    version_end = name_end + max(version_length - 1, 0)
+    version = _text(record[name_end:version_end]) if version_length else None
+    numbers = record[version_end:] if numbers_length else None
+    return Row(channels[number], _text(record[_PLAIN_ROW.size : name_end]), time_us, prediction, numbers, (), version)
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="surrogatepass")
+
+
+def _row_with_text(record: bytes, channels: dict[int, Channel]) -> Row:
+    (length,) = struct.unpack_from("<I", record, 1)
+    number, name, time_us, prediction, texts, version = json.loads(record[5 : 5 + length])
+    channel = channels[number]
+    has_features = bool(texts) or len(record) > 5 + length
+    numbers = record[5 + length :] if has_features else None
+    return Row(channel, name, time_us, prediction, numbers, tuple(texts), version)
+
+
+def _packed_rows(number: int, rows: Rows) -> bytes:
+    features = None if rows.features is None else {"=" + name: _told(column) for name, column in rows.features.items()}
+    record = {
+        "channel": number,
+        "ids": rows.ids,
+        "times": rows.times,
+        "prediction": _told(rows.prediction),
+        "features": features,
+        "version": rows.version,
+    }
+    return packed(record, level=0)
+
+
+def _unpacked_rows(data: bytes, channels: dict[int, Channel]) -> Rows:
+    record = unpacked(data)
+    channel = channels[record["channel"]]
+    features = record["features"]
+    return Rows(
+        channel=channel,
+        ids=record["ids"],
+        times=record["times"],
+        prediction=_column(record["prediction"]),
+        features=None if features is None else {name: _column(features["=" + name]) for name in channel.features},
+        version=record["version"],
+    )
+
+
+def _told(column: Column) -> Any:
+    return {"codes": column.codes, "labels": column.labels} if isinstance(column, Categories) else {"values": column}
+
+
+def _column(told: Any) -> Column:
+    if "labels" in told:
+        return Categories(told["codes"], tuple(told["labels"]))
+    values: np.ndarray[Any, Any] = told["values"]
+    return values

@@ -1,0 +1,155 @@
+"""The flusher: a thread that commits what waits, again and again until the store has taken it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+import attrs
+
+from watchkeeper.contracts.storage import Durability, Storage
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.verdict import Failure
+from watchkeeper.plugins.boundary import attempt
+
+from .batches import Committed, appends_of, committed
+from .journal import Group
+from .waiting import Batch, Waiting
+
+_log = logging.getLogger("watchkeeper.monitor")
+_LONGEST_PAUSE_SECONDS: Final = 5.0
+
+
+@attrs.frozen
+class Flushed:
+    """What one flush put into the store."""
+
+    rows: int
+    refused: int
+    """Rows that the store did not take, because of what they hold; the log has the reasons."""
+    durability: Durability | None
+    """None when there was nothing to write."""
+
+
+@attrs.frozen
+class RecorderStats:
+    """How the recorder is doing."""
+
+    logged: int
+    """Rows and outcomes accepted since the start."""
+    flushed: int
+    """Those of them that are in the store, and those that a dead process had left in the journal."""
+    refused: int
+    """Those that the store did not take, because of what they hold."""
+    waiting_rows: int
+    waiting_bytes: int
+    blocked_calls: int
+    """Calls that had to wait for room."""
+    flush_lag_seconds: float
+    """How long the oldest row has been waiting now."""
+    longest_lag_seconds: float
+    """The longest that a row waited until its commit."""
+    failures: int
+    """Attempts at a commit that failed."""
+    last_failure: str = ""
+
+
+class Flusher:
+    """Moves entries from `Waiting` to the store, in their order, one commit at a time."""
+
+    def __init__(self, storage: Storage, waiting: Waiting, flush_seconds: float) -> None:
+        self.flushed = 0
+        self.refused = 0
+        self.failures = 0
+        self.longest_lag_seconds = 0.0
+        self.last_failure = ""
+        self._storage = storage
+        self._waiting = waiting
+        self._flush_seconds = flush_seconds
+        self._lock = threading.Lock()
+        self._leftovers: list[Group] = []
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, leftovers: list[Group]) -> None:
+        """Begin; commit first what dead processes left in the journal."""
+        self._leftovers += leftovers
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="watchkeeper-flusher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after the commit that it is at."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._is_stopping = True
+            self._waiting.wake.set()
+            thread.join()
+
+    def flush(self) -> Flushed:
+        """Commit everything that waits now; a StoreError when the store cannot be written, and then all is kept."""
+        with self._lock:
+            done = [self._adopted(group) for group in tuple(self._leftovers)]
+            # a batch whose commit failed before comes first, and what came after it second
+            for _ in range(2 if self._waiting.is_taken else 1):
+                batch = self._waiting.take()
+                if batch is not None:
+                    done.append(self._committed(batch))
+        written = [each for each in done if each is not None]
+        return Flushed(
+            sum(each.rows for each in written),
+            sum(each.refused_rows for each in written),
+            written[-1].durability if written else None,
+        )
+
+    def _run(self) -> None:
+        pause = self._flush_seconds
+        while not self._is_stopping:
+            self._waiting.wake.wait(pause)
+            self._waiting.wake.clear()
+            result = attempt("storage", "predictions and outcomes", self.flush)
+            if isinstance(result, Failure):
+                self.failures += 1
+                self.last_failure = result.error
+                pause = min(max(pause, 0.01) * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                pause = self._flush_seconds
+
+    def _committed(self, batch: Batch) -> Committed:
+        result = committed(self._storage, appends_of(batch.entries), batch.writer, batch.seq)
+        self.longest_lag_seconds = max(self.longest_lag_seconds, self._waiting.lag_seconds())
+        self._waiting.done(batch)
+        self._count(result)
+        return result
+
+    def _adopted(self, group: Group) -> Committed | None:
+        try:
+            entries = group.entries()
+        except DataError as error:
+            self._leftovers.remove(group)
+            _log.error(
+                "the journal of %s cannot be read and stays where it is: %s",
+                group.writer,
+                error,
+                extra={"group": group},
+            )
+            return None
+        result = committed(self._storage, appends_of(entries), group.writer, group.seq)
+        self._waiting.discard(group)
+        self._leftovers.remove(group)
+        self._count(result)
+        return result
+
+    def _count(self, result: Committed) -> None:
+        self.flushed += result.rows
+        self.refused += result.refused_rows
+        for refusal in result.refusals:
+            _log.error(
+                "the store refused %d rows of model %s, the first with id %s: %s",
+                refusal.rows,
+                refusal.model,
+                refusal.first_id,
+                refusal.reason,
+                extra={"model": refusal.model, "rows": refusal.rows},
+            )
