@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,8 +34,9 @@ def check(
     from watchkeeper.plugins import Plugins
 
     plugins = Plugins()
-    loaded = load(config, plugins, os.environ)
-    mistakes = loaded.mistakes_at_use(plugins) if secrets else ()
+    with redirect_stdout(sys.stderr):  # what a plugin prints at import is no result
+        loaded = load(config, plugins, os.environ)
+        mistakes = loaded.mistakes_at_use(plugins) if secrets else ()
     if mistakes:
         raise ConfigError(*mistakes)
     typer.echo(f"{config}: no mistake found; {_counted(loaded.config)}")
@@ -47,7 +49,8 @@ def show_settings(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) 
     from watchkeeper.plugins import Plugins
 
     plugins = Plugins()
-    found = settings(load(config, plugins, os.environ), plugins)
+    with redirect_stdout(sys.stderr):
+        found = settings(load(config, plugins, os.environ), plugins)
     if as_json:
         show_json([{"key": each.key, "value": each.value, "origin": each.origin} for each in found])
     else:

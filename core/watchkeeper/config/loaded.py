@@ -122,7 +122,3 @@ class LoadedConfig:
 
     def _error(self, path: KeyPath, problems: Iterable[Problem]) -> ConfigError:
         return ConfigError(*(self.places.told(problem.under(*path)) for problem in problems))
-
-
-def _is_path(kind: Any) -> bool:
-    return kind is Path or kind == Path | None

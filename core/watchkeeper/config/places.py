@@ -17,13 +17,15 @@ DEFAULT: Final = "default"
 class Places:
     """Where the keys of one configuration were set."""
 
-    file: str = "watchkeeper.toml"
-    """The path as the user gave it."""
+    file: str | None = None
+    """The path as the user gave it; None for a configuration made in code."""
     positions: Positions = attrs.field(factory=lambda: Positions.of(""), repr=False)
     set_by: Mapping[KeyPath, str] = attrs.field(factory=dict)
 
     def of(self, path: KeyPath) -> str:
         """``watchkeeper.toml:12``, or the name of the variable that set the key or something around it."""
+        if self.file is None:
+            return "the configuration"
         return self.variable(path) or f"{self.file}:{self.positions.line(path)}"
 
     def origin(self, path: KeyPath) -> str:

@@ -41,7 +41,7 @@ class InstalledPlugin:
         try:
             plugin = context.plugins.get(self.kind, value.name)
         except PluginError:
-            return  # a plugin that does not load breaks only itself: `LoadedConfig.unusable` tells of it
+            return  # a plugin that does not load breaks only itself: `LoadedConfig.mistakes_at_use` tells of it
         problems = tuple(_option_mistakes(plugin, value.options))
         if problems:
             raise Wrong(*problems)

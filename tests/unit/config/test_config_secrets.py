@@ -196,6 +196,15 @@ def test_a_configuration_made_in_code_needs_no_file(plugins):
     assert loaded.origin("project", "name") == "default"
 
 
+def test_a_mistake_in_a_configuration_made_in_code_names_no_file(plugins):
+    use = PluginUse("webhook", {"url": "env:HOOK_URL"})
+    loaded = LoadedConfig(Config(project=ProjectConfig(name="d"), notifiers={"n": NotifierConfig(plugin=use)}))
+
+    assert refusal(lambda: loaded.options(use, plugins)) == [
+        "the configuration: notifiers.n.url reads the variable HOOK_URL, which is not set; set it where watchkeeper runs"
+    ]
+
+
 @pytest.mark.parametrize(
     ("key", "value", "shown"),
     [
