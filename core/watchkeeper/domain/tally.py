@@ -21,7 +21,7 @@ SQUARE_BITS: Final = 33
 FARTHEST: Final = 2.0**1000
 """Values further from the centre, in scales, are summed as if they were this far."""
 _BODY: Final = 4.0
-_BAND_BITS: Final = 8
+_BAND_BITS: Final = 4
 # adding and subtracting such a constant rounds to a multiple of 2^-bits
 _ROUND_SUM: Final = 1.5 * 2.0 ** (52 - SUM_BITS)
 _ROUND_SQUARE: Final = 1.5 * 2.0 ** (52 - SQUARE_BITS)
@@ -34,7 +34,7 @@ class NumberTally:
     """Counts and sums of finite numbers in cells while chunks are added.
 
     Within 4 scales of the centre, a row's distance is rounded to 2^-35 scales and its square to 2^-33. Further out,
-    each band that reaches 256 times as far is scaled down by 256 first. Rounding a row depends on that row only,
+    each band that reaches 16 times as far is scaled down by 16 first. Rounding a row depends on that row only,
     and the rounded numbers of one chunk are few and coarse enough for float64 to add them without error.
     """
 
@@ -127,7 +127,7 @@ class NumberTally:
 
 
 def _bands(ordered: NDArray[np.float64]) -> Iterator[tuple[int, int, int]]:
-    """Runs ``(start, stop, band)`` of like size: band 0 is within 4 of zero, each next one 256 times as far out."""
+    """Runs ``(start, stop, band)`` of like size: band 0 is within 4 of zero, each next one 16 times as far out."""
     below, above, band, limit = 0, 0, 0, _BODY
     is_first = True
     while is_first or below > 0 or above < len(ordered):

@@ -99,7 +99,7 @@ def ks_p_value(distance: float, n: int, m: int) -> float:
 
     Below an effective size ``n m / (n + m)`` of 1000 it is exact (with ties: an upper bound), or, where counting
     lattice paths would take long, that of one sample of the effective size; above, Kolmogorov's limit with Vrbik's
-    correction, off by at most 2.1e-5 at 1,000 and less beyond.
+    correction, off by less than 0.025 divided by the effective size.
     """
     effective = n * m / (n + m)
     if distance <= 0:
