@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from watchkeeper.domain.model import Task
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import HOOK_OF_KIND, hookimpl
 from watchkeeper.plugins import Plugins
-from watchkeeper.testing import CheckResult, Outcome, check
+from watchkeeper.testing import CheckResult, MemoryStorage, Outcome, check
 from watchkeeper.testing.checking import checked_all, checked_one, option_values
 from watchkeeper.testing.entry_points import entry_points_of
 from watchkeeper.testing.running import check_names
@@ -142,6 +143,12 @@ class FileNotifier:
         pass
 
 
+class FileStorage(MemoryStorage):
+    def __init__(self, options):
+        super().__init__()
+        self.path = options.path
+
+
 class Lying:
     """Gives 0 for what is undefined."""
 
@@ -253,11 +260,23 @@ def test_an_observer_is_checked_by_loading_it():
     assert checked_one(Plugins(entry_points_of("mine", {"observer.audit": observer})), "observer.audit", {}).is_ok
 
 
-def test_a_storage_is_opened_again_by_the_checks_that_need_it():
-    found = checked_one(Plugins(), "storage.sqlite", {"url": "sqlite:///{tmp_path}/watch"})
+def test_a_storage_is_opened_again_with_the_options_of_its_check(monkeypatch):
+    class Suite:
+        def opener(self, subject):
+            raise NotImplementedError
 
-    results = {result.name: result for result in found.results}
-    assert results["test_what_was_committed_is_there_when_opened_again"].outcome is Outcome.PASSED
+        def test_first(self, subject):
+            assert pickle.loads(pickle.dumps(self.opener(subject)))().path == subject.path  # noqa: S301 - our own bytes
+
+        def test_second(self, subject, tmp_path):
+            assert self.opener(subject)().path == tmp_path / "store"
+
+    monkeypatch.setattr("watchkeeper.testing.checking.contract_of", {Kind.STORAGE: Suite}.get)
+    plugins = installed(Plugin(Kind.STORAGE, "files", FileStorage, FileOptions))
+
+    found = checked_one(plugins, "storage.files", {"path": "{tmp_path}/store"})
+
+    assert [result.outcome for result in found.results] == [Outcome.PASSED, Outcome.PASSED], found.results
 
 
 @pytest.mark.parametrize(
