@@ -86,9 +86,11 @@ class NumberCells:
         ranks = -(-len(finite) * np.arange(1, QUANTILES + 1) // QUANTILES)
         quantiles = finite[ranks - 1].astype(np.float64)
         heavy = quantiles[np.searchsorted(finite, finite[ranks - 1], "right") > ranks]
-        start = np.nextafter(np.float64(finite[0]), -np.inf)
+        with np.errstate(over="ignore"):  # below the smallest float64 comes -inf
+            start = np.nextafter(np.float64(finite[0]), -np.inf)
+            beside_heavy = np.nextafter(heavy, -np.inf)
         scale = _scale(finite, quantiles)
-        parts = ([-np.inf, start, _LARGEST], quantiles, np.nextafter(heavy, -np.inf), _tails(quantiles, scale))
+        parts = ([-np.inf, start, _LARGEST], quantiles, beside_heavy, _tails(quantiles, scale))
         # adding 0.0 turns -0.0 into 0.0: equal edges must have equal bytes, or digests differ
         edges = np.unique(np.concatenate(parts)) + 0.0
         levels = np.searchsorted(edges, np.concatenate(([start], quantiles)))
@@ -106,7 +108,8 @@ class NumberCells:
     @cached_property
     def is_single(self) -> NDArray[np.bool_]:
         """(k + 1,) bool: whether a cell holds one value only, an infinite one or a heavy one."""
-        alone = np.nextafter(self.edges[:-1], np.inf) == self.edges[1:]
+        with np.errstate(over="ignore"):
+            alone = np.nextafter(self.edges[:-1], np.inf) == self.edges[1:]
         return np.concatenate(([True], alone, [True]))
 
     @cached_property
