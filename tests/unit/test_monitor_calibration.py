@@ -12,7 +12,7 @@ from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.domain.value import Value
-from watchkeeper.monitor.calibration import Allowance, calibrated_threshold
+from watchkeeper.monitor.calibration import Allowance, calibrated_edge
 
 DAY_US = 86_400_000_000
 MONTHLY = FalseAlarmBudget.parse("1 per 30d")
@@ -35,7 +35,7 @@ class Broken:
 
 def threshold(detector, column, share, rows=50):
     allowance = Allowance(share, 1)
-    return calibrated_threshold(detector, "drift.x", "vol", column, rows_per_window=rows, allowance=allowance)
+    return calibrated_edge(detector, "drift.x", "vol", column, rows_per_window=rows, allowance=allowance).threshold
 
 
 def test_the_budget_is_shared_over_windows_and_tests():
@@ -89,3 +89,21 @@ def test_a_detector_that_fails_on_the_reference_gives_no_threshold():
 
 def test_a_constant_distance_is_its_own_threshold():
     assert threshold(MeanShift(), np.ones(1000), 0.01).number == pytest.approx(1e-12)
+
+
+def test_a_statistic_that_nothing_could_push_over_its_threshold_is_undefined():
+    class Bounded(MeanShift):
+        def compare(self, comparison):
+            return Drift(Value.of(min(super().compare(comparison).statistic.number, 1.0)))
+
+    wandering = np.repeat(np.random.default_rng(2).normal(scale=3.0, size=20), 50)
+    found = threshold(Bounded(), wandering, 1e-6)
+    assert "not even a window wholly beyond the reference (1) would stand out" in found.reason
+
+
+def test_only_a_short_reference_falls_back_on_p_values():
+    allowance = Allowance(0.01, 1)
+    short = calibrated_edge(MeanShift(), "drift.x", "vol", np.arange(100.0), rows_per_window=50, allowance=allowance)
+    broken = calibrated_edge(Broken(), "drift.x", "vol", np.arange(1000.0), rows_per_window=50, allowance=allowance)
+    assert short.p_limit == 0.01
+    assert broken.p_limit is None

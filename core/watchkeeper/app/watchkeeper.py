@@ -177,10 +177,10 @@ class Watchkeeper:
     def told_of(self, model: str) -> str:
         """What is known of a model before any window is looked at, in a sentence; errors are those of `check`."""
         watched = self._systems.models.watched(model)
-        calibrated = sum(edge.is_defined for edge in watched.thresholds.values())
+        calibrated = sum(edge.threshold.is_defined for edge in watched.edges.values())
         return (
             f"{len(watched.features)} features, {len(watched.metrics)} metrics, "
-            f"{calibrated} of {len(watched.thresholds)} drift thresholds calibrated on the reference"
+            f"{calibrated} of {len(watched.edges)} drift thresholds calibrated on the reference"
         )
 
     def close(self) -> None:

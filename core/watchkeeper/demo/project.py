@@ -27,7 +27,7 @@ reference = "reference/{name}.parquet"
 columns = {{ time = "time", id = "id", prediction = "forecast", outcome = "volatility", features = [{features}] }}
 window = "60 rows"                     # 60 trading days
 metrics = ["rmse", "mae"]
-drift = ["ks", "psi"]
+drift = ["wasserstein", "psi"]
 
 """
 _TAIL = """\

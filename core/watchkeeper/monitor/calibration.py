@@ -18,7 +18,7 @@ from watchkeeper.contracts.drift import Drift, DriftDetector
 from watchkeeper.domain.comparison import Comparison
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget
-from watchkeeper.domain.table import Column
+from watchkeeper.domain.table import Categories, Column
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.plugins.boundary import attempt
@@ -44,24 +44,59 @@ class Allowance:
         return cls(per_window / max(tests, 1), tests)
 
 
-def calibrated_threshold(
-    detector: DriftDetector, title: str, name: str, column: Column, *, rows_per_window: int, allowance: Allowance
-) -> Value:
-    """The statistic above which a window of `rows_per_window` has drifted; undefined when the reference is too short.
+@attrs.frozen
+class Edge:
+    """Where one statistic of one feature begins to matter."""
 
-    Costs one comparison for each of at most 200 windows.
+    threshold: Value
+    """The statistic above which a window has drifted; undefined when the reference cannot tell."""
+    p_limit: float | None = None
+    """The p-value below which it has drifted, where there is no threshold because the reference is short."""
+
+
+def calibrated_edge(
+    detector: DriftDetector, title: str, name: str, column: Column, *, rows_per_window: int, allowance: Allowance
+) -> Edge:
+    """The edge for windows of `rows_per_window` rows. Costs one comparison for each of at most 200 windows.
+
+    A reference of fewer than 8 windows gives no threshold; a detector's p-value, which assumes independent rows, is
+    held against the allowance then. A threshold that not even a window wholly beyond the reference would exceed is none:
+    the statistic cannot tell drift from what is usual here, and says so instead of calling everything well.
     """
     windows = len(column) // max(rows_per_window, 1)
     if windows < FEWEST_WINDOWS:
-        return Value.undefined(
+        reason = (
             f"the reference holds {windows} windows of {rows_per_window} rows, at least {FEWEST_WINDOWS} are needed"
         )
-    found = attempt(title, name, lambda: _reference_distances(detector, name, column, rows_per_window, windows))
+        return Edge(Value.undefined(reason), allowance.per_test)
+    found = attempt(title, name, lambda: _calibrated(detector, name, column, rows_per_window, allowance))
     if isinstance(found, Failure):
-        return Value.undefined(f"the detector failed on the reference: {found.error}")
-    if len(found) < FEWEST_WINDOWS:
-        return Value.undefined(f"only {len(found)} of the reference's {windows} windows have a distance")
-    return _upper_tail(found, allowance.per_test)
+        return Edge(Value.undefined(f"the detector failed on the reference: {found.error}"))
+    return Edge(found)
+
+
+def _calibrated(detector: DriftDetector, name: str, column: Column, rows: int, allowance: Allowance) -> Value:
+    windows = len(column) // rows
+    distances = _reference_distances(detector, name, column, rows, windows)
+    if len(distances) < FEWEST_WINDOWS:
+        return Value.undefined(f"only {len(distances)} of the reference's {windows} windows have a distance")
+    edge = _upper_tail(distances, allowance.per_test)
+    beyond = detector.compare(Comparison(ReferenceColumn.fit(name, column), _beyond(column, rows))).statistic
+    if edge.number is not None and beyond.number is not None and edge.number >= beyond.number:
+        return Value.undefined(
+            f"in the reference's windows it varies so much (up to {max(distances):.3g}) that not even a window wholly "
+            f"beyond the reference ({beyond.number:.3g}) would stand out; use a longer reference or a larger budget"
+        )
+    return edge
+
+
+def _beyond(column: Column, rows: int) -> Column:
+    """A window in which nothing is as in the reference: one unseen category, or twice as far out as the largest."""
+    if isinstance(column, Categories):
+        unseen = "".join(column.labels) + "?"
+        return Categories(np.zeros(rows, dtype=np.int32), (unseen,))
+    finite = column[np.isfinite(column)]
+    return np.full(rows, float(finite.max()) * 2.0 - float(finite.min()) + 1.0)
 
 
 def _reference_distances(detector: DriftDetector, name: str, column: Column, rows: int, windows: int) -> list[float]:
@@ -90,16 +125,16 @@ def _upper_tail(distances: list[float], share: float) -> Value:
     return Value.of(float(np.exp(min(edge, 700.0))), samples=len(logs))
 
 
-def thresholds(
+def edges_of(
     detectors: Mapping[str, DriftDetector],
     columns: Mapping[str, Column],
     references: Mapping[str, ReferenceColumn],
     rows_per_window: int,
     allowance: Allowance,
-) -> dict[tuple[str, str], Value]:
-    """A threshold for each pair of detector and column that go together."""
+) -> dict[tuple[str, str], Edge]:
+    """An edge for each pair of detector and column that go together."""
     return {
-        (title, name): calibrated_threshold(
+        (title, name): calibrated_edge(
             detector, f"drift.{title}", name, columns[name], rows_per_window=rows_per_window, allowance=allowance
         )
         for name, reference in references.items()

@@ -52,15 +52,15 @@ def _metric_finding(metric: Measurement) -> Finding:
     return Finding(Status.OK, metric.name, f"{metric.name} {value.number:.4g}{spread}", (metric,))
 
 
-def drift_finding(feature: str, drifts: Sequence[Measurement], allowance: float) -> Finding:
+def drift_finding(feature: str, drifts: Sequence[Measurement]) -> Finding:
     """Whether a feature has drifted: by any detector's threshold, or by its p-value where there is no threshold."""
     defined = [drift for drift in drifts if drift.value.number is not None]
     if not defined:
         reason = drifts[0].value.reason if drifts else "no detector is for this kind of column"
         return Finding(Status.UNKNOWN, feature, f'feature "{feature}": drift UNKNOWN, not OK: {reason}', tuple(drifts))
-    judged = [(drift, exceeds) for drift in defined if (exceeds := has_drifted(drift, allowance)) is not None]
+    judged = [(drift, exceeds) for drift in defined if (exceeds := has_drifted(drift)) is not None]
     if not judged:
-        sentence = f'feature "{feature}": drift UNKNOWN, the reference is too short to tell what is usual'
+        sentence = f'feature "{feature}": drift UNKNOWN, not OK: the reference does not tell what is usual'
         return Finding(Status.UNKNOWN, feature, sentence, tuple(drifts))
     fired = [drift for drift, exceeds in judged if exceeds]
     if fired:
@@ -69,14 +69,14 @@ def drift_finding(feature: str, drifts: Sequence[Measurement], allowance: float)
     return Finding(Status.OK, feature, f'feature "{feature}" is as in the reference', tuple(drifts))
 
 
-def has_drifted(drift: Measurement, allowance: float) -> bool | None:
-    """True, False, or None when there is neither a threshold nor a p-value to judge by."""
+def has_drifted(drift: Measurement) -> bool | None:
+    """True, False, or None when there is neither a threshold nor a limit of the p-value to judge by."""
     if drift.value.number is None:
         return None
     if "threshold" in drift.details:
         return drift.value.number > drift.details["threshold"]
-    if "p_value" in drift.details:
-        return drift.details["p_value"] < allowance
+    if "p_limit" in drift.details:
+        return drift.details["p_value"] < drift.details["p_limit"]
     return None
 
 

@@ -19,6 +19,7 @@ from watchkeeper.domain.verdict import Failure
 from watchkeeper.domain.window import Window
 from watchkeeper.plugins.boundary import attempt
 
+from .calibration import Edge
 from .quality import quality_of
 
 
@@ -71,7 +72,7 @@ def measured_drift(
     reference: ReferenceColumn,
     column: Column,
     detectors: Mapping[str, DriftDetector],
-    thresholds: Mapping[tuple[str, str], Value],
+    edges: Mapping[tuple[str, str], Edge],
 ) -> tuple[list[Measurement], list[Failure]]:
     """Each detector's distance for one feature, with the threshold it is held against."""
     measurements: list[Measurement] = []
@@ -84,7 +85,7 @@ def measured_drift(
         if isinstance(found, Failure):
             failures.append(found)
             continue
-        details = _drift_details(found, thresholds.get((title, reference.name)))
+        details = _drift_details(found, edges.get((title, reference.name)))
         measurements.append(subject.measurement(title, found.statistic, {"feature": reference.name}, details))
     return measurements, failures
 
@@ -96,14 +97,16 @@ def _drift(title: str, name: str, detector: DriftDetector, comparison: Compariso
     return Failure(f"drift.{title}", f"it returned {type(found).__name__}, expected Drift", name)
 
 
-def _drift_details(drift: Drift, threshold: Value | None) -> dict[str, float]:
+def _drift_details(drift: Drift, edge: Edge | None) -> dict[str, float]:
     details: dict[str, float] = {}
     if drift.p_value is not None:
         details["p_value"] = drift.p_value
     if drift.effect is not None:
         details["effect"] = drift.effect
-    if threshold is not None and threshold.number is not None:
-        details["threshold"] = threshold.number
+    if edge is not None and edge.threshold.number is not None:
+        details["threshold"] = edge.threshold.number
+    if edge is not None and edge.p_limit is not None and drift.p_value is not None:
+        details["p_limit"] = edge.p_limit
     return details
 
 

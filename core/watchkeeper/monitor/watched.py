@@ -17,7 +17,7 @@ from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure, Finding, Status
 
-from .calibration import Allowance, thresholds
+from .calibration import Allowance, Edge, edges_of
 from .evaluating import Judging, evaluation_of
 from .judging import (
     drift_finding,
@@ -46,7 +46,7 @@ class WatchedModel:
     """The features, and the prediction under `PREDICTION`."""
     metrics: Mapping[str, Metric]
     detectors: Mapping[str, DriftDetector]
-    thresholds: Mapping[tuple[str, str], Value]
+    edges: Mapping[tuple[str, str], Edge]
     allowance: Allowance
     min_rows: int
 
@@ -94,11 +94,11 @@ class WatchedModel:
                 findings.append(_absent(name, reference, subject))
                 continue
             quality = measured_quality(subject, reference, column)
-            drifts, failed = measured_drift(subject, reference, column, self.detectors, self.thresholds)
+            drifts, failed = measured_drift(subject, reference, column, self.detectors, self.edges)
             measurements += [*quality, *drifts]
             failures += failed
             findings += self._column_findings(name, reference, quality, drifts)
-            verdicts = [has_drifted(drift, self.allowance.per_test) for drift in drifts]
+            verdicts = [has_drifted(drift) for drift in drifts]
             if name != PREDICTION and any(verdict is not None for verdict in verdicts):
                 judged.append(any(verdicts))
         if self.detectors:
@@ -119,7 +119,7 @@ class WatchedModel:
             return [Finding(Status.UNKNOWN, name, sentence, tuple(quality))]
         findings = [quality_finding(name, quality, reference.missing_share.number or 0.0)]
         if self.detectors:
-            findings.append(drift_finding(name, drifts, self.allowance.per_test))
+            findings.append(drift_finding(name, drifts))
         return findings
 
 
@@ -157,7 +157,7 @@ def fitted(
         reference.kind in detector.columns for reference in references.values() for detector in detectors.values()
     )
     allowance = Allowance.of(budget, window_us, tests)
-    edges = thresholds(detectors, columns, references, rows, allowance)
+    edges = edges_of(detectors, columns, references, rows, allowance)
     return WatchedModel(name, judging, references, metrics, detectors, edges, allowance, min_rows)
 
 
