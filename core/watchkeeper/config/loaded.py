@@ -61,7 +61,7 @@ class LoadedConfig:
             texts = self.secrets.looked_up(use.options)
         except Wrong as wrong:
             raise self._error(path, wrong.problems) from None
-        return self._read(plugin, self._given(plugin.options, use.options, texts), path, tuple(texts.values()))
+        return self._read(plugin, use.options, texts, path)
 
     def storage(self) -> StorageAddress:
         """Where the store is, a relative path made absolute; a ConfigError when a secret is not there or is no URL."""
@@ -109,16 +109,17 @@ class LoadedConfig:
         is_path = kind is Path or kind == Path | None
         return self.config.folder / value if is_path and isinstance(value, str) else value
 
-    def _read(self, plugin: Plugin, given: Mapping[str, Any], path: KeyPath, secrets: tuple[str, ...]) -> Any:
+    def _read(self, plugin: Plugin, options: Mapping[str, Any], texts: Mapping[KeyPath, str], path: KeyPath) -> Any:
         """The plugin's options class made of them; what it says of its values is shown without the secrets."""
-        read = contained(lambda: read_options(plugin.options, given))
+        secrets = tuple(texts.values())
+        read = contained(lambda: read_options(plugin.options, self._given(plugin.options, options, texts)))
         if isinstance(read, Crash):
             raise self._error(path, [refused(UsageError(covered(read.told, secrets)))])
-        options, mistakes = read
+        made, mistakes = read
         if mistakes:
             shown = [attrs.evolve(mistake, message=covered(mistake.message, secrets)) for mistake in mistakes]
-            raise self._error(path, [problem_of(mistake, given) for mistake in shown])
-        return options
+            raise self._error(path, [problem_of(mistake, options) for mistake in shown])
+        return made
 
     def _error(self, path: KeyPath, problems: Iterable[Problem]) -> ConfigError:
         return ConfigError(*(self.places.told(problem.under(*path)) for problem in problems))

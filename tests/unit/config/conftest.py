@@ -35,6 +35,11 @@ class WebhookOptions:
     note: str = attrs.field(default=attrs.Factory(lambda self: self.url, takes_self=True))
 
 
+@attrs.frozen
+class Odd:
+    place: "Nowhere" = None  # noqa: F821 - a plugin's annotation that nobody can resolve
+
+
 OPTIONS = {
     "metric.accuracy": NoOptions,
     "metric.f1": NoOptions,
@@ -43,7 +48,9 @@ OPTIONS = {
     "drift.psi": Bins,
     "drift.broken": None,
     "weighting.inverse_loss": NoOptions,
+    "notifier.broken": None,
     "notifier.console": NoOptions,
+    "notifier.odd": Odd,
     "notifier.webhook": WebhookOptions,
     "storage.sqlite": NoOptions,
     "storage.postgresql": NoOptions,

@@ -1,6 +1,7 @@
 """Environment variables that set keys: what each form sets, and what is told of those that set nothing."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -164,13 +165,22 @@ def test_mistakes_of_the_file_come_before_those_of_variables(problems):
     ]
 
 
-def test_options_of_a_plugin_that_cannot_be_used_are_texts(problems, read):
+@pytest.mark.parametrize("kind", ["broken", "odd"])
+def test_the_options_of_a_broken_plugin_are_left_to_it(problems, kind):
+    text = TEXT.replace('"webhook"', f'"{kind}"') + "[ensembles]\ne = 1\n"
+
+    found = problems(text, {"WATCHKEEPER_NOTIFIERS__OPS__URL": "5"})
+
+    assert found[-1] == "watchkeeper.toml:15: ensembles.e is 1; expected a table"
+
+
+def test_options_of_a_plugin_that_is_not_installed_are_texts(problems):
     text = TEXT.replace('"webhook"', '"slack"')
 
     assert problems(text, {"WATCHKEEPER_NOTIFIERS__OPS__URL": "x"}) == [
         (
-            'watchkeeper.toml:12: notifiers.ops.kind asks for the notifier plugin "slack"; installed: console, '
-            "webhook; `pip install` the package that provides it, see `watchkeeper plugins list`"
+            'watchkeeper.toml:12: notifiers.ops.kind asks for the notifier plugin "slack"; installed: broken, '
+            "console, odd, webhook; `pip install` the package that provides it, see `watchkeeper plugins list`"
         )
     ]
 
@@ -186,6 +196,8 @@ def test_options_of_a_plugin_that_cannot_be_used_are_texts(problems, read):
         ("5", float | None, 5),
         ("a,b", tuple[str, ...], ["a", "b"]),
         ("a", Path, "a"),
+        ("5", Literal["5", "6"], "5"),
+        ("5", Literal[5, 6], 5),
         ("1\nb = 2", int, "1\nb = 2"),
         ("{ a = 1 }", dict[str, int], {"a": 1}),
         ("[" * 3000, tuple[int, ...], ["[" * 3000]),

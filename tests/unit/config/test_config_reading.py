@@ -143,6 +143,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
+        ("min_rows = {}", "models.spx.min_rows is a table; expected a whole number"),
+        ("min_rows = [1]", "models.spx.min_rows is an array; expected a whole number"),
+        ("decision_threshold = 1e400", "models.spx.decision_threshold is inf; expected a number"),
         ("min_rows = true", "models.spx.min_rows is true; expected a whole number"),
         ("min_rows = 0", "models.spx.min_rows is 0; expected a whole number, at least 1"),
         (
@@ -266,8 +269,8 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
         (
             '[notifiers.n]\nkind = "consol"',
             (
-                '4: notifiers.n.kind asks for the notifier plugin "consol"; installed: console, webhook; did you mean '
-                '"console"?'
+                '4: notifiers.n.kind asks for the notifier plugin "consol"; installed: broken, console, odd, webhook; '
+                'did you mean "console"?'
             ),
         ),
         ('[notifiers.n]\nkind = "webhook"', "3: notifiers.n.url: missing, expected text"),
@@ -276,6 +279,10 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
             "3: notifiers.n: 'x' is no address: expected http:// or https://",
         ),
         ('[notifiers.n]\nkind = "console"\nx = 1', "5: notifiers.n.x: not an option; there is nothing to set"),
+        (
+            '[notifiers.n]\nkind = "odd"',
+            "3: notifiers.n: the options of notifier.odd cannot be read: NameError: name 'Nowhere' is not defined",
+        ),
         ("[notifiers]\nn = 1", "4: notifiers.n is 1; expected a table"),
         ("[ensembles.e]\nmembers = []", "4: ensembles.e.members is empty; expected at least one item"),
         (

@@ -5,7 +5,7 @@ import pytest
 from watchkeeper.config import LoadedConfig, PluginUse
 from watchkeeper.config.problems import quoted
 from watchkeeper.config.schema import Config, NotifierConfig, ProjectConfig
-from watchkeeper.config.secrets import covered, masked, without_password
+from watchkeeper.config.secrets import Secrets, covered, filled, masked, without_password
 from watchkeeper.domain.errors import ConfigError, PluginBroken, UsageError
 
 TEXT = """\
@@ -42,6 +42,14 @@ def test_options_come_with_their_secrets_and_absolute_paths(loaded, plugins, tmp
     assert options.pin == "1234"
     assert options.headers == {"Authorization": "Bearer T0P", "Plain": "x"}
     assert options.certificate == tmp_path / "certificates/ca.pem"
+
+
+def test_secrets_in_lists_are_looked_up_too(tmp_path):
+    secrets = Secrets({"A": "one"}, tmp_path)
+    options = {"keys": ["env:A", "plain", {"inner": ("env:A",)}]}
+
+    assert filled(options, secrets.looked_up(options)) == {"keys": ["one", "plain", {"inner": ["one"]}]}
+    assert options["keys"][0] == "env:A"
 
 
 def test_nothing_that_prints_a_configuration_prints_a_secret(loaded):
@@ -173,6 +181,28 @@ def test_what_would_fail_later_is_told_together(read, plugins):
     assert found[0].startswith('watchkeeper.toml:3: project.storage asks for the storage plugin "mysql"; installed: ')
 
 
+def test_plugins_that_are_used_by_default_must_be_installed_too(read, plugins):
+    text = '[project]\nname = "d"\n[models.m]\ntask = "regression"\nwindow = "1h"\ndrift = []\n'
+
+    found = read(text + 'columns = { time = "t", prediction = "p" }\n').mistakes_at_use(plugins)
+
+    assert found == (
+        (
+            'watchkeeper.toml:3: models.m.metrics[1] asks for the metric plugin "rmse"; installed: accuracy, f1, mae; '
+            "`pip install` the package that provides it, see `watchkeeper plugins list`"
+        ),
+    )
+
+
+def test_options_behind_a_class_that_cannot_be_read_say_so(read, plugins):
+    use = PluginUse("odd")
+    loaded = LoadedConfig(Config(project=ProjectConfig(name="d"), notifiers={"n": NotifierConfig(plugin=use)}))
+
+    assert refusal(lambda: loaded.options(use, plugins)) == [
+        "the configuration: notifiers.n: NameError: name 'Nowhere' is not defined"
+    ]
+
+
 def test_a_plugin_use_from_elsewhere_is_refused(loaded, plugins):
     with pytest.raises(UsageError) as caught:
         loaded.options(PluginUse("webhook"), plugins)
@@ -201,7 +231,10 @@ def test_a_mistake_in_a_configuration_made_in_code_names_no_file(plugins):
     loaded = LoadedConfig(Config(project=ProjectConfig(name="d"), notifiers={"n": NotifierConfig(plugin=use)}))
 
     assert refusal(lambda: loaded.options(use, plugins)) == [
-        "the configuration: notifiers.n.url reads the variable HOOK_URL, which is not set; set it where watchkeeper runs"
+        (
+            "the configuration: notifiers.n.url reads the variable HOOK_URL, which is not set; set it where "
+            "watchkeeper runs"
+        )
     ]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from watchkeeper.config import settings
+from watchkeeper.config import Config, LoadedConfig, NotifierConfig, PluginUse, ProjectConfig, settings
+from watchkeeper.config.settings import plain
 
 TEXT = """\
 [project]
@@ -18,6 +19,8 @@ metrics = ["accuracy"]
 drift = [
   "ks", { name = "psi", bins = 20 }, "broken"]
 
+[ensembles.desk]
+members = ["spx"]
 [rules.fell]
 when = "accuracy < 0.8"
 do = ["notify:ops"]
@@ -54,13 +57,16 @@ def by_key(read, plugins):
         ("models.spx.drift[1].bins", 20, "watchkeeper.toml:12"),
         ("models.spx.drift[1].method", "quantile", "default"),
         ("models.spx.drift[2]", "broken", "watchkeeper.toml:12"),
+        ("ensembles.desk.members", ["spx"], "watchkeeper.toml:15"),
+        ("ensembles.desk.strategy", "inverse_loss", "default"),
+        ("ensembles.desk.window", "250 rows", "default"),
         ("rules.fell.for", "1 check", "default"),
         ("rules.fell.severity", "warning", "default"),
-        ("rules.fell.do", ["notify:ops"], "watchkeeper.toml:16"),
-        ("notifiers.ops.kind", "webhook", "watchkeeper.toml:19"),
-        ("notifiers.ops.url", "env:HOOK_URL", "watchkeeper.toml:20"),
-        ("notifiers.ops.pin", "***", "watchkeeper.toml:21"),
-        ("notifiers.ops.headers", {"Authorization": "env:TOKEN", "Accept": "x"}, "watchkeeper.toml:22"),
+        ("rules.fell.do", ["notify:ops"], "watchkeeper.toml:18"),
+        ("notifiers.ops.kind", "webhook", "watchkeeper.toml:21"),
+        ("notifiers.ops.url", "env:HOOK_URL", "watchkeeper.toml:22"),
+        ("notifiers.ops.pin", "***", "watchkeeper.toml:23"),
+        ("notifiers.ops.headers", {"Authorization": "env:TOKEN", "Accept": "x"}, "watchkeeper.toml:24"),
         ("notifiers.ops.certificate", "***", "WATCHKEEPER_NOTIFIERS__OPS__CERTIFICATE"),
         ("notifiers.ops.timeout_seconds", 10.0, "default"),
         ("notifiers.ops.note", "computed from the others", "default"),
@@ -83,6 +89,19 @@ def test_the_defaults_of_lists_of_plugins_are_shown_one_by_one(read, plugins):
     assert found["models.m.metrics[0]"] == ("mae", "default")
     assert found["models.m.metrics[1]"] == ("rmse", "default")
     assert found["models.m.drift[1].bins"] == (10, "default")
+
+
+def test_options_that_must_be_given_and_are_not_are_shown_as_not_set(plugins):
+    notifier = NotifierConfig(plugin=PluginUse("webhook"))
+    loaded = LoadedConfig(Config(project=ProjectConfig(name="d"), notifiers={"n": notifier}))
+
+    found = {each.key: (each.value, each.origin) for each in settings(loaded, plugins)}
+
+    assert found["notifiers.n.url"] == (None, "default")
+
+
+def test_plugins_with_options_are_written_as_tables():
+    assert plain((PluginUse("ks"), PluginUse("psi", {"bins": 5}))) == ["ks", {"name": "psi", "bins": 5}]
 
 
 def test_an_empty_list_is_shown_as_one(read, plugins):
