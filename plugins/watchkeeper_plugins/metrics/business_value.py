@@ -2,8 +2,9 @@
 
 Formula: ``Σ w value[truth][predicted] / Σ w``; the option `values` has a row for each true class and a column for each
 predicted one, in the order of the model's classes. Without it a right row earns 1 and a wrong one costs 1. Undefined
-when the table does not fit the number of classes. Interval: Student's t over the rows, from the shared counts.
-Cost: O(n) for the shared counts, then O(k²).
+when the table does not fit the number of classes. Interval: Student's t, its error taken from the confusion table with
+four rows more (Agresti & Coull 1998), so that a costly cell that was not seen still counts. Cost: O(n) for the shared
+counts, then O(k²).
 
 References
 ----------
@@ -36,6 +37,7 @@ from watchkeeper.hookspecs import hookimpl
 
 from .means import TOO_FAR
 from .preconditions import CLASSES, refusal
+from .tables import smoothed_table
 
 
 def _square(_options: object, _field: attrs.Attribute[Any], values: tuple[tuple[float, ...], ...]) -> None:
@@ -76,7 +78,7 @@ class BusinessValue:
         shares = evaluation.confusion / evaluation.total_weight
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float((shares * values).sum())
-            spread = float((evaluation.confusion_squared * np.square(values - mean)).sum())
+            spread = float((smoothed_table(evaluation)[1] * np.square(values - mean)).sum())
         if not math.isfinite(spread):
             return Value.undefined(TOO_FAR, samples=samples)
         rows = evaluation.effective_rows

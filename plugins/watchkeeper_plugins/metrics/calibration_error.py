@@ -4,13 +4,13 @@ Formula: rows are put into `bins` bins of equal width by probability, each bin o
 ``Σ_b (weight of b / all) |mean probability - share true|``. For two classes the probability is that of the second; for
 more it is that of the class predicted, and the share is of right rows. Undefined without scores, or when they are no
 probabilities. It is biased upwards: a perfectly calibrated model of few rows is above 0.
-Interval: simultaneous over the bins (Scheffé), so that it holds at least 95 % and reaches 0 for a calibrated model;
-each bin's error is binomial with four rows more (Agresti & Coull 1998). Cost: O(n log bins).
+Interval: wider below than above by that bias, so that it holds at least 95 % and reaches 0 for a calibrated model
+(`watchkeeper.domain.intervals.sum_of_sizes`); each bin's error is binomial with four rows more (Agresti & Coull 1998).
+Cost: O(n log bins).
 
 References
 ----------
-Naeini, Cooper & Hauskrecht (2015), AAAI 29:2901. Guo, Pleiss, Sun & Weinberger (2017), ICML 1321. Scheffé (1953),
-Biometrika 40:87.
+Naeini, Cooper & Hauskrecht (2015), AAAI 29:2901. Guo, Pleiss, Sun & Weinberger (2017), ICML 1321.
 
 Examples
 --------
@@ -22,7 +22,6 @@ Examples
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import attrs
@@ -32,7 +31,7 @@ from numpy.typing import NDArray
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.intervals import scheffe
+from watchkeeper.domain.intervals import sum_of_sizes
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
@@ -73,9 +72,7 @@ class CalibrationError:
         rows = weight[filled] ** 2 / squared[filled]
         rate = (hits[filled] / weight[filled] * rows + PSEUDO_ROWS / 2) / (rows + PSEUDO_ROWS)
         errors = weight[filled] / evaluation.total_weight * np.sqrt(rate * (1 - rate) / rows)
-        half = scheffe(math.sqrt(float(np.square(errors).sum())), int(filled.sum()))
-        interval = max(number - half, 0.0), min(max(number + half, number), max(1.0, number))
-        return Value.of(number, samples=len(evaluation), interval=interval)
+        return Value.of(number, samples=len(evaluation), interval=sum_of_sizes(number, errors))
 
     def _sums(self, place: NDArray[np.intp], amounts: NDArray[np.float64] | None) -> NDArray[np.float64]:
         sums: NDArray[np.float64] = np.bincount(place, amounts, len(self.edges) + 1).astype(np.float64)
