@@ -20,7 +20,7 @@ def code_blocks():
 
 def test_the_plugin_of_the_guide_keeps_its_contract():
     module = ModuleType("watchkeeper_notifier_file")
-    exec(compile(code_blocks()[0], str(GUIDE), "exec"), vars(module))  # noqa: S102 - our own documentation
+    exec(compile(code_blocks()[0], str(GUIDE), "exec", dont_inherit=True), vars(module))  # noqa: S102 - our own documentation
     plugins = Plugins(entry_points_of("mine", {"notifier.file": module}))
 
     found = checked_one(plugins, "notifier.file", {"path": "{tmp_path}/alerts.jsonl"})
