@@ -152,6 +152,8 @@ def column_of(values: Any, name: str, what: str) -> Column:
     series = narwhals.from_native(values, allow_series=True, pass_through=True)
     if isinstance(series, narwhals.Series):
         return column_of_series(series, name, what)
+    if hasattr(values, "__array__"):  # an index, a tensor
+        return column_of_array(np.asarray(values), name, what)
     raise DataError(
         f"column {name!r} of {what} is {_type_name(values)} {shown(values)}; expected an array or a list, "
         "also for a single row"

@@ -20,7 +20,7 @@ from watchkeeper.plugins.boundary import attempt
 
 from .recording.arguments import ids_of, is_single, one_id, one_time, prediction_of, predictions_of, times_of, values_of
 from .recording.channel import Channel
-from .recording.entries import Outcomes, Row, Rows
+from .recording.entries import Outcomes, Prediction, Row, Rows
 from .recording.flusher import Flushed, Flusher, RecorderStats
 from .recording.ids import IdMint
 from .recording.waiting import Waiting
@@ -149,7 +149,7 @@ class Recorder:
             self._begin()
         kind = type(predictions)
         if kind is not float:
-            if kind is np.ndarray and predictions.size == 1 and ids is None and type(features) is np.ndarray:
+            if kind is np.ndarray and predictions.shape == (1,) and ids is None and type(features) is np.ndarray:
                 return [self.log(model, features, predictions.item(), times_us=times_us, version=version)]
             if not is_single(predictions):
                 return self._log_many(channel, features, predictions, ids=ids, times_us=times_us, version=version)
@@ -185,7 +185,7 @@ class Recorder:
             self._begin()
         what = f"the outcomes of model {model!r}"
         if is_single(outcomes):
-            values = [prediction_of(outcomes, what)]
+            values: list[Prediction | None] = [prediction_of(outcomes, what)]
             names = [one_id(ids)]
         else:
             values = values_of(predictions_of(outcomes, what))

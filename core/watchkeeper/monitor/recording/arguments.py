@@ -68,10 +68,10 @@ def times_of(found: Any, now_us: int, rows: int, what: str) -> NDArray[np.int64]
     return np.array(column).astype(np.int64)
 
 
-def values_of(column: Column) -> list[Prediction]:
-    """A column of predictions or outcomes as plain floats or texts; a missing one is NaN."""
-    values = column.texts().tolist() if isinstance(column, Categories) else column.tolist()
-    return [math.nan if value is None else value for value in values]
+def values_of(column: Column) -> list[Prediction | None]:
+    """A column of predictions or outcomes as plain floats, or as labels with None for a missing one."""
+    values: list[Prediction | None] = (column.texts() if isinstance(column, Categories) else column).tolist()
+    return values
 
 
 def prediction_of(value: Any, what: str) -> Prediction:
@@ -92,6 +92,8 @@ def prediction_of(value: Any, what: str) -> Prediction:
 
 def predictions_of(values: Any, what: str) -> Column:
     """Many predictions or outcomes as (n,) float64 or categories, copied."""
+    if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]  # as many networks answer
     column = column_of(values, "predictions", what)
     if isinstance(column, Categories):
         return Categories(column.codes.copy(), column.labels)

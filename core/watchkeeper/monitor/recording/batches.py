@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -58,7 +57,7 @@ def appends_of(entries: Iterable[Entry]) -> list[Append]:
             parts.append(_append_of_many(entry))
         else:
             for group in entry.by_kind():
-                outcomes.setdefault((group.model, isinstance(group.values[0], str)), []).append(group)
+                outcomes.setdefault((group.model, isinstance(group.values[0], float)), []).append(group)
     parts.extend(_append_of_rows(group) for group in rows.values())
     return [*_merged(parts), *(_append_of_outcomes(group) for group in outcomes.values())]
 
@@ -175,7 +174,8 @@ def _texts(values: Sequence[str]) -> NDArray[np.object_]:
     return column
 
 
-def _column_of(values: Sequence[Prediction]) -> Column:
-    if isinstance(values[0], str):
-        return Categories.of([value if isinstance(value, str) else None for value in values])
-    return np.array([value if isinstance(value, float) else math.nan for value in values], dtype=np.float64)
+def _column_of(values: Sequence[Prediction | None]) -> Column:
+    """All numbers, or all labels."""
+    if isinstance(values[0], float):
+        return np.array(values, dtype=np.float64)
+    return Categories.of([value if isinstance(value, str) else None for value in values])

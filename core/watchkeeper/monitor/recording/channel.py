@@ -87,7 +87,7 @@ class Channel:
         what = f"the features of model {self.model!r}"
         if isinstance(features, np.ndarray) and features.dtype.names is None:
             features = self._matrix(features, rows)
-            if not self.categories:
+            if features.dtype is _FLOAT64:
                 return {name: features[:, at] for at, name in enumerate(self.features)}
         elif isinstance(features, Sequence) and len(features) and not isinstance(features[0], Mapping):
             return self.columns_of_rows([self.row(row) for row in features])

@@ -68,7 +68,8 @@ class Outcomes:
     model: str
     ids: list[str]
     times_us: list[int]
-    values: list[Prediction]
+    values: list[Prediction | None]
+    """None is a label that is missing; a number that is missing is NaN."""
 
     @property
     def size(self) -> int:
@@ -83,10 +84,12 @@ class Outcomes:
 
     def by_kind(self) -> list[Outcomes]:
         """The numbers and the labels apart, as a column holds only one of them."""
-        is_text = [isinstance(value, str) for value in self.values]
-        if len(set(is_text)) <= 1:
-            return [self] if self.ids else []
-        return [self._chosen([at for at, text in enumerate(is_text) if text is wanted]) for wanted in (False, True)]
+        is_number = [isinstance(value, float) for value in self.values]
+        if len(set(is_number)) <= 1:
+            return [self]
+        return [
+            self._chosen([at for at, number in enumerate(is_number) if number is wanted]) for wanted in (True, False)
+        ]
 
     def _chosen(self, rows: list[int]) -> Outcomes:
         return Outcomes(
