@@ -15,6 +15,7 @@ from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.table import Categories, Column, Table, joined
 from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS
 
+from .channel import KEPT_COLUMNS, Channel
 from .entries import Entry, Outcomes, Prediction, Row, Rows
 
 _MOST_ATTEMPTS: Final = 1024
@@ -46,20 +47,25 @@ class Committed:
 
 
 def appends_of(entries: Iterable[Entry]) -> list[Append]:
-    """The entries as appends, as few as can be: one for each model and layout. The same entries give the same."""
-    rows: dict[tuple[object, ...], list[Row]] = {}
+    """The entries as appends, one for each model and layout, in the order of arrival; equal entries give equal ones."""
+    runs: dict[tuple[Channel, bool, bool], list[list[Row] | Rows]] = {}
     outcomes: dict[tuple[str, bool], list[Outcomes]] = {}
-    parts: list[Append] = []
     for entry in entries:
         if isinstance(entry, Row):
-            rows.setdefault((entry.channel, isinstance(entry.prediction, str), entry.numbers is None), []).append(entry)
+            alike = runs.setdefault((entry.channel, isinstance(entry.prediction, str), entry.numbers is None), [])
+            last = alike[-1] if alike else None
+            if isinstance(last, list):
+                last.append(entry)
+            else:
+                alike.append([entry])
         elif isinstance(entry, Rows):
-            parts.append(_append_of_many(entry))
+            key = (entry.channel, isinstance(entry.prediction, Categories), entry.features is None)
+            runs.setdefault(key, []).append(entry)
         else:
             for group in entry.by_kind():
                 outcomes.setdefault((group.model, isinstance(group.values[0], float)), []).append(group)
-    parts.extend(_append_of_rows(group) for group in rows.values())
-    return [*_merged(parts), *(_append_of_outcomes(group) for group in outcomes.values())]
+    predictions = [_append_of_runs(channel.model, alike) for (channel, *_), alike in runs.items()]
+    return [*predictions, *(_append_of_outcomes(group) for group in outcomes.values())]
 
 
 def committed(storage: Storage, appends: Sequence[Append], writer: str, seq: int) -> Committed:
@@ -117,20 +123,25 @@ def _refusal(append: Append, reason: str) -> Refusal:
     return Refusal(append.key, len(append.time), str(first), reason)
 
 
-def _append_of_rows(rows: Sequence[Row]) -> Append:
-    channel = rows[0].channel
+def _append_of_runs(model: str, runs: Sequence[list[Row] | Rows]) -> Append:
+    parts = [_part_of_many(run) if isinstance(run, Rows) else _part_of_rows(run) for run in runs]
+    times = np.concatenate([time for time, _ in parts])
+    table = joined([table for _, table in parts]) if len(parts) > 1 else parts[0][1]
+    return Append(PREDICTIONS, model, times, table, table.names[len(KEPT_COLUMNS) :])
+
+
+def _part_of_rows(rows: Sequence[Row]) -> tuple[NDArray[np.int64], Table]:
     columns: dict[str, Column] = {
         "id": _texts([row.id for row in rows]),
         "prediction": _column_of([row.prediction for row in rows]),
         "version": Categories.of(row.version for row in rows),
     }
     if rows[0].numbers is not None:
-        columns |= channel.columns_of_rows([(row.numbers, row.texts) for row in rows])
-    times = np.array([row.time_us for row in rows], dtype=np.int64)
-    return Append(PREDICTIONS, channel.model, times, Table(columns), _wide(columns))
+        columns |= rows[0].channel.columns_of_rows([(row.numbers, row.texts) for row in rows])
+    return np.array([row.time_us for row in rows], dtype=np.int64), Table(columns)
 
 
-def _append_of_many(rows: Rows) -> Append:
+def _part_of_many(rows: Rows) -> tuple[NDArray[np.int64], Table]:
     labels = () if rows.version is None else (rows.version,)
     versions = np.full(len(rows.ids), len(labels) - 1, dtype=np.int32)
     columns: dict[str, Column] = {
@@ -138,8 +149,7 @@ def _append_of_many(rows: Rows) -> Append:
         "prediction": rows.prediction,
         "version": Categories(versions, labels),
     }
-    columns |= rows.features or {}
-    return Append(PREDICTIONS, rows.channel.model, rows.times, Table(columns), _wide(columns))
+    return rows.times, Table(columns | dict(rows.features or {}))
 
 
 def _append_of_outcomes(groups: Sequence[Outcomes]) -> Append:
@@ -149,23 +159,6 @@ def _append_of_outcomes(groups: Sequence[Outcomes]) -> Append:
         "outcome": _column_of([value for group in groups for value in group.values]),
     }
     return Append(OUTCOMES, groups[0].model, times, Table(columns))
-
-
-def _merged(parts: Sequence[Append]) -> list[Append]:
-    alike: dict[tuple[object, ...], list[Append]] = {}
-    for part in parts:
-        kinds = tuple(isinstance(column, Categories) for column in part.table.columns.values())
-        alike.setdefault((part.key, part.table.names, kinds), []).append(part)
-    return [group[0] if len(group) == 1 else _one_of(group) for group in alike.values()]
-
-
-def _one_of(group: Sequence[Append]) -> Append:
-    times = np.concatenate([part.time for part in group])
-    return attrs.evolve(group[0], time=times, table=joined([part.table for part in group]))
-
-
-def _wide(columns: dict[str, Column]) -> tuple[str, ...]:
-    return tuple(columns)[3:]
 
 
 def _texts(values: Sequence[str]) -> NDArray[np.object_]:

@@ -59,7 +59,7 @@ def entries_of(records: Iterable[bytes]) -> list[Entry]:
                 channels[number] = Channel(model, features, categories)
             else:
                 entries.append(_entry(record, channels))
-        except (ValueError, KeyError, TypeError, struct.error) as error:
+        except (DataError, ValueError, KeyError, TypeError, struct.error) as error:
             raise DataError(f"a record of the journal, {record[:20]!r}..., is not understood: {error}") from error
     return entries
 

@@ -59,6 +59,7 @@ class Journal:
         self._writer = writer
         self._locks: dict[str, int] = {}
         self._paths: list[Path] = []
+        self._encoder = Encoder()
         self._begin(seq)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -75,9 +76,13 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Keep the entry; when this returns, it outlives kill -9. A StoreError when there is no room on the disk."""
-        for record in self._encoder.records(entry):
-            if self._segment is None or not self._segment.append(record):
-                self._extend(record).append(record)
+        try:
+            for record in self._encoder.records(entry):
+                if self._segment is None or not self._segment.append(record):
+                    self._extend(record).append(record)
+        except StoreError:
+            self._encoder = Encoder()  # the record that names the channel may be the one that was not kept
+            raise
 
     def rotate(self, seq: int) -> Group:
         """End the group and begin the next, of number `seq`; returns the ended one."""
