@@ -21,11 +21,19 @@ def built_in() -> Iterator[Plugin]:
             yield from hook()
 
 
+AVERAGES = [{"average": average} for average in ("binary", "macro", "micro", "weighted")]
 OTHER_OPTIONS = {
-    **{
-        name: [{"average": average} for average in ("binary", "macro", "micro", "weighted")]
-        for name in ("precision", "recall", "f1")
-    },
+    **dict.fromkeys(("precision", "recall", "f1", "specificity"), AVERAGES),
+    "calibration_error": [{"bins": 1}, {"bins": 7}],
+    "business_value": [{"values": ((1, -1), (-5, 10))}],
+    "pinball": [{"quantile": 0.05}],
+    "qlike": [{"unit": "volatility"}],
+    "icir": [{"block": 5, "ranks": False}],
+    "sharpe": [{"position": "proportional"}, {"cost": 0.01}],
+    "deflated_sharpe": [{"trials": 20}, {"trials": 5, "trials_variance": 0.3, "cost": 0.01}],
+    "probabilistic_sharpe": [{"benchmark": 1.0, "position": "proportional"}],
+    "max_drawdown": [{"position": "proportional", "resamples": 0}],
+    "turnover": [{"position": "proportional"}],
 }
 SUBJECTS = [
     pytest.param(plugin.build(plugin.options(**options)), id=f"{plugin.name}{list(options.values()) or ''}")

@@ -24,9 +24,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
@@ -35,7 +37,7 @@ from watchkeeper.domain.intervals import student
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .correlation import correlation, midranks
+from .means import power_of_two
 from .preconditions import SIGNALS, refusal, unweighted_refusal
 
 
@@ -75,15 +77,44 @@ class InformationRatioOfCoefficients:
         error = math.sqrt((1 + ratio**2 / 2) / len(found))
         return Value.of(ratio, samples=samples, interval=student(ratio, error, len(found) - 1))
 
-    def _coefficients(self, evaluation: Evaluation) -> list[float]:
-        block, found = self.options.block, []
-        for start in range(0, len(evaluation) - block + 1, block):
-            signal, truth = evaluation.predicted[start : start + block], evaluation.truth[start : start + block]
+    def _coefficients(self, evaluation: Evaluation) -> NDArray[np.float64]:
+        """Those of the whole blocks in which both columns vary."""
+        rows = len(evaluation) // self.options.block * self.options.block
+        columns = []
+        for values in (evaluation.predicted, evaluation.truth):
+            table = values[:rows].reshape(-1, self.options.block)
             if self.options.ranks:
-                signal, truth = midranks(signal, None), midranks(truth, None)
-            if result := correlation(signal, truth, None):
-                found.append(result.number)
-        return found
+                columns.append(_ranks(table))
+            else:
+                columns.append(table / power_of_two(float(np.abs(values).max())))
+        return _correlations(*columns)
+
+
+def _ranks(table: NDArray[Any]) -> NDArray[np.float64]:
+    """The rank of each value within its row, from 0, ties sharing their mean rank; of the table's shape."""
+    order = np.argsort(table, axis=1)
+    ordered = np.take_along_axis(table, order, axis=1)
+    starts = np.ones(table.shape, dtype=np.bool_)
+    np.not_equal(ordered[:, 1:], ordered[:, :-1], out=starts[:, 1:])
+    first = np.flatnonzero(starts)
+    counts = np.diff(first, append=table.size)
+    middle = np.repeat(first % table.shape[1] + (counts - 1) / 2, counts)
+    ranks = np.empty(table.shape)
+    np.put_along_axis(ranks, order, middle.reshape(table.shape), axis=1)
+    return ranks
+
+
+def _correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pearson's correlation of each pair of rows, without those of which one is constant."""
+    columns, varies = [], np.ones(len(first), dtype=np.bool_)
+    for table in (first, second):
+        apart = table - table.mean(axis=1, keepdims=True)
+        columns.append(apart)
+        varies &= np.abs(apart).max(axis=1, initial=0.0) > 1e-14 * np.abs(table).max(axis=1, initial=0.0)
+    x, y = (column[varies] for column in columns)
+    sizes = np.sqrt(np.square(x).sum(axis=1)) * np.sqrt(np.square(y).sum(axis=1))
+    found: NDArray[np.float64] = np.clip((x * y).sum(axis=1) / sizes, -1.0, 1.0)
+    return found
 
 
 def build(options: Options) -> Metric:
