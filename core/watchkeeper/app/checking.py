@@ -30,8 +30,8 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
         records = stored_records(systems.storage, model, config.window, watched.features, until_us)
     else:
         records = records_of(config, watched.references, data, source)
-    result = watched.check(records)
     now_us = systems.clock.now_us()
+    result = watched.check(records, now_us if until_us is None else None)
     keep_measurements(systems.storage, model, result.measurements, now_us)
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)

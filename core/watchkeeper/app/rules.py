@@ -13,6 +13,7 @@ from watchkeeper.monitor.quality import INFINITE_SHARE, MISSING_SHARE, OUT_OF_RA
 ALWAYS_MEASURED = (
     "samples",
     "labelled",
+    "age_seconds",
     "drift_share",
     MISSING_SHARE,
     INFINITE_SHARE,

@@ -145,13 +145,13 @@ class Watchkeeper:
         self._systems.recorder.flush()
         return checked(self._systems, model, data, until_us=until_us, source=source)
 
-    def check_all(self) -> dict[str, CheckResult]:
+    def check_all(self, *, until_us: int | None = None) -> dict[str, CheckResult]:
         """Check every model; one that cannot be checked is UNKNOWN with its reason, and the others go on."""
-        return {model: self._check_or_unknown(model) for model in self.models}
+        return {model: self._check_or_unknown(model, until_us) for model in self.models}
 
-    def _check_or_unknown(self, model: str) -> CheckResult:
+    def _check_or_unknown(self, model: str, until_us: int | None) -> CheckResult:
         try:
-            return self.check(model)
+            return self.check(model, until_us=until_us)
         except WatchkeeperError as error:
             finding = Finding(Status.UNKNOWN, model, f"{model} could not be checked: {error}")
             return CheckResult(model, None, None, Verdict(Status.UNKNOWN, (finding,)))

@@ -18,6 +18,9 @@ Models = Annotated[list[str] | None, typer.Argument(help="Models to check; all w
 Data = Annotated[
     Path | None, typer.Option("--data", help="Check the rows of this file (CSV, Parquet, …) instead of stored ones.")
 ]
+Until = Annotated[
+    str | None, typer.Option("--until", help="Judge the window that ends here: 2010-12-31, or a time in ISO 8601.")
+]
 FailOn = Annotated[
     str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, alert, unknown or never.")
 ]
@@ -40,19 +43,21 @@ def check(
     models: Models = None,
     config: ConfigPath = DEFAULT_CONFIG,
     data: Data = None,
+    until: Until = None,
     fail_on: FailOn = "alert",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List what is well, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check models: measure the latest window, judge it, and notify whom the rules name."""
     failing = _failing(fail_on)
     with opened(config) as watch:
-        results = _results(watch, models, data)
+        results = _results(watch, models, data, _moment(until))
         report = watch.deliver()
     if as_json:
         show_json([result.to_dict() for result in results])
     else:
         for result in results:
-            show(result.table())
+            show(result.table(verbose=verbose))
     for missed in report.undelivered:
         say(f"not delivered to {missed.receiver}: {missed.error}")
     for failure in report.failures:
@@ -69,7 +74,7 @@ def report(
 ) -> None:
     """Check one model and write the result as one self-contained HTML page."""
     with opened(config) as watch:
-        result = _results(watch, [model], data)[0]
+        result = _results(watch, [model], data, None)[0]
     result.to_html(output)
     say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
 
@@ -105,13 +110,34 @@ def _failing(fail_on: str) -> tuple[str, ...]:
     return _FAILING[fail_on]
 
 
-def _results(watch: Watchkeeper, models: list[str] | None, data: Path | None) -> list[CheckResult]:
+def _moment(until: str | None) -> int | None:
+    """A day or time in ISO 8601 as UTC microseconds; a day means its end."""
+    if until is None:
+        return None
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        moment = datetime.fromisoformat(until)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{until!r} is no time; expected such as 2010-12-31 or 2010-12-31T16:00", param_hint="--until"
+        ) from None
+    if len(until) <= len("2010-12-31"):
+        moment += timedelta(days=1)
+    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1e6)
+
+
+def _results(
+    watch: Watchkeeper, models: list[str] | None, data: Path | None, until_us: int | None
+) -> list[CheckResult]:
     """Of the named models, or of all; a model that is asked for by name and cannot be checked is an error."""
     from watchkeeper.domain.errors import UsageError
 
     names = models or list(watch.models)
     if data is None:
-        return [watch.check(name) for name in names] if models or len(names) == 1 else list(watch.check_all().values())
+        if models or len(names) == 1:
+            return [watch.check(name, until_us=until_us) for name in names]
+        return list(watch.check_all(until_us=until_us).values())
     if len(names) != 1:
         raise UsageError(f"--data is rows of one model; name it: {', '.join(watch.models)}")
     from watchkeeper.data.files import read_table

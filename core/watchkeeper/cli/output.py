@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from watchkeeper.domain.errors import WatchkeeperError
+from watchkeeper.domain.errors import ConfigError, WatchkeeperError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,6 +20,8 @@ ConfigPath = Annotated[
 ]
 DEFAULT_CONFIG = "watchkeeper.toml"
 INTERNAL_ERROR = 70
+PLAIN_WIDTH = 140
+"""Columns of a table that goes to a file or a pipe."""
 
 
 def say(text: str) -> None:
@@ -31,7 +33,8 @@ def show(result: RenderableType) -> None:
     """A result for a person: a rich table, or text; to stdout, without colour when that is not a terminal."""
     from rich.console import Console
 
-    Console(soft_wrap=not sys.stdout.isatty()).print(result)
+    is_terminal = sys.stdout.isatty()
+    Console(width=None if is_terminal else PLAIN_WIDTH, soft_wrap=not is_terminal).print(result)
 
 
 def show_json(result: Any) -> None:
@@ -41,7 +44,8 @@ def show_json(result: Any) -> None:
 
 def exit_with(error: WatchkeeperError) -> NoReturn:
     """Say what is wrong and leave with the error's documented exit code."""
-    say(f"watchkeeper: {error}" if "\n" not in str(error) else str(error))
+    # problems of a configuration begin with their place, which terminals and editors make a link of
+    say(str(error) if isinstance(error, ConfigError) else f"watchkeeper: {error}")
     raise SystemExit(error.exit_code)
 
 

@@ -13,6 +13,12 @@ def iso_time(time_us: int) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def told_time(time_us: int) -> str:
+    """For people: ``2008-09-15 16:30:00``, and the day alone at midnight; fractions of a second are dropped."""
+    moment = datetime.fromtimestamp(time_us // 1_000_000, UTC)
+    return moment.strftime("%Y-%m-%d" if moment.hour == moment.minute == moment.second == 0 else "%Y-%m-%d %H:%M:%S")
+
+
 @attrs.frozen
 class Window:
     """Rows with ``start_us <= time < end_us``, UTC microseconds since 1970."""
@@ -28,4 +34,4 @@ class Window:
             raise ValueError(f"a window ends after it starts, found {self.start_us} to {self.end_us}")
 
     def __str__(self) -> str:
-        return f"{iso_time(self.start_us)} to {iso_time(self.end_us)}"
+        return f"{told_time(self.start_us)} to {told_time(self.end_us)}"

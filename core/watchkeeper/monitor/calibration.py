@@ -60,8 +60,8 @@ def calibrated_edge(
     """The edge for windows of `rows_per_window` rows. Costs one comparison for each of at most 200 windows.
 
     A reference of fewer than 8 windows gives no threshold; a detector's p-value, which assumes independent rows, is
-    held against the allowance then. A threshold that not even a window wholly beyond the reference would exceed is none:
-    the statistic cannot tell drift from what is usual here, and says so instead of calling everything well.
+    held against the allowance then. A threshold that not even a window wholly beyond the reference would exceed is
+    none: the statistic cannot tell drift from what is usual here, and says so instead of calling everything well.
     """
     windows = len(column) // max(rows_per_window, 1)
     if windows < FEWEST_WINDOWS:

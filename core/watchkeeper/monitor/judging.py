@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict, worst
+from watchkeeper.domain.window import told_time
 
 from .quality import INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
 
+_STALE_AFTER_US = 86_400_000_000
+_GAPS_BEFORE_STALE = 3
 _UNSEEN_LIMIT = 0.01
 _MISSING_SLACK = 0.01
 
@@ -33,6 +36,18 @@ def sample_finding(samples: Measurement, min_rows: int) -> Finding:
         sentence = f"{rows} rows in the window, at least {min_rows} are needed to judge"
         return Finding(Status.UNKNOWN, "samples", sentence, (samples,))
     return Finding(Status.OK, "samples", f"{rows} rows in the window", (samples,))
+
+
+def age_finding(age: Measurement, usual_gap_us: int) -> Finding:
+    """Whether predictions still arrive: silence is not health. `usual_gap_us` is the longest gap in the window."""
+    seconds = age.value.number or 0.0
+    if seconds * 1e6 <= max(_GAPS_BEFORE_STALE * usual_gap_us, _STALE_AFTER_US):
+        return Finding(Status.OK, "arrival", "predictions arrive", (age,))
+    sentence = (
+        f"the last prediction is from {told_time(age.window.end_us - 1)}, {seconds / 86_400:,.1f} days ago: "
+        "how the model is now is UNKNOWN, not OK; --until judges an earlier day"
+    )
+    return Finding(Status.UNKNOWN, "arrival", sentence, (age,))
 
 
 def performance_findings(metrics: Sequence[Measurement], labelled: Measurement, min_rows: int) -> list[Finding]:
@@ -102,7 +117,7 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
             bad.append(f"{number:.1%} in categories that the reference never had")
     if bad:
         return Finding(Status.WARN, feature, f'feature "{feature}": {", ".join(bad)}', tuple(shares))
-    return Finding(Status.OK, feature, f'feature "{feature}" is of the reference\'s quality', tuple(shares))
+    return Finding(Status.OK, feature, f'feature "{feature}" is as complete as in the reference', tuple(shares))
 
 
 def missing_limit(reference_share: float, rows: int) -> float:

@@ -38,6 +38,8 @@ class Records:
     """The version that made the predictions; the last one when there are several."""
     ids: tuple[str, ...] = ()
     """The n rows' ids; empty when they have none."""
+    time: NDArray[np.int64] | None = None
+    """(n,) UTC microseconds, ascending; None when the rows are a file's and not what arrived last."""
 
     def __len__(self) -> int:
         return len(self.prediction)
@@ -71,6 +73,7 @@ def stored_records(
         features=table.select(name for name in features if name in table),
         version=_last_version(table),
         ids=tuple(str(name) for name in _plain(table["id"])),
+        time=time,
     )
 
 

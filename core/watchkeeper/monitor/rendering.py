@@ -35,8 +35,8 @@ def headline(result: CheckResult) -> str:
     return f"{name}: {result.status}, {result.verdict.sentence}"
 
 
-def rich_table(result: CheckResult) -> Table:
-    """Findings, worst first, with an icon as well as a colour."""
+def rich_table(result: CheckResult, *, verbose: bool = True) -> Table:
+    """Findings, worst first, with an icon as well as a colour; without `verbose` columns that are well are counted."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -45,7 +45,8 @@ def rich_table(result: CheckResult) -> Table:
     table.add_column("status")
     table.add_column("what")
     table.add_column("finding", overflow="fold")
-    for finding in worst_first(result.verdict.findings):
+    findings = worst_first(result.verdict.findings)
+    for finding in findings if verbose else _shortened(findings):
         style = COLOURS[finding.status]
         told = (ICONS[finding.status], finding.status.value, finding.subject, finding.sentence)
         table.add_row(*(escape(text) for text in told), style=style if finding.status is not Status.OK else None)
@@ -53,6 +54,22 @@ def rich_table(result: CheckResult) -> Table:
         table.caption = f"{result.window.rows} rows, {result.window} (UTC), from {escape(result.window.source)}"
         table.caption_justify = "left"
     return table
+
+
+def _shortened(findings: Sequence[Finding]) -> list[Finding]:
+    """All but the columns that are well; these as one line."""
+    features = [finding for finding in findings if _is_well(finding) and "feature" in finding.measurements[0].labels]
+    rest = [finding for finding in findings if finding not in features]
+    concerning = {finding.subject for finding in rest}
+    quiet = {finding.subject for finding in features} - concerning
+    if not quiet:
+        return rest
+    told = f"{len(quiet)} column{'s are' if len(quiet) > 1 else ' is'} as in the reference; --verbose lists them"
+    return [*rest, Finding(Status.OK, "columns", told)]
+
+
+def _is_well(finding: Finding) -> bool:
+    return finding.status is Status.OK and bool(finding.measurements)
 
 
 def plain(result: CheckResult) -> dict[str, Any]:

@@ -44,11 +44,11 @@ class CheckResult:
             None,
         )
 
-    def table(self) -> RenderableType:
-        """A rich table, worst first; ``rich.print(result.table())``."""
+    def table(self, *, verbose: bool = True) -> RenderableType:
+        """A rich table, worst first; ``rich.print(result.table())``. Without `verbose` what is well is counted."""
         from .rendering import rich_table
 
-        return rich_table(self)
+        return rich_table(self, verbose=verbose)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``--json`` prints."""

@@ -20,6 +20,7 @@ from watchkeeper.domain.verdict import Failure, Finding, Status
 from .calibration import Allowance, Edge, edges_of
 from .evaluating import Judging, evaluation_of
 from .judging import (
+    age_finding,
     drift_finding,
     has_drifted,
     performance_findings,
@@ -55,14 +56,21 @@ class WatchedModel:
         """The features' names."""
         return tuple(name for name in self.references if name != PREDICTION)
 
-    def check(self, records: Records) -> CheckResult:
-        """Measure and judge one window. One plugin's failure, or one broken column, leaves the others' results."""
+    def check(self, records: Records, now_us: int | None = None) -> CheckResult:
+        """Measure and judge one window. One plugin's failure, or one broken column, leaves the others' results.
+
+        With `now_us` the age of the last row is judged too: rows that stopped coming are UNKNOWN.
+        """
         subject = Subject(self.name, records.version, records.window)
         samples = subject.measurement("samples", Value.of(len(records)))
         labelled = subject.measurement("labelled", Value.of(int(records.has_outcome.sum())))
         measurements = [samples, labelled]
         findings = [sample_finding(samples, self.min_rows)]
         failures: list[Failure] = []
+        if now_us is not None and records.time is not None:
+            age = subject.measurement("age_seconds", Value.of(max(now_us - int(records.time[-1]), 0) / 1e6))
+            measurements.append(age)
+            findings.append(age_finding(age, int(np.diff(records.time).max(initial=0))))
         self._check_performance(subject, records, labelled, (measurements, findings, failures))
         self._check_columns(subject, records, (measurements, findings, failures))
         if len(records) < self.min_rows:  # too few rows to judge anything: what was found is kept, not acted upon
