@@ -55,7 +55,9 @@ class Evaluation:
     """(n,) float64, at least 0; None: every row counts 1."""
 
     def __attrs_post_init__(self) -> None:
-        rows = len(self.truth) if self.truth.ndim else -1
+        if self.truth.ndim != 1:
+            raise DataError(f"truth must be one column of rows, found shape {self.truth.shape}")
+        rows = len(self)
         for name in ("truth", "predicted", "weights", "scores"):
             values = getattr(self, name)
             if values is None:
@@ -65,7 +67,7 @@ class Evaluation:
             # a frozen class sets its own fields so, see the attrs documentation on post-init
             object.__setattr__(self, name, checked)
             if name != "scores" and checked.shape != (rows,):
-                raise DataError(f"{name} must be one column of {max(rows, 0)} rows like truth, found {checked.shape}")
+                raise DataError(f"{name} must be one column of {rows} rows like truth, found {checked.shape}")
         self._check_scores(rows)
         if self.weights is not None and len(self.weights) and self.weights.min() < 0:
             raise DataError(f"weights must be at least 0, found {self.weights.min()}; 0 leaves a row out")
