@@ -9,7 +9,15 @@ import pytest
 from watchkeeper.alerting import Alerting, Patience, Rule, Sender, parsed
 from watchkeeper.alerting.outbox import Letter, Outbox
 from watchkeeper.domain.alert import Delivery, Severity
-from watchkeeper.domain.errors import Conflict, DeliveryDelayed, DeliveryError, DeliveryRefused, NotFound, StoreBusy
+from watchkeeper.domain.errors import (
+    ConfigError,
+    Conflict,
+    DeliveryDelayed,
+    DeliveryError,
+    DeliveryRefused,
+    NotFound,
+    StoreBusy,
+)
 from watchkeeper.plugins.boundary import attempt
 from watchkeeper.testing.clock import FakeClock
 from watchkeeper.testing.memory import MemoryStorage
@@ -283,6 +291,27 @@ def test_a_notifier_that_returns_no_delivery_has_not_delivered():
 
     assert failure.error == "TypeError: send() must return a Delivery, found str"
     assert len(desk.outbox.waiting()) == 1
+
+
+def test_a_notifier_that_cannot_be_made_holds_up_nobody_and_its_letters_wait():
+    class Made(dict):
+        def __getitem__(self, name):
+            if name == "ops":
+                raise ConfigError("notifiers.ops.url reads the variable OPS_URL, which is not set")
+            return super().__getitem__(name)
+
+    desk = Desk(ops=Receiver(), mail=Receiver())
+    desk.receivers = Made(desk.receivers)
+    desk.write("a")
+    desk.write("b", receiver="mail")
+
+    report = desk.deliver()
+
+    assert len(report.delivered) == 1
+    assert [one.error for one in report.undelivered] == [
+        "the notifier cannot be made: notifiers.ops.url reads the variable OPS_URL, which is not set"
+    ]
+    assert [letter.key for letter in desk.outbox.waiting()] == ["a"]
 
 
 def test_an_unspecific_delivery_error_is_worth_another_attempt():

@@ -1,7 +1,9 @@
 """Rules over measurements, the alerts that they raise, and their delivery."""
 
+from .caretaker import Caretaker
 from .condition import Condition
 from .delivery import Courier, DeliveryReport, Patience, Undelivered
+from .escalation import Escalation, Step
 from .outbox import Letter, Outbox
 from .outcome import Outcome
 from .parser import parsed
@@ -11,9 +13,11 @@ from .system import Alerting
 
 __all__ = [
     "Alerting",
+    "Caretaker",
     "Condition",
     "Courier",
     "DeliveryReport",
+    "Escalation",
     "Letter",
     "NoData",
     "Outbox",
@@ -21,6 +25,7 @@ __all__ = [
     "Patience",
     "Rule",
     "Sender",
+    "Step",
     "Undelivered",
     "parsed",
 ]

@@ -6,8 +6,10 @@ import attrs
 
 from watchkeeper.contracts.storage import Delete, LogEntry, Operation
 from watchkeeper.domain.alert import Alert, AlertState, Notification
+from watchkeeper.domain.measurement import Measurement
 
 from . import life
+from .escalation import begun
 from .outbox import ALERT_LOG, Letter
 from .outcome import Outcome
 from .record import ALERTS, Record
@@ -26,7 +28,9 @@ class Change:
     rule: Rule | None = None
     """None when it is gone."""
     outcome: Outcome | None = None
-    """What led to it; None when a person did."""
+    """What led to it; None when a person or the time did."""
+    occasion: life.Occasion | None = None
+    """To be told in any case; None: what `life.due` says."""
 
     @property
     def is_transition(self) -> bool:
@@ -51,7 +55,7 @@ def operations(change: Change, now_us: int) -> tuple[list[Operation], list[Lette
         fingerprint = change.before.alert.fingerprint
         return [Delete(ALERTS, fingerprint, expect=change.before.revision), _entry(change, now_us, ())], []
     record, letters = _with_notice(change, change.after, now_us)
-    found: list[Operation] = [] if record == change.before else [record.put()]
+    found = [] if record == change.before else record.writes(change.before)
     if change.is_transition or letters:
         found.append(_entry(change, now_us, tuple(letter.receiver for letter in letters)))
     found += [letter.put() for letter in letters]
@@ -60,36 +64,63 @@ def operations(change: Change, now_us: int) -> tuple[list[Operation], list[Lette
 
 def _with_notice(change: Change, record: Record, now_us: int) -> tuple[Record, list[Letter]]:
     """The record after what is owed has been written, and the letters that say it."""
-    occasion = life.due(record, change.rule, now_us)
+    occasion = change.occasion or life.due(record, change.rule, now_us)
     if occasion is None:
         return (record if record.is_open else life.forgotten(record)), []
-    rule = change.rule
-    is_over = occasion is life.Occasion.RESOLVED
-    receivers = record.receivers if is_over or rule is None else rule.receivers
+    receivers = _receivers(change, record, occasion)
     told = life.told(record, occasion, receivers, now_us)
+    if occasion is life.Occasion.FIRING and change.rule is not None and change.rule.escalation is not None:
+        told = attrs.evolve(told, course=begun(change.rule.escalation, _measurements(change), now_us))
+    notification = _notification(change, told, occasion, now_us)
     letters = [
-        Letter(receiver, _notification(change, told, occasion, receiver), now_us, now_us) for receiver in receivers
+        Letter(receiver, attrs.evolve(notification, key=f"{notification.key}-{receiver}"), now_us, now_us)
+        for receiver in receivers
     ]
     return told, letters
 
 
-def _notification(change: Change, record: Record, occasion: life.Occasion, receiver: str) -> Notification:
+def _receivers(change: Change, record: Record, occasion: life.Occasion) -> tuple[str, ...]:
+    if occasion is life.Occasion.RESOLVED or change.rule is None:
+        return record.receivers
+    if occasion is life.Occasion.ESCALATED:
+        course = change.before.course if change.before else None
+        return course.step.receivers if course and course.step else ()
+    return change.rule.receivers
+
+
+def _notification(change: Change, record: Record, occasion: life.Occasion, now_us: int) -> Notification:
     alert, rule = record.alert, change.rule
-    is_over = occasion is life.Occasion.RESOLVED
     return Notification(
-        key=f"{alert.fingerprint}-{alert.since_us}-{record.notices}-{occasion}-{receiver}",
+        key=f"{alert.fingerprint}-{alert.since_us}-{record.notices}-{occasion}",
         alert=alert,
-        measurements=change.outcome.measurements if change.outcome else (),
-        next_step=rule.next_step if rule and not is_over else "",
+        measurements=_measurements(change),
+        next_step=rule.next_step if rule and occasion is not life.Occasion.RESOLVED else "",
         link=rule.link if rule else None,
-        reason="it is still firing, and nobody has acknowledged it" if occasion is life.Occasion.REPEATED else "",
+        reason=_reason(change, occasion, now_us),
     )
+
+
+def _measurements(change: Change) -> tuple[Measurement, ...]:
+    """What led to it now, or to the escalation under way."""
+    if change.outcome is not None:
+        return change.outcome.measurements
+    course = change.before.course if change.before else None
+    return course.measurements if course else ()
+
+
+def _reason(change: Change, occasion: life.Occasion, now_us: int) -> str:
+    before = change.before
+    if occasion is life.Occasion.REPEATED:
+        return "it is still firing, and nobody has acknowledged it"
+    if occasion is life.Occasion.ESCALATED and before is not None and before.course is not None:
+        return before.course.reason(now_us - before.alert.changed_us)
+    return ""
 
 
 def _entry(change: Change, now_us: int, receivers: tuple[str, ...]) -> LogEntry:
     alert = change.alert
     body = {
-        "event": alert.state.value if change.after is not None else INACTIVE,
+        "event": change.occasion or (alert.state.value if change.after is not None else INACTIVE),
         "fingerprint": alert.fingerprint,
         "rule": alert.rule,
         "model": alert.model,

@@ -12,7 +12,7 @@ import attrs
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.domain.alert import Delivery, Notification
-from watchkeeper.domain.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
+from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryError, DeliveryRefused, PluginError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
 
@@ -144,9 +144,10 @@ class Courier:
         return self.outbox.take(receiver, due_until_us, lease_until_us, self.patience.batch)
 
     def _sent(self, letter: Letter) -> DeliveryReport:
-        notifier = self.notifiers[letter.receiver]
         result = self.attempt(
-            f"notifier.{letter.receiver}", letter.key, lambda: _delivery_or_error(notifier, letter.notification)
+            f"notifier.{letter.receiver}",
+            letter.key,
+            lambda: self._delivery_or_error(letter),
         )
         if isinstance(result, Delivery):
             self.outbox.accepted(letter, result, self.clock.now_us())
@@ -156,6 +157,13 @@ class Courier:
         if isinstance(result, DeliveryRefused):
             return self._dead(letter, str(result))
         return self._delayed(letter, str(result), result.retry_after_seconds)
+
+    def _delivery_or_error(self, letter: Letter) -> Delivery | DeliveryDelayed | DeliveryRefused:
+        try:
+            notifier = self.notifiers[letter.receiver]  # it may be built now, which can fail
+        except (ConfigError, PluginError) as error:
+            return DeliveryDelayed(f"the notifier cannot be made: {error}")
+        return delivery_or_error(notifier, letter.notification)
 
     def _failed(self, letter: Letter, failure: Failure) -> DeliveryReport:
         """A notifier's bug: it may be a passing one, so it is tried a few times."""
@@ -201,7 +209,7 @@ class Courier:
             self.outbox.postponed(untried, self.clock.now_us() + wait_us, letter.error or error)
 
 
-def _delivery_or_error(notifier: Notifier, notification: Notification) -> Delivery | DeliveryDelayed | DeliveryRefused:
+def delivery_or_error(notifier: Notifier, notification: Notification) -> Delivery | DeliveryDelayed | DeliveryRefused:
     """What the notifier does, the errors of its contract as values: only other ones are for the plugin boundary."""
     try:
         delivery = notifier.send(notification)

@@ -27,6 +27,7 @@ class Occasion(StrEnum):
 
     FIRING = "firing"
     REPEATED = "repeated"
+    ESCALATED = "escalated"
     RESOLVED = "resolved"
 
 
@@ -46,7 +47,8 @@ def acknowledged(record: Record, by: str, comment: str, now_us: int) -> Record:
         raise UsageError(
             f"alert {record.alert.fingerprint} is {record.alert.state}; only one that fires can be acknowledged"
         )
-    return _said(_in_state(record, AlertState.ACKNOWLEDGED, now_us), by, comment)
+    paused = attrs.evolve(record, course=record.course.paused() if record.course else None)
+    return _said(_in_state(paused, AlertState.ACKNOWLEDGED, now_us), by, comment)
 
 
 def given_back(record: Record, by: str, comment: str, now_us: int) -> Record:
@@ -56,7 +58,8 @@ def given_back(record: Record, by: str, comment: str, now_us: int) -> Record:
             f"alert {record.alert.fingerprint} is {record.alert.state}, not acknowledged; nothing to give back"
         )
     returned = _said(_in_state(record, AlertState.FIRING, now_us), by, comment)
-    return attrs.evolve(returned, alert=attrs.evolve(returned.alert, by=None))
+    course = record.course.resumed(now_us) if record.course else None
+    return attrs.evolve(returned, alert=attrs.evolve(returned.alert, by=None), course=course)
 
 
 def resolved(record: Record, by: str, comment: str, now_us: int) -> Record:
@@ -83,10 +86,25 @@ def due(record: Record, rule: Rule | None, now_us: int) -> Occasion | None:
 
 
 def told(record: Record, occasion: Occasion, receivers: tuple[str, ...], now_us: int) -> Record:
-    """The record after that notice has been made."""
+    """The record after that notice has been made; whoever is told of the firing will be told of its end."""
+    noticed = attrs.evolve(record, notices=record.notices + 1)
     if occasion is Occasion.RESOLVED:
-        return attrs.evolve(record, notices=record.notices + 1, is_told=False)
-    return attrs.evolve(record, notices=record.notices + 1, is_told=True, told_us=now_us, receivers=receivers)
+        return attrs.evolve(noticed, is_told=False)
+    everybody = tuple(dict.fromkeys((*(record.receivers if record.is_told else ()), *receivers)))
+    return attrs.evolve(noticed, is_told=True, told_us=now_us, receivers=everybody)
+
+
+def escalated(record: Record, now_us: int) -> tuple[Record, Occasion | None]:
+    """The record after an escalation has come due, and the occasion to tell when it is to be told.
+
+    While the alert recovers, the step is put off by its whole wait.
+    """
+    course = record.course
+    if course is None or course.step is None or course.next_us is None or now_us < course.next_us:
+        return record, None
+    if record.alert.state is not AlertState.FIRING:
+        return attrs.evolve(record, course=course.resumed(now_us)), None
+    return attrs.evolve(record, course=course.advanced(now_us)), Occasion.ESCALATED
 
 
 def forgotten(record: Record) -> Record:
@@ -153,9 +171,11 @@ def _ripened(record: Record, rule: Rule, now_us: int) -> Record:
 def _in_state(record: Record, state: AlertState, now_us: int) -> Record:
     if record.alert.state is state:
         return record
-    alert = attrs.evolve(record.alert, state=state, changed_us=now_us)
     return attrs.evolve(
-        record, alert=alert, recovering_us=None if state is not AlertState.RECOVERING else record.recovering_us
+        record,
+        alert=attrs.evolve(record.alert, state=state, changed_us=now_us),
+        recovering_us=record.recovering_us if state is AlertState.RECOVERING else None,
+        course=None if state is AlertState.RESOLVED else record.course,
     )
 
 

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import attrs
 
-from watchkeeper.contracts.storage import Document, Namespace, Put
+from watchkeeper.contracts.storage import Delete, Document, Namespace, Operation, Put
 from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.plain import alert_of, plain_alert
+
+from .escalation import COURSES, Course, course_of, plain_course
 
 ALERTS: Final = Namespace("alerts", ("model", "state", "is_open", "changed_us"))
 OPEN: Final = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
@@ -34,6 +36,8 @@ class Record:
     """Whether this firing was told."""
     recovering_us: int | None = None
     """Since when the condition has been over, while `Rule.keep_firing_us` lasts."""
+    course: Course | None = None
+    """The escalation under way."""
     revision: int = 0
     """Of the document; 0: not stored yet."""
 
@@ -42,8 +46,8 @@ class Record:
         """Whether it is not resolved."""
         return self.alert.state in OPEN
 
-    def put(self) -> Put:
-        """The write, expecting that nobody has written since."""
+    def writes(self, before: Record | None) -> list[Operation]:
+        """The writes, expecting that nobody has written since `before` was read."""
         plain = {
             "alert": plain_alert(self.alert),
             "identity": dict(self.identity),
@@ -53,6 +57,7 @@ class Record:
             "told_us": self.told_us,
             "is_told": self.is_told,
             "recovering_us": self.recovering_us,
+            "course": None if self.course is None else plain_course(self.course),
         }
         index = {
             "model": self.alert.model,
@@ -60,11 +65,20 @@ class Record:
             "is_open": int(self.is_open),
             "changed_us": self.alert.changed_us,
         }
-        return Put(ALERTS, self.alert.fingerprint, plain, index, expect=self.revision)
+        put = Put(ALERTS, self.alert.fingerprint, plain, index, expect=self.revision)
+        has_course = self.course is not None or (before is not None and before.course is not None)
+        return [put, self._reminder()] if has_course else [put]
+
+    def _reminder(self) -> Operation:
+        """The document by which a due escalation is found; the alert's revision guards it."""
+        if self.course is None or self.course.next_us is None:
+            return Delete(COURSES, self.alert.fingerprint)
+        when = {"next_us": self.course.next_us}
+        return Put(COURSES, self.alert.fingerprint, when, when)
 
 
 def record_of(document: Document) -> Record:
-    """What `Record.put` wrote."""
+    """What `Record.writes` wrote."""
     plain: Mapping[str, Any] = document.value
     return Record(
         alert=alert_of(plain["alert"]),
@@ -75,5 +89,6 @@ def record_of(document: Document) -> Record:
         told_us=plain["told_us"],
         is_told=plain["is_told"],
         recovering_us=plain["recovering_us"],
+        course=None if plain.get("course") is None else course_of(plain["course"]),
         revision=document.revision,
     )

@@ -11,6 +11,7 @@ from watchkeeper.domain.alert import Severity
 from watchkeeper.domain.errors import ConfigError
 
 from .condition import Condition
+from .escalation import Escalation
 
 
 def _distinct(names: Iterable[str] | None) -> frozenset[str] | None:
@@ -63,6 +64,8 @@ class Rule:
     """How long it must be over before it resolves."""
     repeat_us: int = 0
     """Tell again so long after the last notification while it fires and nobody has acknowledged it; 0: never."""
+    escalation: Escalation | None = None
+    """Who is told next when nobody acknowledges it."""
     tells_resolved: bool = True
     """Whether receivers that were told of the firing are told of its end."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from watchkeeper.clock import Clock
@@ -17,6 +18,7 @@ from watchkeeper.domain.nearest import did_you_mean
 from . import life
 from .changes import Change, operations
 from .delivery import Attempt, Courier, DeliveryReport, Patience
+from .escalation import COURSES
 from .measured import Measured
 from .outbox import ALERT_LOG, Outbox
 from .outcome import Outcome, outcomes, vanished
@@ -71,7 +73,32 @@ class Alerting:
         """
         measured = Measured(measurements)
         moment = self._clock.now_us() if now_us is None else now_us
-        return self._committed(lambda: self._changes(model, measured, moment), moment)
+        found = self._committed(lambda: self._changes(model, measured, moment), moment)
+        return tuple(change.alert for change in found if change.is_transition)
+
+    def escalate(self, *, now_us: int | None = None) -> tuple[Alert, ...]:
+        """Take every step of an escalation that is due; give the alerts that somebody is told about."""
+        moment = self._clock.now_us() if now_us is None else now_us
+        told: list[Alert] = []
+        for document in self._storage.find(COURSES, order=("next_us",)):
+            if document.value["next_us"] > moment:
+                break
+            found = self._committed(partial(self._escalations, document.key, moment), moment)
+            told += [change.alert for change in found if change.occasion]
+        return tuple(told)
+
+    def overdue(self, grace_us: int = 60_000_000, *, now_us: int | None = None) -> tuple[Alert, ...]:
+        """Alerts whose escalation is stuck: its step is due for longer than `grace_us`, or nothing will find it."""
+        moment = self._clock.now_us() if now_us is None else now_us
+        reminders = {document.key: document.value["next_us"] for document in self._storage.find(COURSES)}
+        firing = (record_of(found) for found in self._storage.find(ALERTS, {"state": AlertState.FIRING.value}))
+        return tuple(
+            record.alert
+            for record in firing
+            if record.course is not None
+            and record.course.next_us is not None
+            and min(reminders.get(record.alert.fingerprint, 0), record.course.next_us) < moment - grace_us
+        )
 
     def outcomes(self, model: str, measurements: Sequence[Measurement]) -> tuple[Outcome, ...]:
         """What each rule finds, and nothing is stored: for trying rules out and for verdicts."""
@@ -156,6 +183,15 @@ class Alerting:
         outcome = vanished(rule, record.alert.model, record.identity)
         return Change(record, life.after(record, outcome, now_us), rule, outcome)
 
+    def _escalations(self, fingerprint: str, now_us: int) -> list[Change]:
+        """The step of one alert's escalation, if it is still to be taken."""
+        document = self._storage.get(ALERTS, fingerprint)
+        if document is None:
+            return []
+        before = record_of(document)
+        record, occasion = life.escalated(before, now_us)
+        return [Change(before, record, self._rules.get(before.alert.rule), occasion=occasion)]
+
     def _by_hand(
         self, fingerprint: str, act: Callable[[Record, str, str, int], Record], by: str, comment: str
     ) -> Alert:
@@ -179,15 +215,15 @@ class Alerting:
         problem = f"begins {len(begins)} alerts: give more of it" if begins else "is no alert's fingerprint"
         raise NotFound(f"{fingerprint!r} {problem}{'' if begins else did_you_mean(fingerprint, known)}")
 
-    def _committed(self, changes: Callable[[], list[Change]], now_us: int) -> tuple[Alert, ...]:
+    def _committed(self, changes: Callable[[], list[Change]], now_us: int) -> list[Change]:
         """Store what `changes` gives, asking again when somebody else was faster; then tell the observer."""
         for _ in range(_COMMIT_ATTEMPTS):
             wanted = changes()
             found = [operations(change, now_us) for change in wanted]
             written: list[Operation] = [operation for parts, _ in found for operation in parts]
             if not written:
-                return ()
-            changed = tuple(change.alert for change in wanted if change.is_transition)
+                return []
+            changed = [change.alert for change in wanted if change.is_transition]
             has_letters = any(letters for _, letters in found)
             try:
                 self._storage.commit(written, Durability.SYNCED if changed or has_letters else Durability.FLUSHED)
@@ -197,5 +233,5 @@ class Alerting:
                 self.outbox.wake()
             for alert in changed:
                 self._observer(alert)
-            return changed
+            return wanted
         raise Conflict(f"alerts were changed by others {_COMMIT_ATTEMPTS} times in a row; try again in a moment")

@@ -1,0 +1,113 @@
+"""What happens though nobody asks: escalations, their audit, and a sign of life that stops when something is stuck."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from watchkeeper.clock import Clock
+from watchkeeper.contracts.notifier import Notifier
+from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
+from watchkeeper.domain.errors import StoreError
+from watchkeeper.domain.verdict import Failure
+
+from .delivery import Attempt, delivery_or_error
+from .system import Alerting
+
+_log = logging.getLogger("watchkeeper.alerting")
+HEARTBEAT: Final = "heartbeat"
+_MINUTE_US: Final = 60_000_000
+
+
+class Caretaker:
+    """Takes due escalation steps, and gives a sign of life only while nothing is stuck.
+
+    Somebody who expects the sign (a dead-man's switch) hears of it when this process, its store, or an escalation
+    stands still: silence is the alarm.
+
+    Parameters
+    ----------
+    heart
+        The notifier that gets the sign of life; None: nobody expects one.
+    every_seconds
+        How often to look.
+    beat_us
+        How often to give the sign, in microseconds.
+    """
+
+    def __init__(
+        self,
+        alerting: Alerting,
+        clock: Clock,
+        attempt: Attempt,
+        *,
+        heart: Notifier | None = None,
+        every_seconds: float = 1.0,
+        beat_us: int = _MINUTE_US,
+    ) -> None:
+        self._alerting = alerting
+        self._clock = clock
+        self._attempt = attempt
+        self._heart = heart
+        self._every_seconds = every_seconds
+        self._beat_us = beat_us
+        self._next_beat_us = 0
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> None:
+        """Do once what is due."""
+        try:
+            self._alerting.escalate()
+            if self._heart is not None and self._clock.now_us() >= self._next_beat_us:
+                self._audit(self._heart)
+        except StoreError as error:
+            _log.warning("escalations pause, the store cannot be used: %s", error)
+
+    def start(self) -> None:
+        """Look again and again in the background; when it does already, nothing happens."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._work, name="watchkeeper-caretaker", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End; when it does not run, nothing happens."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(15.0)
+            self._thread = None
+
+    def _work(self) -> None:
+        while not self._stopping.wait(self._every_seconds):
+            self.look()
+
+    def _audit(self, heart: Notifier) -> None:
+        stuck = self._alerting.overdue()
+        if stuck:
+            names = ", ".join(alert.fingerprint for alert in stuck[:5])
+            _log.error("no sign of life is given: %d escalations are stuck: %s", len(stuck), names)
+            return
+        now_us = self._clock.now_us()
+        self._next_beat_us = now_us + self._beat_us
+        sign = self._sign(now_us)
+        result = self._attempt("notifier.heartbeat", sign.key, lambda: delivery_or_error(heart, sign))
+        if not isinstance(result, Delivery):
+            error = result.error if isinstance(result, Failure) else str(result)
+            _log.warning("the sign of life was not accepted: %s", error)
+
+    def _sign(self, now_us: int) -> Notification:
+        open_alerts = len(self._alerting.alerts(limit=1_000))
+        dead = len(self._alerting.outbox.dead_letters(limit=1_000))
+        alert = Alert(
+            fingerprint=HEARTBEAT,
+            rule=HEARTBEAT,
+            model="watchkeeper",
+            severity=Severity.INFO,
+            state=AlertState.FIRING,
+            summary=f"watchkeeper watches: {open_alerts} alerts are open, {dead} notifications could not be delivered",
+            since_us=now_us,
+            changed_us=now_us,
+        )
+        return Notification(f"{HEARTBEAT}-{now_us}", alert)
