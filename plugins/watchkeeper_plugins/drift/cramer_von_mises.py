@@ -127,7 +127,7 @@ def _heaviest(merged: Merged) -> float:
 
 
 def _weighed(rows: NDArray[np.int64], squares: NDArray[np.float64], n: int, m: int) -> float:
-    return float(rows @ squares) * n * m / (n + m) ** 2
+    return float((rows * squares).sum()) * n * m / (n + m) ** 2
 
 
 def build(options: NoOptions) -> CramerVonMises:  # noqa: ARG001 - every plugin's build takes options

@@ -5,7 +5,7 @@
 References: Smirnov, Annals of Mathematical Statistics 19 (1948) 279. Hodges, Arkiv för Matematik 3 (1958) 469, for the
 exact p-value by lattice paths. Vrbik, Pioneer Journal of Theoretical and Applied
 Statistics 15 (2018) 15, for the correction of the limit.
-Cost: 3,840 look-ups in the sorted values, and a merge of the few stretches that can hold the maximum.
+Cost: about 10 sqrt(n) look-ups in the sorted values, and a merge of the few stretches that can hold the maximum.
 """
 
 from __future__ import annotations

@@ -72,11 +72,11 @@ def coupled_distance(first: Ordered, second: Ordered) -> float:
         own = np.arange(n)
         other = own * m // n
         lengths = np.minimum((own + 1) * m, (other + 1) * n) - own * m
-        total = float(lengths @ np.abs(np.subtract(first, second[other], dtype=np.float64)))
+        total = float((lengths * np.abs(np.subtract(first, second[other], dtype=np.float64))).sum())
         own = np.arange(m)[np.arange(m) * n % m > 0]
         other = own * n // m
         lengths = np.minimum((own + 1) * n, (other + 1) * m) - own * n
-        total += float(lengths @ np.abs(np.subtract(second[own], first[other], dtype=np.float64)))
+        total += float((lengths * np.abs(np.subtract(second[own], first[other], dtype=np.float64))).sum())
     return total / (n * m)
 
 
