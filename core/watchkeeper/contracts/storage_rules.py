@@ -35,7 +35,11 @@ MOST_COLUMNS: Final = 4096
 MOST_FIELDS: Final = 4
 LONGEST_TEXT: Final = 1_000_000
 """Characters of one text in a column."""
-_NUMBERS: Final = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
+_PLAIN: Final = frozenset(
+    np.dtype(f"{order}{kind}")
+    for kind in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "M8[us]")
+    for order in "<>"
+)
 _EXPECTED: Final = (
     "expected booleans, integers, floats of at most 64 bits, datetime64[us], text or None as objects, or Categories"
 )
@@ -122,12 +126,13 @@ def _require_storable(name: str, column: Column) -> None:
         raise DataError(f"column {name!r} is a {type(column).__name__}; expected a numpy array or Categories")
     if column.ndim != 1:
         raise DataError(f"column {name!r} has shape {column.shape}; expected one dimension: a name for each column")
+    if column.dtype in _PLAIN:
+        return
     if column.dtype.kind == "O":
         _require_texts(name, column.tolist())
     elif column.dtype.kind == "M":
-        if np.datetime_data(column.dtype) != ("us", 1):
-            raise DataError(f"column {name!r} is {column.dtype}; expected datetime64[us]: convert it with astype")
-    elif f"{column.dtype.kind}{column.dtype.itemsize}" not in _NUMBERS:
+        raise DataError(f"column {name!r} is {column.dtype}; expected datetime64[us]: convert it with astype")
+    else:
         raise DataError(f"column {name!r} of dtype {column.dtype} cannot be stored; {_EXPECTED}")
 
 

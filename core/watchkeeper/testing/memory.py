@@ -28,6 +28,7 @@ from watchkeeper.contracts.storage import (
     Receipt,
     Scalar,
 )
+from watchkeeper.contracts.storage_kinds import as_known, require_same_kinds, written_kinds
 from watchkeeper.contracts.storage_rules import (
     canonical_json,
     checked_append,
@@ -38,8 +39,8 @@ from watchkeeper.contracts.storage_rules import (
     entry_digest,
     has_appends,
 )
-from watchkeeper.domain.errors import Conflict, DataError, NotFound, StoreError, UsageError
-from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of
+from watchkeeper.domain.errors import Conflict, NotFound, StoreError, UsageError
+from watchkeeper.domain.table import Categories, Column, Table
 
 
 @attrs.frozen
@@ -73,7 +74,7 @@ class MemoryStorage:
         self._lock = threading.RLock()
         self._state = _State()
         self._batches: dict[tuple[str, str], list[Batch]] = {}
-        self._kinds: dict[tuple[str, str, str], ColumnKind] = {}
+        self._kinds: dict[tuple[str, str], dict[str, str]] = {}
         self._blobs: dict[str, bytes] = {}
         self._receipts: dict[tuple[str, int], Receipt] = {}
         self._is_closed = False
@@ -113,7 +114,8 @@ class MemoryStorage:
         with self._lock:
             self._check_open()
             batches = list(self._batches.get((stream, key), ()))
-        found = [_part(batch, since_us, until_us, columns) for batch in batches]
+            kinds = dict(self._kinds.get((stream, key), {}))
+        found = [_known(_part(batch, since_us, until_us, columns), kinds) for batch in batches]
         return iter(sorted((batch for batch in found if len(batch.time)), key=lambda batch: int(batch.time[0])))
 
     def keys(self, stream: str) -> tuple[str, ...]:
@@ -213,16 +215,12 @@ class MemoryStorage:
 
     def _append(self, operations: Sequence[Operation]) -> Receipt:
         appends = [checked_append(operation) for operation in operations if isinstance(operation, Append)]
-        kinds = dict(self._kinds)
+        kinds = {series: dict(known) for series, known in self._kinds.items()}
         for append in appends:
-            for name, column in append.table.columns.items():
-                kind = kind_of(column)
-                known = kinds.setdefault((append.stream, append.key, name), kind)
-                if kind is not known:
-                    raise DataError(
-                        f"column {name!r} of {append.stream}/{append.key} holds {kind} now and held {known} before; "
-                        "expected the same as before"
-                    )
+            known = kinds.setdefault((append.stream, append.key), {})
+            found = written_kinds(append.table)
+            require_same_kinds(append, found, known)
+            known |= found
         self._kinds = kinds
         for append in appends:
             if len(append.time):
@@ -329,6 +327,11 @@ def _part(batch: Batch, since_us: int | None, until_us: int | None, columns: Seq
     part = slice(start, max(start, stop))
     table = Table({name: _copied(batch.table[name][part]) for name in names})
     return Batch(batch.time[part].copy(), table)
+
+
+def _known(batch: Batch, kinds: Mapping[str, str]) -> Batch:
+    table = Table({name: as_known(column, kinds.get(name)) for name, column in batch.table.columns.items()})
+    return Batch(batch.time, table)
 
 
 def _copied(column: Column) -> Column:

@@ -162,6 +162,18 @@ class RowChecks(StorageHooks):
         subject.commit([Append(STREAM, "another", np.array([2]), Table({"venue": np.array([2.0])}))])
         assert times_of(subject.scan(STREAM, KEY)) == [1]
 
+    def test_a_column_of_nones_alone_is_of_the_kind_that_it_has_otherwise(self, subject: Storage) -> None:
+        nothing = np.array([None, None], dtype=object)
+        subject.commit([rows([1, 2], label=nothing)])
+        subject.commit([rows([3, 4], label=np.array([0.5, 1.0]))])
+        subject.commit([rows([5, 6], label=nothing)])
+        with refused(DataError, "label"):
+            subject.commit([rows([7, 8], label=np.array(["a", None], dtype=object))])
+        for batch in subject.scan(STREAM, KEY):
+            found = _array(batch.table["label"])
+            assert found.dtype == np.float64, f"missing labels are NaN where other labels are numbers: {found}"
+            assert bool(np.isnan(found).all()) is (int(batch.time[0]) != 3), f"{found}"
+
     def test_what_no_column_may_hold_is_refused(self, subject: Storage) -> None:
         strange: dict[str, Any] = {
             "numbers among text": np.array(["a", 1], dtype=object),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.contracts.storage import Append, Batch
+from watchkeeper.contracts.storage_kinds import as_known
 from watchkeeper.domain.table import Column, Table
 
 from .blocks import Block, block_bytes, opened_block
@@ -54,14 +56,24 @@ class StoredChunk:
         self._narrow: Block = opened_block(narrow)
         self._read_wide = read_wide
 
-    def batch(self, since_us: int | None, until_us: int | None, columns: Sequence[str] | None) -> Batch:
-        """The rows with ``since_us <= time < until_us``, with those of `columns` that there are."""
+    def batch(
+        self,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        columns: Sequence[str] | None = None,
+        kinds: Mapping[str, str] | None = None,
+    ) -> Batch:
+        """The rows with ``since_us <= time < until_us``, with those of `columns` that there are.
+
+        `kinds` is what the columns of the series hold, see `as_known`.
+        """
         time = self._narrow.column(_TIME)
         if not isinstance(time, np.ndarray):
             raise TypeError("the time of a chunk is an array")
         start = 0 if since_us is None else int(np.searchsorted(time, since_us, side="left"))
         end = len(time) if until_us is None else int(np.searchsorted(time, until_us, side="left"))
-        table = Table(self._columns(columns))
+        known = kinds or {}
+        table = Table({name: as_known(column, known.get(name)) for name, column in self._columns(columns).items()})
         if start > 0 or end < len(time):
             return Batch(time[start:end], table.rows(slice(start, end)))
         return Batch(time, table)
@@ -107,12 +119,18 @@ def _chunk(time: NDArray[np.int64], columns: dict[str, PackedColumn], wide: froz
     apart = {name: column for name, column in columns.items() if name in wide}
     near = {_TIME: packed(_TIME, time)} | {name: column for name, column in columns.items() if name not in wide}
     positions = [[position, name] for position, name in enumerate(columns) if name in wide]
-    signature = repr([(name, column.type.partition(":")[0], name in wide) for name, column in columns.items()])
     return Chunk(
         first_us=int(time[0]),
         last_us=int(time[-1]),
         rows=len(time),
-        shape=zlib.crc32(signature.encode()),
+        shape=_shape(tuple((name, column.type) for name, column in columns.items()), wide),
         narrow=block_bytes(len(time), near, {"wide": positions}),
         wide=block_bytes(len(time), apart, {}) if apart else None,
     )
+
+
+@lru_cache(maxsize=1024)
+def _shape(columns: tuple[tuple[str, str], ...], wide: frozenset[str]) -> int:
+    # codes of any width go together: their labels are united anyway
+    signature = [(name, kind.partition(":")[0], name in wide) for name, kind in columns]
+    return zlib.crc32(repr(signature).encode())

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.table import Categories, Column
 
+_LITTLE: Final = {
+    np.dtype(f"<{kind}"): kind
+    for kind in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "M8[us]")
+}
+"""By dtype in little-endian order: its name in a block."""
 _CODES: Final = (("i1", 127), ("i2", 32_767), ("i4", 2_147_483_647))
 
 
@@ -19,7 +24,7 @@ class PackedColumn:
     """A column as it is stored."""
 
     type: str
-    """``f4``, ``i8``...: numbers; ``M8``: times; ``text``; ``codes:i1``...: categories."""
+    """``f4``, ``i8``...: numbers; ``M8[us]``: times; ``text``; ``codes:i1``...: categories."""
     payload: bytes
     labels: tuple[str, ...] | None = None
     """Of categories."""
@@ -32,20 +37,19 @@ def packed(name: str, column: Column) -> PackedColumn:
             _encoded(name, label)
         kind = next(kind for kind, largest in _CODES if len(column.labels) <= largest)
         return PackedColumn(f"codes:{kind}", column.codes.astype("<" + kind).tobytes(), tuple(column.labels))
+    kind_as_it_is = _LITTLE.get(column.dtype)
+    if kind_as_it_is is not None:
+        return PackedColumn(kind_as_it_is, column.tobytes())
     if column.dtype.kind == "O":
         return PackedColumn("text", _packed_text(name, column))
-    if column.dtype.kind == "M":
-        return PackedColumn("M8", column.astype("<M8[us]", copy=False).tobytes())
-    kind = f"{column.dtype.kind}{column.dtype.itemsize}"
-    return PackedColumn(kind, column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes())
+    little = column.astype(column.dtype.newbyteorder("<"))
+    return PackedColumn(_LITTLE[little.dtype], little.tobytes())
 
 
 def unpacked(kind: str, payload: memoryview, rows: int, labels: tuple[str, ...] | None) -> Column:
     """The column of `rows` rows; a ValueError when the bytes do not make one. Numbers are views, not copies."""
     if kind == "text":
         return _unpacked_text(payload, rows)
-    if kind == "M8":
-        return np.frombuffer(payload, dtype="<M8[us]", count=rows)
     if kind.startswith("codes:"):
         codes = np.frombuffer(payload, dtype="<" + kind.removeprefix("codes:"), count=rows)
         return Categories(codes.astype(np.int32), labels or ())

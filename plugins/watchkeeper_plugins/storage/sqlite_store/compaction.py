@@ -68,7 +68,7 @@ def compact(days: Days, name: str, group: Sequence[Piece], now_us: int) -> int:
             if chunk is None:
                 return 0  # somebody else was faster
             with naming(days.path(name), number):
-                batches.append(chunk.batch(None, None, None))
+                batches.append(chunk.batch())
     time = np.concatenate([batch.time for batch in batches])
     wide = tuple(column for column in found[0].wide_names if column in batches[0].table) if found[0] else ()
     merged = list(chunks_of(Append("", "", time, joined([batch.table for batch in batches]), wide), len(time)))
@@ -76,7 +76,7 @@ def compact(days: Days, name: str, group: Sequence[Piece], now_us: int) -> int:
         if connection is None or not _are_live(connection, numbers):
             return 0
         series = connection.execute("SELECT series FROM chunk WHERE id = ?", (numbers[0],)).fetchone()[0]
-        insert_chunks(connection, series, merged)
+        insert_chunks(connection, series, merged, now_us)
         connection.executemany("UPDATE chunk SET retired_us = ? WHERE id = ?", [(now_us, number) for number in numbers])
     return len(numbers)
 

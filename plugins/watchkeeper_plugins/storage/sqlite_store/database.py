@@ -195,11 +195,12 @@ class Database:
         return self._writer
 
     def _connected(self, *, create: bool) -> sqlite3.Connection:
-        # half: a log that was moved into the file shrinks to below the size at which the next move is due
-        return _connected(self.path, create=create, journal_bytes=self._checkpoint_bytes // 2)
+        return _connected(self.path, create=create, journal_bytes=self._checkpoint_bytes)
 
     def _checkpoint_when_due(self, connection: sqlite3.Connection) -> None:
-        if self.wal_bytes > self._checkpoint_bytes:
+        # after a checkpoint the log is overwritten from its start, which needs no new blocks and syncs faster; its file
+        # keeps `checkpoint_bytes`, and grows beyond them only when it has been filled again
+        if self.wal_bytes * 8 > self._checkpoint_bytes * 9:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def _give_back(self, connection: sqlite3.Connection) -> None:

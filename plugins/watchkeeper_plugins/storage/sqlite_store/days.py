@@ -8,7 +8,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
@@ -23,6 +24,7 @@ from .gate import Gate
 
 _FILE: Final = re.compile(r"(\d{4}-\d\d-\d\d)\.db")
 _MOST_OPEN: Final = 64
+_DAY_US: Final = 86_400_000_000
 RECENT_DAYS: Final = 3
 """How many files before the current one are asked whether they hold a (writer, seq) already."""
 
@@ -63,7 +65,7 @@ class Days:
 
     def today(self) -> str:
         """The name of the day it is now, UTC."""
-        return f"{datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC):%Y-%m-%d}"
+        return _day_name(self._clock.now_us() // _DAY_US)
 
     def names(self) -> list[str]:
         """The files that hold rows, oldest first; StoreCorrupt when one that is listed is not there."""
@@ -186,3 +188,8 @@ class Days:
             connection.execute(
                 "INSERT OR REPLACE INTO day (name, expired_us) VALUES (?, ?)", (name, self._clock.now_us())
             )
+
+
+@lru_cache(maxsize=8)
+def _day_name(days: int) -> str:
+    return f"{date(1970, 1, 1) + timedelta(days=days):%Y-%m-%d}"

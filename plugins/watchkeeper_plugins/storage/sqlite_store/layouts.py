@@ -42,17 +42,16 @@ STATE: Final = Layout(
 TELEMETRY: Final = Layout(
     kind="telemetry",
     schema=1,
-    page_bytes=16_384,
+    page_bytes=8_192,
     tables="""
         CREATE TABLE series (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, key TEXT NOT NULL,
+            id INTEGER PRIMARY KEY, stream TEXT NOT NULL, key TEXT NOT NULL,
             first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, kinds TEXT NOT NULL,
             UNIQUE (stream, key)
         );
 
-        -- AUTOINCREMENT: a number is never given to another chunk, whatever a slow scan still remembers
         CREATE TABLE chunk (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY, series INTEGER NOT NULL,
             first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, rows INTEGER NOT NULL, shape INTEGER NOT NULL,
             narrow_bytes INTEGER NOT NULL, wide_bytes INTEGER NOT NULL, retired_us INTEGER
         );

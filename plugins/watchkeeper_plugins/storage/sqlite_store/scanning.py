@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -35,6 +36,9 @@ class _Question:
     since_us: int | None
     until_us: int | None
     columns: tuple[str, ...] | None
+    kinds: Mapping[str, str]
+    """What the columns of the series hold."""
+    deadline_us: int
 
 
 class Scanning:
@@ -69,25 +73,45 @@ class Scanning:
         """Batches ordered by the time of their first row; what is written after the call is not seen."""
         stored_name(stream, "stream")
         stored_name(key, "key")
-        question = _Question(since_us, until_us, None if columns is None else tuple(dict.fromkeys(columns)))
-        return self._batches(self._places(stream, key, question), question, self._clock.now_us() + self._scan_us)
+        places, kinds = self._places((stream, key), since_us, until_us)
+        question = _Question(
+            since_us,
+            until_us,
+            None if columns is None else tuple(dict.fromkeys(columns)),
+            kinds,
+            self._clock.now_us() + self._scan_us,
+        )
+        return self._batches(places, question)
 
-    def _places(self, stream: str, key: str, question: _Question) -> list[ChunkPlace]:
-        since = _FIRST if question.since_us is None else max(question.since_us, _FIRST)
-        last = _LAST if question.until_us is None else min(question.until_us - 1, _LAST)
-        if since > last:
-            return []
+    def _places(
+        self, names: tuple[str, str], since_us: int | None, until_us: int | None
+    ) -> tuple[list[ChunkPlace], dict[str, str]]:
+        """The chunks that a window touches, and what the columns of the series hold."""
+        since = _FIRST if since_us is None else max(since_us, _FIRST)
+        last = _LAST if until_us is None else min(until_us - 1, _LAST)
         places: list[ChunkPlace] = []
+        texts: dict[str, None] = {}
         for day, database in self._files():
             with database.reading() as connection:
+                row = connection.execute(
+                    "SELECT id, first_us, last_us, kinds FROM series WHERE stream = ? AND key = ?", names
+                ).fetchone()
+                if row is None:
+                    continue
+                series, series_first, series_last, kinds = row
+                texts[kinds] = texts.pop(kinds, None)
+                if since > last or series_first > last or series_last < since:
+                    continue
                 rows = connection.execute(
-                    "SELECT chunk.first_us, chunk.id FROM series JOIN chunk ON chunk.series = series.id"
-                    " WHERE series.stream = ? AND series.key = ? AND series.first_us <= ? AND series.last_us >= ?"
-                    " AND chunk.first_us <= ? AND chunk.last_us >= ? AND chunk.retired_us IS NULL",
-                    (stream, key, last, since, last, since),
+                    "SELECT first_us, id FROM chunk"
+                    " WHERE series = ? AND first_us <= ? AND last_us >= ? AND retired_us IS NULL",
+                    (series, last, since),
                 )
                 places += [ChunkPlace(first_us, day, number) for first_us, number in rows]
-        return places
+        known: dict[str, str] = {}
+        for text in texts:
+            known |= json.loads(text)
+        return places, known
 
     def _files(self) -> Iterator[tuple[str, Database]]:
         for day in self._days.names():
@@ -95,7 +119,7 @@ class Scanning:
             if database is not None:
                 yield day, database
 
-    def _batches(self, places: list[ChunkPlace], question: _Question, deadline_us: int) -> Iterator[Batch]:
+    def _batches(self, places: list[ChunkPlace], question: _Question) -> Iterator[Batch]:
         """The batches of the places; a chunk that began before `since_us` is opened early to learn where it stands."""
         since = _FIRST if question.since_us is None else question.since_us
         waiting: list[tuple[int, ChunkPlace, Batch | None]] = [
@@ -104,7 +128,7 @@ class Scanning:
         heapq.heapify(waiting)  # ties never reach the batches: every place is another
         while waiting:
             _, place, opened = heapq.heappop(waiting)
-            batch = opened or self._read(place, question, deadline_us)
+            batch = opened or self._read(place, question)
             if batch is None or not len(batch.time):
                 continue
             if opened is None and place.first_us < since:
@@ -112,7 +136,7 @@ class Scanning:
             else:
                 yield batch
 
-    def _read(self, place: ChunkPlace, question: _Question, deadline_us: int) -> Batch | None:
+    def _read(self, place: ChunkPlace, question: _Question) -> Batch | None:
         """The rows of one chunk, None when it has expired since the scan began."""
         day = self._days.file(place.day)
         if day is None:
@@ -121,15 +145,14 @@ class Scanning:
         with day.reading() as connection:
             chunk = read_chunk(connection, path, place.number)
             if chunk is None:
-                self._require_in_time(deadline_us)
+                self._require_in_time(question.deadline_us)
                 return None
             with naming(path, place.number):
-                return chunk.batch(question.since_us, question.until_us, question.columns)
+                return chunk.batch(question.since_us, question.until_us, question.columns, question.kinds)
 
     def _require_in_time(self, deadline_us: int) -> None:
         if self._clock.now_us() > deadline_us:
             raise StoreError(
                 f"the scan was paused for more than {self._scan_us / 1e6:g} s, and its rows have been compacted "
-                "meanwhile: "
-                "start it again, or raise the storage option scan_seconds"
+                "meanwhile: start it again, or raise the storage option scan_seconds"
             )
