@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import attrs
 
 from watchkeeper.domain.alert import Alert, AlertState, Severity
+from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.records import stored_records
@@ -15,7 +17,7 @@ from watchkeeper.monitor.result import CheckResult
 from .assembly import Systems
 from .intake import records_of
 
-_STATUS_OF_SEVERITY = {
+STATUS_OF_SEVERITY: Final = {
     Severity.CRITICAL: Status.ALERT,
     Severity.WARNING: Status.WARN,
     Severity.INFO: Status.OK,
@@ -23,21 +25,39 @@ _STATUS_OF_SEVERITY = {
 
 
 def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, source: str) -> CheckResult:
-    """Check one window, keep what was measured, evaluate the rules, and put open alerts into the verdict."""
+    """Check one window, keep what was measured, evaluate the rules, and put open alerts into the verdict.
+
+    With `until_us` it is a look at the past: nothing is kept, and no alert begins or ends by it.
+    """
     watched = systems.models.watched(model)
     config = systems.models.config(model)
     if data is None:
         records = stored_records(systems.storage, model, config.window, watched.features, until_us)
     else:
         records = records_of(config, watched.references, data, source)
+    if until_us is not None:
+        past = watched.check(records)
+        return _with(past, _rules_that_hold(systems, model, past.measurements), ())
     now_us = systems.clock.now_us()
-    result = watched.check(records, now_us if until_us is None else None)
+    result = watched.check(records, now_us)
     keep_measurements(systems.storage, model, result.measurements, now_us)
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)
-    findings = (*result.verdict.findings, *(finding_of(alert) for alert in open_alerts if is_open(alert)))
-    verdict = Verdict(worst(finding.status for finding in findings), findings, result.verdict.failures)
-    return attrs.evolve(result, verdict=verdict, alerts=tuple(changed))
+    return _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
+
+
+def _with(result: CheckResult, findings: Sequence[Finding], alerts: Sequence[Alert]) -> CheckResult:
+    every = (*result.verdict.findings, *findings)
+    verdict = Verdict(worst(finding.status for finding in every), every, result.verdict.failures)
+    return attrs.evolve(result, verdict=verdict, alerts=tuple(alerts))
+
+
+def _rules_that_hold(systems: Systems, model: str, measurements: Sequence[Measurement]) -> list[Finding]:
+    return [
+        Finding(STATUS_OF_SEVERITY[found.rule.severity], found.rule.name, f"the rule holds: {found.sentence}")
+        for found in systems.alerting.outcomes(model, measurements)
+        if found.is_true
+    ]
 
 
 def is_open(alert: Alert) -> bool:
@@ -48,4 +68,4 @@ def is_open(alert: Alert) -> bool:
 def finding_of(alert: Alert) -> Finding:
     """An open alert as a finding: critical is ALERT, warning is WARN, info is told and changes nothing."""
     told = "acknowledged" if alert.state is AlertState.ACKNOWLEDGED else f"{alert.severity} alert"
-    return Finding(_STATUS_OF_SEVERITY[alert.severity], alert.rule, f"{told}: {alert.summary}")
+    return Finding(STATUS_OF_SEVERITY[alert.severity], alert.rule, f"{told}: {alert.summary}")

@@ -133,7 +133,8 @@ class Watchkeeper:
         data
             Rows to check instead of the stored ones: any frame, with the columns that the configuration names.
         until_us
-            Where the window ends; with the model's last row when left out.
+            Where the window ends; with the model's last row when left out. With it the check is a look at the past:
+            nothing is kept, and no alert begins or ends by it.
 
         Raises
         ------
