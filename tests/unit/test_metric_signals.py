@@ -212,6 +212,16 @@ def test_max_drawdown_is_the_worst_of_all_pairs():
     assert value.interval[0] <= worst <= value.interval[1]
 
 
+def test_resampled_paths_fall_as_deep_as_when_they_are_walked():
+    growth = np.random.default_rng(6).normal(0.0, 0.02, 50)
+    starts = np.random.default_rng(7).integers(50, size=(20, 12))
+    found = max_drawdown._falls(max_drawdown._Blocks.of(growth, 4), starts)
+    for fall, chosen in zip(found, starts, strict=True):
+        path = np.append(0.0, np.cumsum(np.concatenate([np.r_[growth, growth][at : at + 4] for at in chosen])))
+        walked = min(later - earlier for earlier, later in itertools.combinations(path, 2))
+        assert fall == pytest.approx(walked, abs=1e-12)
+
+
 def test_losing_everything_is_a_drawdown_of_one():
     close(of(max_drawdown).compute(Evaluation("score", [0.1, -1.0, 0.5], [1.0, 1.0, 1.0])), 1.0)
 
