@@ -38,9 +38,6 @@ from .means import TOO_FAR
 from .positions import PositionOptions, earned
 from .preconditions import SIGNALS, refusal, unweighted_refusal
 
-_TOGETHER = 500_000
-"""Numbers held at once while blocks are looked at: 4 MB."""
-
 
 @attrs.frozen
 class Options(PositionOptions):
@@ -102,14 +99,18 @@ class _Blocks:
 
     @classmethod
     def of(cls, growth: NDArray[np.float64], length: int) -> _Blocks:
-        """All blocks of this length, around the end; O(n length)."""
-        windows = np.lib.stride_tricks.sliding_window_view(np.append(growth, growth[: length - 1]), length)
-        parts = []
-        for start in range(0, len(windows), step := max(_TOGETHER // length, 1)):
-            paths = np.cumsum(windows[start : start + step], axis=1)
-            highest = np.maximum(np.maximum.accumulate(paths, axis=1), 0.0)
-            parts.append((paths[:, -1], paths.max(axis=1), paths.min(axis=1), (paths - highest).min(axis=1)))
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        """All blocks of this length, around the end; O(n length), row by row of the blocks, all blocks at once."""
+        rows = len(growth)
+        around = np.append(growth, growth[: length - 1])
+        path, highest, fall = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+        top, bottom = np.full(rows, -np.inf), np.full(rows, np.inf)
+        for step in range(length):
+            path += around[step : step + rows]
+            np.maximum(top, path, out=top)
+            np.minimum(bottom, path, out=bottom)
+            np.maximum(highest, path, out=highest)
+            np.minimum(fall, path - highest, out=fall)
+        return cls(path, top, bottom, fall)
 
 
 def _falls(blocks: _Blocks, starts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -82,7 +82,10 @@ def moments(returns: NDArray[np.float64], weights: NDArray[np.float64] | None) -
     if freedom <= 0:
         return "one row has no spread"
     apart = scaled - mean
-    second, third, fourth = (weighted_mean(apart**power, weights)[0] for power in (2, 3, 4))
+    squares = np.square(apart)
+    second, third, fourth = (
+        weighted_mean(powers, weights)[0] for powers in (squares, squares * apart, np.square(squares))
+    )
     if math.sqrt(second) <= 1e-14 * float(np.abs(scaled).max()):
         return "every row earned the same, so that there is no risk to divide by"
     rows = freedom + 1
