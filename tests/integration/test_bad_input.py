@@ -1,0 +1,180 @@
+"""Bad input: one clear sentence (found, expected, what to do), the documented exit code, nothing lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+import watchkeeper as wk
+
+
+def test_ordinary_rows_are_ok(project, command):
+    project.today()
+    answer = command("check", "momentum", "--data", "today.csv")
+    assert answer.code == 0, answer.err
+    assert "ALERT" not in answer.out
+    assert "WARN" not in answer.out
+
+
+def test_a_missing_data_file_names_the_nearest(project, command):
+    project.today()
+    answer = command("check", "momentum", "--data", "tody.csv")
+    assert answer.code == 4
+    assert "there is no file tody.csv" in answer.err
+    assert "today.csv" in answer.err
+
+
+def test_a_missing_reference_says_which(project, command):
+    (project / "reference.csv").unlink()
+    project.today()
+    answer = command("check", "momentum", "--data", "today.csv")
+    assert answer.code == 4
+    assert "reference.csv" in answer.err
+
+
+def test_an_empty_file_is_told(project, command):
+    (project / "today.csv").write_text("", encoding="utf-8")
+    answer = command("check", "momentum", "--data", "today.csv")
+    assert answer.code == 4
+    assert "today.csv is empty" in answer.err
+
+
+def test_a_file_without_rows_is_nothing_to_check(project, command):
+    (project / "today.csv").write_text("ts,id,ret1,vol10,venue,p,y\n", encoding="utf-8")
+    answer = command("check", "momentum", "--data", "today.csv")
+    assert answer.code == 5
+    assert "today.csv has no rows; there is nothing to check" in answer.err
+
+
+def test_a_missing_column_is_named_with_the_nearest(project, command):
+    table = project.rows()
+    table["vol1"] = table.pop("vol10")
+    project.write(table)
+    answer = command("check", "momentum", "--data", "today.csv")
+    assert answer.code == 4
+    assert "today.csv has no column 'vol10'" in answer.err
+    assert "did you mean 'vol1'?" in answer.err
+
+
+def test_an_all_missing_feature_is_unknown_and_the_others_are_checked(project, command):
+    project.today(vol10=[None] * 100)
+    answer = command("check", "momentum", "--data", "today.csv", "--verbose")
+    assert answer.code == 0
+    assert 'feature "vol10" is all missing (100 of 100 rows): drift UNKNOWN, not OK' in answer.out
+    assert 'feature "ret1" is as in the reference' in answer.out
+    assert command("check", "momentum", "--data", "today.csv", "--fail-on", "unknown").code == 1
+
+
+def test_numbers_read_as_text_name_row_and_value(project, command):
+    column = project.rows()["vol10"]
+    column[6] = "n/a?"
+    project.today(vol10=column)
+    answer = command("check", "momentum", "--data", "today.csv")
+    assert answer.code == 4
+    assert "'vol10'" in answer.err
+    assert "'n/a?'" in answer.err
+    assert "row 7" in answer.err
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        ('"roc_auc"', '"roc_acu"', 11, 'did you mean "roc_auc"?'),
+        ('"chi2"', '"chi"', 12, 'did you mean "chi2"?'),
+        ("window =", "windw =", 10, 'did you mean "window"?'),
+        ('kind = "console"', 'kind = "consle"', 21, 'did you mean "console"?'),
+        ('"100 rows"', '"100 lines"', 10, "a number of rows such as"),
+        ("accuracy < 0.4", "acuracy < 0.4", 15, "accuracy"),
+    ],
+    ids=["metric", "drift", "key", "notifier", "window", "rule"],
+)
+def test_a_mistake_in_the_configuration_names_file_line_and_nearest(project, command, mistake):
+    found, replacement, line, told = mistake
+    project.configure(project.config.replace(found, replacement))
+    project.today()
+    answer = command("check", "momentum", "--data", "today.csv")
+    assert answer.code == 3
+    assert any(said.startswith(f"watchkeeper.toml:{line}: ") and told in said for said in answer.err.splitlines())
+
+
+def test_no_configuration_says_how_to_begin(project, command):
+    (project / "watchkeeper.toml").unlink()
+    answer = command("check")
+    assert answer.code == 3
+    assert "there is no such file; run `watchkeeper init`" in answer.err
+
+
+def test_an_unknown_model_names_the_nearest(project, command):
+    answer = command("check", "momentm")
+    assert answer.code == 2
+    assert "did you mean 'momentum'?" in answer.err
+
+
+def test_a_store_without_predictions_is_nothing_to_check(project, command):
+    answer = command("check", "momentum")
+    assert answer.code == 5
+    assert "the store has no predictions of model 'momentum'" in answer.err
+
+
+def test_an_unreadable_store_is_told_and_left_alone(project, command):
+    (project / "watch").mkdir()
+    (project / "watch" / "state.db").write_bytes(b"this is no database, it is a text" * 100)
+    before = (project / "watch" / "state.db").read_bytes()
+    answer = command("check", "momentum")
+    assert answer.code == 4
+    assert "state.db" in answer.err
+    assert (project / "watch" / "state.db").read_bytes() == before
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_alone(project, command):
+    project.today()
+    assert command("log", "momentum", "today.csv").code == 0
+    with sqlite3.connect(project / "watch" / "state.db") as connection:
+        connection.execute("update meta set value = '999' where name = 'schema'")
+    connection.close()
+    answer = command("check", "momentum")
+    assert answer.code == 4
+    assert "999" in answer.err
+    assert "newer" in answer.err
+
+
+def test_two_processes_share_one_store(project):
+    project.today()
+    script = """
+import sys, watchkeeper as wk
+from watchkeeper.data.files import read_table
+with wk.open("watchkeeper.toml") as watch:
+    for _ in range(3):
+        watch.log_table("momentum", {name: column[:50] for name, column in read_table("today.csv").columns.items()
+                                     if name != "id"})
+        watch.check("momentum")
+"""
+    running = [
+        subprocess.Popen([sys.executable, "-c", script], cwd=project.folder, stderr=subprocess.PIPE) for _ in range(2)
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0], errors
+    with wk.open("watchkeeper.toml") as watch:
+        batches = watch._systems.storage.scan("predictions", "momentum", columns=["version"])
+        assert sum(len(batch.time) for batch in batches) == 2 * 3 * 50
+
+
+def test_a_wrong_option_is_usage(project, command):
+    assert command("check", "--fail-on", "sometimes").code == 2
+    assert command("check", "--until", "yesterday").code == 2
+    assert command("chekc").code == 2
+
+
+def test_an_internal_error_is_one_line(project, command, monkeypatch):
+    from watchkeeper.app import checking
+
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(checking, "stored_records", broken)
+    answer = command("check", "momentum")
+    assert answer.code == 70
+    assert answer.err == ("watchkeeper: internal error, RuntimeError: boom; set WATCHKEEPER_DEBUG=1 to see where\n")
