@@ -11,7 +11,15 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "docs", "demo"]
 nox.options.reuse_existing_virtualenvs = True
 
-TESTS = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "jsonschema>=4.20", "pandas>=2.2", "polars>=1.20"]
+TESTS = [
+    "pytest>=8",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.100",
+    "jsonschema>=4.20",
+    "pandas>=2.2",
+    "polars>=1.20",
+    "aiosmtpd>=1.4.6",
+]
 ROOT = Path(__file__).parent
 
 
