@@ -51,8 +51,9 @@ def appends_of(entries: Iterable[Entry]) -> list[Append]:
     runs: dict[tuple[Channel, bool, bool], list[list[Row] | Rows]] = {}
     outcomes: dict[tuple[str, bool], list[Outcomes]] = {}
     for entry in entries:
-        if isinstance(entry, Row):
-            alike = runs.setdefault((entry.channel, isinstance(entry.prediction, str), entry.numbers is None), [])
+        if isinstance(entry, tuple):
+            channel, _, _, prediction, numbers, _, _ = entry
+            alike = runs.setdefault((channel, isinstance(prediction, str), numbers is None), [])
             last = alike[-1] if alike else None
             if isinstance(last, list):
                 last.append(entry)
@@ -131,14 +132,15 @@ def _append_of_runs(model: str, runs: Sequence[list[Row] | Rows]) -> Append:
 
 
 def _part_of_rows(rows: Sequence[Row]) -> tuple[NDArray[np.int64], Table]:
+    channels, ids, times, predictions, numbers, texts, versions = zip(*rows, strict=True)
     columns: dict[str, Column] = {
-        "id": _texts([row.id for row in rows]),
-        "prediction": _column_of([row.prediction for row in rows]),
-        "version": Categories.of(row.version for row in rows),
+        "id": _texts(ids),
+        "prediction": _column_of(predictions),
+        "version": Categories.of(versions),
     }
-    if rows[0].numbers is not None:
-        columns |= rows[0].channel.columns_of_rows([(row.numbers, row.texts) for row in rows])
-    return np.array([row.time_us for row in rows], dtype=np.int64), Table(columns)
+    if numbers[0] is not None:
+        columns |= channels[0].columns_of_rows(list(zip(numbers, texts, strict=True)))
+    return np.array(times, dtype=np.int64), Table(columns)
 
 
 def _part_of_many(rows: Rows) -> tuple[NDArray[np.int64], Table]:

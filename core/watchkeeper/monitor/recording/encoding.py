@@ -35,10 +35,11 @@ class Encoder:
         """The records that `entries_of` makes the entry of: one, or two when its channel was not named before."""
         if isinstance(entry, Outcomes):
             return [_OUTCOMES + json.dumps([entry.model, entry.ids, entry.times_us, entry.values]).encode()]
-        known = self._numbers.get(entry.channel)
+        channel = entry[0] if isinstance(entry, tuple) else entry.channel
+        known = self._numbers.get(channel)
         if known is None:
-            number = self._numbers[entry.channel] = len(self._numbers)
-            return [_channel_record(number, entry.channel), _record(number, entry)]
+            number = self._numbers[channel] = len(self._numbers)
+            return [_channel_record(number, channel), _record(number, entry)]
         return [_record(known, entry)]
 
 
@@ -71,23 +72,22 @@ def _channel_record(number: int, channel: Channel) -> bytes:
 def _record(number: int, entry: Row | Rows) -> bytes:
     if isinstance(entry, Rows):
         return _ROWS + _packed_rows(number, entry)
-    if isinstance(entry.prediction, str) or entry.texts:
-        told = [number, entry.id, entry.time_us, entry.prediction, entry.texts, entry.version]
-        body = json.dumps(told).encode()
-        return _ROW_WITH_TEXT + struct.pack("<I", len(body)) + body + (entry.numbers or b"")
-    name = entry.id.encode(errors="surrogatepass")
-    version = b"" if entry.version is None else entry.version.encode(errors="surrogatepass")
-    numbers = entry.numbers or b""
+    _, name, time_us, prediction, numbers, texts, version = entry
+    if isinstance(prediction, str) or texts:
+        body = json.dumps([number, name, time_us, prediction, texts, version]).encode()
+        return _ROW_WITH_TEXT + struct.pack("<I", len(body)) + body + (numbers or b"")
+    name_bytes = name.encode(errors="surrogatepass")
+    version_bytes = b"" if version is None else version.encode(errors="surrogatepass")
     head = _PLAIN_ROW.pack(
         _ROW,
         number,
-        entry.time_us,
-        entry.prediction,
-        len(name),
-        0 if entry.version is None else len(version) + 1,
-        0 if entry.numbers is None else len(numbers) + 1,
+        time_us,
+        prediction,
+        len(name_bytes),
+        0 if version is None else len(version_bytes) + 1,
+        0 if numbers is None else len(numbers) + 1,
     )
-    return head + name + version + numbers
+    return head + name_bytes + version_bytes + (numbers or b"")
 
 
 def _entry(record: bytes, channels: dict[int, Channel]) -> Entry:
@@ -111,7 +111,7 @@ def _plain_row(record: bytes, channels: dict[int, Channel]) -> Row:
     version_end = name_end + max(version_length - 1, 0)
     version = _text(record[name_end:version_end]) if version_length else None
     numbers = record[version_end:] if numbers_length else None
-    return Row(channels[number], _text(record[_PLAIN_ROW.size : name_end]), time_us, prediction, numbers, (), version)
+    return (channels[number], _text(record[_PLAIN_ROW.size : name_end]), time_us, prediction, numbers, (), version)
 
 
 def _text(data: bytes) -> str:
@@ -124,7 +124,7 @@ def _row_with_text(record: bytes, channels: dict[int, Channel]) -> Row:
     channel = channels[number]
     has_features = bool(texts) or len(record) > 5 + length
     numbers = record[5 + length :] if has_features else None
-    return Row(channel, name, time_us, prediction, numbers, tuple(texts), version)
+    return (channel, name, time_us, prediction, numbers, tuple(texts), version)
 
 
 def _packed_rows(number: int, rows: Rows) -> bytes:

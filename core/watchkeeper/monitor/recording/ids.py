@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-_GROUPS: Final = tuple(f"{number:03x}" for number in range(4096))
-_MOST_IN_A_MILLISECOND: Final = 4096 * 4096
+_GROUP_SIZE: Final = 4096
+_GROUPS: Final = tuple(f"{number:03x}" for number in range(_GROUP_SIZE))
 
 
 class IdMint:
@@ -23,25 +23,26 @@ class IdMint:
     def __init__(self, random: bytes | None = None) -> None:
         self._tail = "-" + (os.urandom(6) if random is None else random).hex()
         self._millisecond = -1
-        self._head = ""
-        self._counter = 0
+        self._front = ""
+        self._high = self._low = 0
 
     def one(self, now_us: int) -> str:
         """The next id, at `now_us` UTC microseconds since 1970."""
         millisecond = now_us // 1000
         if millisecond > self._millisecond:
-            self._begin(millisecond)
-        elif self._counter == _MOST_IN_A_MILLISECOND:
-            self._begin(self._millisecond + 1)
-        counter = self._counter
-        self._counter = counter + 1
-        return f"{self._head}{_GROUPS[counter >> 12]}-8{_GROUPS[counter & 4095]}{self._tail}"
+            self._begin(millisecond, 0)
+        elif self._low == _GROUP_SIZE:
+            self._begin(self._millisecond, self._high + 1)
+        low = self._low
+        self._low = low + 1
+        return self._front + _GROUPS[low] + self._tail
 
     def many(self, now_us: int, count: int) -> list[str]:
         """The next `count` ids."""
         return [self.one(now_us) for _ in range(count)]
 
-    def _begin(self, millisecond: int) -> None:
-        self._millisecond = millisecond
-        self._head = f"{millisecond >> 16:08x}-{millisecond & 0xFFFF:04x}-7"
-        self._counter = 0
+    def _begin(self, millisecond: int, high: int) -> None:
+        if high == _GROUP_SIZE:  # 16.8 million ids in one millisecond: borrow the next
+            millisecond, high = millisecond + 1, 0
+        self._millisecond, self._high, self._low = millisecond, high, 0
+        self._front = f"{millisecond >> 16:08x}-{millisecond & 0xFFFF:04x}-7{_GROUPS[high]}-8"

@@ -92,9 +92,10 @@ def records_in(path: Path) -> Iterator[bytes]:
         raise StoreError(
             f"the journal's file {path} cannot be read ({error.strerror}): check who may read there"
         ) from error
-    if not any(data[: len(_MAGIC)]):
-        return  # killed between making the file and its first bytes
-    if data[: len(_MAGIC)] != _MAGIC:
+    head = data[: len(_MAGIC)].rstrip(b"\0")
+    if head != _MAGIC:
+        if _MAGIC.startswith(head):
+            return  # killed between making the file and its first bytes
         raise StoreError(f"{path} is not a journal of this version of watchkeeper: use the version that wrote it")
     position = len(_MAGIC)
     while position + _FRAME.size <= len(data):
