@@ -72,13 +72,8 @@ def _contract(kind: Kind) -> list[str]:
     module_name, class_name = CONTRACT_OF_KIND[kind]
     module: ModuleType = import_module(f"watchkeeper.contracts.{module_name}")
     contract = getattr(module, class_name)
-    parts = [
-        f"Plugins of kind **{kind.value}** (contract version {API[kind]}) build objects that satisfy "
-        f"`watchkeeper.contracts.{module_name}.{class_name}`:",
-        "",
-        *_quoted(contract.__doc__),
-        "",
-    ]
+    told = f"Plugins of kind **{kind.value}** (contract version {API[kind]}) build objects that satisfy "
+    parts = [f"{told}`watchkeeper.contracts.{module_name}.{class_name}`:", "", *_quoted(contract.__doc__), ""]
     for name, member in vars(contract).items():
         if inspect.isfunction(member) and not name.startswith("_"):
             parts += [f"### `{name}{_signature(member)}`", "", *_quoted(member.__doc__), ""]
