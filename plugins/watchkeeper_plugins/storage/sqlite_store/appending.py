@@ -119,16 +119,16 @@ def insert_chunks(connection: Connection, series: int, chunks: Sequence[Chunk], 
     Their numbers come from the clock, so that none is given twice, whatever a slow scan still remembers; and they
     only grow, whatever the clock does.
     """
-    (highest,) = connection.execute("SELECT max(id) FROM chunk").fetchone()
+    (highest,) = connection.execute("SELECT max(chunk) FROM narrow").fetchone()
     number = now_us if highest is None else max(now_us, highest)
     for chunk in chunks:
         number += 1
         connection.execute(
             "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (
-                number,
                 series,
                 chunk.first_us,
+                number,
                 chunk.last_us,
                 chunk.rows,
                 chunk.shape,

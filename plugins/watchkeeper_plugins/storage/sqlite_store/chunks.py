@@ -24,6 +24,20 @@ _MOST_BYTES: Final = 268_435_456
 """Of one block; SQLite takes a thousand million."""
 
 
+@attrs.frozen(order=True)
+class ChunkKey:
+    """What names a chunk within its file: the key of the table ``chunk``."""
+
+    series: int
+    first_us: int
+    number: int
+
+    @property
+    def row(self) -> tuple[int, int, int]:
+        """The values for ``WHERE series = ? AND first_us = ? AND number = ?``."""
+        return self.series, self.first_us, self.number
+
+
 @attrs.frozen(eq=False)
 class Chunk:
     """Rows in time order, ready to be written."""

@@ -13,7 +13,7 @@ from watchkeeper.contracts.storage import Append, Durability
 from watchkeeper.domain.table import joined
 
 from .appending import insert_chunks
-from .chunks import chunks_of
+from .chunks import ChunkKey, chunks_of
 from .days import Days
 from .reading import naming, read_chunk
 
@@ -25,7 +25,7 @@ _FEWEST: Final = 16
 class Piece:
     """A chunk that may be compacted."""
 
-    number: int
+    key: ChunkKey
     rows: int
     likeness: tuple[int, bool]
     """Columns and types, and whether the wide ones are still there: only equal ones go together."""
@@ -60,39 +60,41 @@ def compact(days: Days, name: str, group: Sequence[Piece], now_us: int) -> int:
     database = days.file(name)
     if database is None:
         return 0
-    numbers = [piece.number for piece in group]
+    keys = [piece.key for piece in group]
     with database.reading() as connection:
-        found = [read_chunk(connection, days.path(name), number) for number in numbers]
+        found = [read_chunk(connection, days.path(name), key.number) for key in keys]
         batches = []
-        for chunk, number in zip(found, numbers, strict=True):
+        for chunk, key in zip(found, keys, strict=True):
             if chunk is None:
                 return 0  # somebody else was faster
-            with naming(days.path(name), number):
+            with naming(days.path(name), key.number):
                 batches.append(chunk.batch())
     time = np.concatenate([batch.time for batch in batches])
     wide = tuple(column for column in found[0].wide_names if column in batches[0].table) if found[0] else ()
     merged = list(chunks_of(Append("", "", time, joined([batch.table for batch in batches]), wide), len(time)))
     with days.changing(name, Durability.SYNCED) as connection:
-        if connection is None or not _are_live(connection, numbers):
+        if connection is None or not all(_is_live(connection, key) for key in keys):
             return 0
-        series = connection.execute("SELECT series FROM chunk WHERE id = ?", (numbers[0],)).fetchone()[0]
-        insert_chunks(connection, series, merged, now_us)
-        connection.executemany("UPDATE chunk SET retired_us = ? WHERE id = ?", [(now_us, number) for number in numbers])
-    return len(numbers)
+        insert_chunks(connection, keys[0].series, merged, now_us)
+        connection.executemany(
+            "UPDATE chunk SET retired_us = ? WHERE series = ? AND first_us = ? AND number = ?",
+            [(now_us, *key.row) for key in keys],
+        )
+    return len(keys)
 
 
-def pieces_of(connection: Connection) -> Iterator[tuple[int, list[Piece]]]:
+def pieces_of(connection: Connection) -> Iterator[list[Piece]]:
     """The live chunks of each series that has more than one, in order of time."""
     series = connection.execute(
         "SELECT series FROM chunk WHERE retired_us IS NULL GROUP BY series HAVING count(*) > 1"
     ).fetchall()
     for (number,) in series:
         rows = connection.execute(
-            "SELECT id, rows, shape, wide_bytes > 0 FROM chunk WHERE series = ? AND retired_us IS NULL"
-            " ORDER BY first_us, id",
+            "SELECT series, first_us, number, rows, shape, wide_bytes > 0 FROM chunk"
+            " WHERE series = ? AND retired_us IS NULL ORDER BY first_us, number",
             (number,),
         )
-        yield number, [Piece(chunk, count, (shape, bool(is_wide))) for chunk, count, shape, is_wide in rows]
+        yield [Piece(ChunkKey(*key), count, (shape, bool(is_wide))) for *key, count, shape, is_wide in rows]
 
 
 def _left_over(group: list[Piece], *, is_closed: bool) -> Iterator[tuple[Piece, ...]]:
@@ -107,8 +109,6 @@ def _left_over(group: list[Piece], *, is_closed: bool) -> Iterator[tuple[Piece, 
         yield tuple(group[start:])
 
 
-def _are_live(connection: Connection, numbers: Sequence[int]) -> bool:
-    marks = ", ".join("?" * len(numbers))
-    # only question marks go into the text
-    question = f"SELECT count(*) FROM chunk WHERE id IN ({marks}) AND retired_us IS NULL"  # noqa: S608
-    return bool(connection.execute(question, numbers).fetchone()[0] == len(numbers))
+def _is_live(connection: Connection, key: ChunkKey) -> bool:
+    question = "SELECT 1 FROM chunk WHERE series = ? AND first_us = ? AND number = ? AND retired_us IS NULL"
+    return connection.execute(question, key.row).fetchone() is not None

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from .chunks import ChunkKey
 from .options import SqliteOptions
 
 _DAY_US: Final = 86_400_000_000
@@ -18,7 +19,7 @@ _DAY_US: Final = 86_400_000_000
 class Held:
     """A live chunk, and what it takes on disk."""
 
-    number: int
+    key: ChunkKey
     last_us: int
     narrow_bytes: int
     wide_bytes: int
@@ -93,9 +94,9 @@ class Lifetimes:
 def held_in(connection: Connection) -> dict[str, list[Held]]:
     """The live chunks of a file by stream."""
     found: defaultdict[str, list[Held]] = defaultdict(list)
-    for stream, *numbers in connection.execute(
-        "SELECT series.stream, chunk.id, chunk.last_us, chunk.narrow_bytes, chunk.wide_bytes"
-        " FROM chunk JOIN series ON chunk.series = series.id WHERE chunk.retired_us IS NULL"
+    for stream, series, first_us, number, *sizes in connection.execute(
+        "SELECT stream, series, chunk.first_us, number, chunk.last_us, narrow_bytes, wide_bytes"
+        " FROM chunk JOIN series ON chunk.series = series.id WHERE retired_us IS NULL"
     ):
-        found[stream].append(Held(*numbers))
+        found[stream].append(Held(ChunkKey(series, first_us, number), *sizes))
     return dict(found)

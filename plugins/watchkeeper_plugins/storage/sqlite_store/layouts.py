@@ -42,7 +42,7 @@ STATE: Final = Layout(
 TELEMETRY: Final = Layout(
     kind="telemetry",
     schema=1,
-    page_bytes=8_192,
+    page_bytes=4096,
     tables="""
         CREATE TABLE series (
             id INTEGER PRIMARY KEY, stream TEXT NOT NULL, key TEXT NOT NULL,
@@ -50,12 +50,13 @@ TELEMETRY: Final = Layout(
             UNIQUE (stream, key)
         );
 
+        -- in the order in which scans look for chunks, so that a commit touches one page of it and needs no index
         CREATE TABLE chunk (
-            id INTEGER PRIMARY KEY, series INTEGER NOT NULL,
-            first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, rows INTEGER NOT NULL, shape INTEGER NOT NULL,
-            narrow_bytes INTEGER NOT NULL, wide_bytes INTEGER NOT NULL, retired_us INTEGER
-        );
-        CREATE INDEX chunk_time ON chunk (series, first_us, last_us, retired_us, rows);
+            series INTEGER NOT NULL, first_us INTEGER NOT NULL, number INTEGER NOT NULL,
+            last_us INTEGER NOT NULL, rows INTEGER NOT NULL, shape INTEGER NOT NULL,
+            narrow_bytes INTEGER NOT NULL, wide_bytes INTEGER NOT NULL, retired_us INTEGER,
+            PRIMARY KEY (series, first_us, number)
+        ) WITHOUT ROWID;
 
         CREATE TABLE narrow (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
         CREATE TABLE wide (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);

@@ -13,6 +13,7 @@ from watchkeeper.contracts.storage import Durability, Maintenance
 from watchkeeper.domain.errors import StoreBusy, StoreError
 
 from .blobs import Blobs
+from .chunks import ChunkKey
 from .compaction import compact, groups_of, pieces_of
 from .database import Database
 from .days import RECENT_DAYS, Days
@@ -126,15 +127,17 @@ class Maintaining:
             yield
             return
         for some in _portions(doomed.whole):
-            self._delete(name, some)
+            self._delete(name, [chunk.key for chunk in some])
             done.expired_bytes += sum(chunk.narrow_bytes + chunk.wide_bytes for chunk in some)
             yield
         for some in _portions(doomed.wide):
             with self._days.changing(name, Durability.SYNCED) as connection:
                 if connection is not None:
-                    numbers = [(chunk.number,) for chunk in some]
-                    connection.executemany("DELETE FROM wide WHERE chunk = ?", numbers)
-                    connection.executemany("UPDATE chunk SET wide_bytes = 0 WHERE id = ?", numbers)
+                    connection.executemany("DELETE FROM wide WHERE chunk = ?", [(each.key.number,) for each in some])
+                    connection.executemany(
+                        "UPDATE chunk SET wide_bytes = 0 WHERE series = ? AND first_us = ? AND number = ?",
+                        [each.key.row for each in some],
+                    )
                     done.expired_bytes += sum(chunk.wide_bytes for chunk in some)
             yield
 
@@ -144,24 +147,24 @@ class Maintaining:
         while database := self._days.file(name):
             with database.reading() as connection:
                 rows = connection.execute(
-                    "SELECT id FROM chunk WHERE retired_us < ? LIMIT ?", (before, _PER_TRANSACTION)
+                    "SELECT series, first_us, number FROM chunk WHERE retired_us < ? LIMIT ?",
+                    (before, _PER_TRANSACTION),
                 ).fetchall()
             if not rows:
                 return
-            self._delete(name, [Held(number, 0, 0, 0) for (number,) in rows])
+            self._delete(name, [ChunkKey(*row) for row in rows])
             yield
 
-    def _delete(self, name: str, chunks: Sequence[Held]) -> None:
-        numbers = [(chunk.number,) for chunk in chunks]
+    def _delete(self, name: str, keys: Sequence[ChunkKey]) -> None:
         with self._days.changing(name, Durability.SYNCED) as connection:
             if connection is None:
                 return
-            for statement in (
-                "DELETE FROM narrow WHERE chunk = ?",
-                "DELETE FROM wide WHERE chunk = ?",
-                "DELETE FROM chunk WHERE id = ?",
-            ):
-                connection.executemany(statement, numbers)
+            numbers = [(key.number,) for key in keys]
+            connection.executemany("DELETE FROM narrow WHERE chunk = ?", numbers)
+            connection.executemany("DELETE FROM wide WHERE chunk = ?", numbers)
+            connection.executemany(
+                "DELETE FROM chunk WHERE series = ? AND first_us = ? AND number = ?", [key.row for key in keys]
+            )
             connection.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM chunk)")
             connection.execute(
                 "UPDATE series SET"
@@ -175,7 +178,7 @@ class Maintaining:
             return
         with database.reading() as connection:
             series = list(pieces_of(connection))
-        for _, pieces in series:
+        for pieces in series:
             for group in groups_of(pieces, self._options.chunk_rows, is_closed=is_closed):
                 done.compacted += compact(self._days, name, group, self._clock.now_us())
                 yield

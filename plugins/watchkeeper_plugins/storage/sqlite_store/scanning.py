@@ -103,7 +103,7 @@ class Scanning:
                 if since > last or series_first > last or series_last < since:
                     continue
                 rows = connection.execute(
-                    "SELECT first_us, id FROM chunk"
+                    "SELECT first_us, number FROM chunk"
                     " WHERE series = ? AND first_us <= ? AND last_us >= ? AND retired_us IS NULL",
                     (series, last, since),
                 )
