@@ -20,7 +20,7 @@ from watchkeeper.plugins.boundary import attempt
 
 from .recording.arguments import ids_of, is_single, one_id, one_time, prediction_of, predictions_of, times_of, values_of
 from .recording.channel import Channel
-from .recording.entries import Outcomes, Prediction, Row, Rows
+from .recording.entries import Outcomes, Prediction, Rows
 from .recording.flusher import Flushed, Flusher, RecorderStats
 from .recording.ids import IdMint
 from .recording.waiting import Waiting
@@ -160,7 +160,7 @@ class Recorder:
         waiting = self._waiting
         with waiting.lock:
             name = self._mint.one(now_us) if ids is None else one_id(ids)
-            waiting.put(Row(channel, name, time_us, predictions, numbers, texts, version), channel.row_bytes)
+            waiting.put((channel, name, time_us, predictions, numbers, texts, version), channel.row_bytes)
         return name
 
     def record_outcomes(self, model: str, ids: Any, outcomes: Any, *, times_us: Any = None) -> None:
