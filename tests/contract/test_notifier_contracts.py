@@ -1,12 +1,15 @@
 """Every built-in notifier keeps the contract."""
 
 import io
+import socket
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 
 from watchkeeper.testing.http_receiver import HttpReceiver
 from watchkeeper.testing.notifier import NotifierContract
-from watchkeeper_plugins.notifiers import console, webhook
+from watchkeeper_plugins.notifiers import console, email, webhook
 
 
 class TestConsole(NotifierContract):
@@ -32,3 +35,26 @@ class TestWebhook(NotifierContract):
         with HttpReceiver() as gone:
             url = gone.url
         return webhook.build(webhook.Options(url))
+
+
+class TestEmail(NotifierContract):
+    @pytest.fixture
+    def subject(self):
+        server = Controller(Sink(), hostname="127.0.0.1", port=_free_port())
+        server.start()
+        notifier = email.build(self.options(server.port))
+        yield notifier
+        notifier.close()
+        server.stop()
+
+    def unreachable(self):
+        return email.build(self.options(_free_port()))
+
+    def options(self, port):
+        return email.Options("127.0.0.1", "watchkeeper@example.com", ("ops@example.com",), port, "none")
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -329,6 +329,22 @@ def test_everything_that_was_said_is_read_back():
     assert (measurement.value.number, measurement.details["threshold"]) == (0.6, 0.8)
 
 
+def test_a_notification_carries_the_history_of_what_led_to_it():
+    desk = Desk()
+    asked = []
+
+    def history(measurement):
+        asked.append(measurement.title)
+        return [(at, at / 1_000) for at in range(500)]
+
+    desk.alerting = Alerting(desk.storage, desk.clock, [desk.rule], history=history)
+    desk.checks(GOOD, BAD, BAD)
+
+    (letter,) = desk.alerting.outbox.waiting()
+    assert asked == ["accuracy"], "asked once, when somebody is told"
+    assert letter.notification.history == tuple((at, at / 1_000) for at in range(300, 500))
+
+
 def test_the_observer_hears_of_each_change_after_it_is_stored():
     desk = Desk(for_checks=2)
     desk.checks(BAD, BAD, BAD)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
 import attrs
 
 from watchkeeper.contracts.storage import Delete, LogEntry, Operation
@@ -15,7 +18,9 @@ from .outcome import Outcome
 from .record import ALERTS, Record
 from .rules import Rule
 
-INACTIVE = "inactive"
+History: TypeAlias = "Callable[[Measurement], Sequence[tuple[int, float]]]"
+_LONGEST_HISTORY: Final = 200
+INACTIVE: Final = "inactive"
 """What the log calls an alert that was pending and did not come to fire."""
 
 
@@ -47,14 +52,14 @@ class Change:
         return attrs.evolve(self.before.alert, state=AlertState.RESOLVED)
 
 
-def operations(change: Change, now_us: int) -> tuple[list[Operation], list[Letter]]:
+def operations(change: Change, now_us: int, history: History) -> tuple[list[Operation], list[Letter]]:
     """What to commit for it, and the letters among that; nothing when nothing is new and nobody is owed a notice."""
     if change.after is None:
         if change.before is None:
             return [], []
         fingerprint = change.before.alert.fingerprint
         return [Delete(ALERTS, fingerprint, expect=change.before.revision), _entry(change, now_us, ())], []
-    record, letters = _with_notice(change, change.after, now_us)
+    record, letters = _with_notice(change, change.after, now_us, history)
     found = [] if record == change.before else record.writes(change.before)
     if change.is_transition or letters:
         found.append(_entry(change, now_us, tuple(letter.receiver for letter in letters)))
@@ -62,7 +67,7 @@ def operations(change: Change, now_us: int) -> tuple[list[Operation], list[Lette
     return found, letters
 
 
-def _with_notice(change: Change, record: Record, now_us: int) -> tuple[Record, list[Letter]]:
+def _with_notice(change: Change, record: Record, now_us: int, history: History) -> tuple[Record, list[Letter]]:
     """The record after what is owed has been written, and the letters that say it."""
     occasion = change.occasion or life.due(record, change.rule, now_us)
     if occasion is None:
@@ -72,6 +77,9 @@ def _with_notice(change: Change, record: Record, now_us: int) -> tuple[Record, l
     if occasion is life.Occasion.FIRING and change.rule is not None and change.rule.escalation is not None:
         told = attrs.evolve(told, course=begun(change.rule.escalation, _measurements(change), now_us))
     notification = _notification(change, told, occasion, now_us)
+    if notification.measurements:
+        points = tuple(history(notification.measurements[0]))[-_LONGEST_HISTORY:]
+        notification = attrs.evolve(notification, history=points)
     letters = [
         Letter(receiver, attrs.evolve(notification, key=f"{notification.key}-{receiver}"), now_us, now_us)
         for receiver in receivers

@@ -16,7 +16,7 @@ from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.nearest import did_you_mean
 
 from . import life
-from .changes import Change, operations
+from .changes import Change, History, operations
 from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .measured import Measured
@@ -34,6 +34,11 @@ def _ignore(_alert: Alert) -> None:
     """Nobody listens."""
 
 
+def _no_history(_measurement: Measurement) -> tuple[tuple[int, float], ...]:
+    """Nothing is known of earlier times."""
+    return ()
+
+
 class Alerting:
     """Rules over measurements, the alerts that they raise, and the outbox of who is to be told.
 
@@ -47,6 +52,9 @@ class Alerting:
         All rules; an open alert whose rule is not among them is resolved at the next check of its model.
     observer
         Called with each changed alert after the commit (`watchkeeper_alert_changed`); what it raises is the caller's.
+    history
+        ``history(measurement)`` gives earlier (UTC microseconds, number) pairs of the same name and labels, oldest
+        first, for the chart in a notification; asked only when somebody is told.
     """
 
     def __init__(
@@ -56,11 +64,13 @@ class Alerting:
         rules: Iterable[Rule] = (),
         *,
         observer: Callable[[Alert], None] = _ignore,
+        history: History = _no_history,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
         self._observer = observer
+        self._history = history
         self.outbox = Outbox(storage)
 
     def evaluate(
@@ -219,7 +229,7 @@ class Alerting:
         """Store what `changes` gives, asking again when somebody else was faster; then tell the observer."""
         for _ in range(_COMMIT_ATTEMPTS):
             wanted = changes()
-            found = [operations(change, now_us) for change in wanted]
+            found = [operations(change, now_us, self._history) for change in wanted]
             written: list[Operation] = [operation for parts, _ in found for operation in parts]
             if not written:
                 return []

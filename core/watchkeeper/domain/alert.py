@@ -70,6 +70,8 @@ class Notification:
     link: str | None = None
     reason: str = ""
     """Why it is sent when that is not the alert's new state: a repetition, an escalation, another's failure."""
+    history: tuple[tuple[int, float], ...] = ()
+    """Earlier numbers of the first measurement, (UTC microseconds since 1970, number), oldest first: for a chart."""
 
 
 @attrs.frozen

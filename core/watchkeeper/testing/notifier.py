@@ -12,6 +12,7 @@ from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
 
 _OCTOBER_2008 = Window(1_222_819_200_000_000, 1_225_497_600_000_000, rows=23)
+_DAY_US = 86_400_000_000
 _SENDERS = 4
 _SENDS = 12
 
@@ -47,7 +48,17 @@ def sample_notification(
                 "ks", Value.undefined("vol10 is empty"), "momentum", "1.4.0", _OCTOBER_2008, {"feature": "vol10"}
             ),
         )
-    return Notification(key, alert, measurements, next_step="Look at vol10.", link="https://runbook.example/accuracy")
+    history = (
+        tuple((_OCTOBER_2008.start_us + day * _DAY_US, 0.9 - day * 0.03) for day in range(10)) if measurements else ()
+    )
+    return Notification(
+        key,
+        alert,
+        measurements,
+        next_step="Look at vol10.",
+        link="https://runbook.example/accuracy",
+        history=history,
+    )
 
 
 class NotifierContract:
