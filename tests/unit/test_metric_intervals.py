@@ -187,6 +187,28 @@ def test_the_interval_of_a_mean_over_many_stretches_is_scipy_s():
     assert intervals.student(*intervals.weighted_mean(rows, None)) == pytest.approx(tuple(expected), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "interval",
+    [
+        intervals.student(1.0, 0.5, 0.0),
+        intervals.student(1.0, float("inf"), 5.0),
+        intervals.log_student(0.0, 0.5, 5.0),
+        intervals.log_student(1e-9, 1e9, 5.0),
+        intervals.logit(1.0, 0.1),
+        intervals.logit(0.5, 0.1, 0.0),
+        intervals.fisher(-1.0, 0.1),
+    ],
+)
+def test_where_a_method_tells_nothing_there_is_no_interval(interval):
+    assert interval is None
+
+
+@pytest.mark.parametrize("error", [1e-9, 0.1, 1e6])
+def test_an_interval_of_a_share_stays_between_0_and_1(error):
+    low, high = intervals.logit(0.3, error)
+    assert 0 <= low <= 0.3 <= high <= 1
+
+
 def test_a_single_row_has_a_number_and_no_interval():
     value = of(mae).compute(Evaluation("regression", [1.0], [3.0]))
     assert value.number == 2.0

@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 Interval: TypeAlias = tuple[float, float]
 
@@ -62,8 +61,7 @@ def logit(share: float, error: float, freedom: float = math.inf) -> Interval | N
     if around is None or not 0 < share < 1:
         return None
     centre, half = math.log(share / (1 - share)), around[1] / (share * (1 - share))
-    low, high = float(special.expit(centre - half)), float(special.expit(centre + half))
-    return min(low, share), max(high, share)
+    return min(_expit(centre - half), share), max(_expit(centre + half), share)
 
 
 def fisher(number: float, error: float, freedom: float = math.inf) -> Interval | None:
@@ -131,4 +129,13 @@ def _mean_and_spread(rows: NDArray[np.float64], length: int = 16_384) -> tuple[f
 
 
 def _student_quantile(freedom: float) -> float:
-    return QUANTILE if math.isinf(freedom) else float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+    if math.isinf(freedom):
+        return QUANTILE
+    from scipy import special  # here: it takes a quarter of a second, and whoever lists plugins need not wait for it
+
+    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+
+
+def _expit(x: float) -> float:
+    """The inverse of the logit; for any x without overflow."""
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(max(x, -700.0)) / (1 + math.exp(max(x, -700.0)))

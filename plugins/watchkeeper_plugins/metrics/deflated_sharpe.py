@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from statistics import NormalDist
 
 import attrs
 import numpy as np
-from scipy import special
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
@@ -42,7 +42,7 @@ from .probabilistic_sharpe import surpassed
 class Options(PositionOptions):
     """How positions are taken, and how many signals were tried."""
 
-    trials: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    trials: int = attrs.field(default=1, validator=[attrs.validators.ge(1), attrs.validators.le(10**12)])
     """How many signals were tried before this one was chosen; 1 gives the probabilistic Sharpe ratio against 0."""
     trials_variance: float | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.ge(0.0))
@@ -79,7 +79,7 @@ def best_without_skill(trials: int, variance: float) -> float:
     """The expected largest of `trials` ratios that have mean 0 and this variance; 0 for one."""
     if trials == 1:
         return 0.0
-    highest, beyond = (float(special.ndtri(1 - share)) for share in (1 / trials, 1 / (trials * math.e)))
+    highest, beyond = (-NormalDist().inv_cdf(share) for share in (1 / trials, 1 / (trials * math.e)))
     return math.sqrt(variance) * ((1 - np.euler_gamma) * highest + np.euler_gamma * beyond)
 
 

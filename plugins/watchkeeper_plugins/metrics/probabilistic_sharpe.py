@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from statistics import NormalDist
 
 import attrs
-from scipy import special
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
@@ -72,7 +72,7 @@ def surpassed(found: Moments, benchmark: float, samples: int) -> Value:
     if found.error == 0:
         return Value.undefined("the ratio's error is 0, so that nothing is uncertain", samples=samples)
     steps = (found.ratio - benchmark) / found.error
-    low, number, high = (float(special.ndtr(steps + shift)) for shift in (-QUANTILE, 0.0, QUANTILE))
+    low, number, high = (NormalDist().cdf(steps + shift) for shift in (-QUANTILE, 0.0, QUANTILE))
     return Value.of(number, samples=samples, interval=(low, high))
 
 
