@@ -183,11 +183,16 @@ def test_log_and_outcomes_by_command(project, command):
 
 
 def test_history_report_run_and_doctor_by_command(project, command):
+    assert command("status").code == 5
     project.today()
     command("log", "momentum", "today.csv")
     rounds = command("run", "--every", "1s", "--times", "1")
     assert rounds.code == 0
     assert rounds.out.startswith("momentum: ")
+    standing = json.loads(command("status", "--json").out)[0]
+    assert standing["model"] == "momentum"
+    assert "accuracy" in standing["metrics"]
+    assert "momentum" in command("status").out
     assert "accuracy" in command("history", "momentum", "accuracy").out
     assert json.loads(command("history", "momentum", "accuracy", "--json").out)[0]["name"] == "accuracy"
     assert "wrote page.html" in command("report", "momentum", "-o", "page.html").err

@@ -13,6 +13,7 @@ from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.records import stored_records
 from watchkeeper.monitor.result import CheckResult
+from watchkeeper.monitor.standing import keep_standing
 
 from .assembly import Systems
 from .intake import records_of
@@ -43,7 +44,9 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     keep_measurements(systems.storage, model, result.measurements, now_us)
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)
-    return _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
+    whole = _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
+    keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
+    return whole
 
 
 def _with(result: CheckResult, findings: Sequence[Finding], alerts: Sequence[Alert]) -> CheckResult:

@@ -19,6 +19,7 @@ from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict
 from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.result import CheckResult
+from watchkeeper.monitor.standing import Standing, standings
 from watchkeeper.plugins import Plugins
 
 from .assembly import Systems, assembled
@@ -156,6 +157,10 @@ class Watchkeeper:
         except WatchkeeperError as error:
             finding = Finding(Status.UNKNOWN, model, f"{model} could not be checked: {error}")
             return CheckResult(model, None, None, Verdict(Status.UNKNOWN, (finding,)))
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each model stood when it was last checked, worst first; reads one small document a model."""
+        return standings(self._systems.storage)
 
     def measurements(self, model: str, name: str | None = None, since_us: int | None = None) -> list[Measurement]:
         """What was measured, oldest first."""

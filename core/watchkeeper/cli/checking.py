@@ -35,6 +35,7 @@ _FAILING = {
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(check)
+    app.command()(status)
     app.command()(report)
     app.command()(history)
 
@@ -64,6 +65,33 @@ def check(
         say(f"{failure.plugin} failed: {failure.error}")
     if any(result.status.value in failing for result in results):
         raise typer.Exit(1)
+
+
+def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """How every model stood when it was last checked, worst first; measures nothing."""
+    import attrs
+    from rich.markup import escape
+    from rich.table import Table
+
+    from watchkeeper.domain.errors import NothingToCheck
+    from watchkeeper.domain.window import told_time
+    from watchkeeper.monitor.rendering import COLOURS, ICONS
+
+    with opened(config) as watch:
+        found = watch.standings()
+    if as_json:
+        show_json([attrs.asdict(one) for one in found])
+        return
+    if not found:
+        raise NothingToCheck("no model was checked yet; run `watchkeeper check`")
+    table = Table("", "status", "model", "checked (UTC)", "metrics", "drifted", "most serious finding")
+    for one in found:
+        metrics = ", ".join(f"{name} {number:.4g}" for name, number in one.metrics.items())
+        share = "" if one.drift_share is None else f"{one.drift_share:.0%}"
+        checked = told_time(one.checked_us)
+        row = (ICONS[one.status], one.status.value, one.model, checked, metrics, share, escape(one.sentence))
+        table.add_row(*row, style=COLOURS[one.status] if one.status.value != "OK" else None)
+    show(table)
 
 
 def report(
