@@ -25,6 +25,7 @@ from .failures import told
 
 _DISPENSER: Final = 0
 _FIRST_TICKET: Final = 64
+_LAST_TICKET: Final = 2**62
 _COUNTER: Final = struct.Struct("<q")
 _SHORTEST_NAP: Final = 50e-6
 _LONGEST_NAP: Final = 1e-3
@@ -57,7 +58,9 @@ class Gate:
         """A number higher than all before, its byte already locked by us."""
         self._wait(descriptor, deadline, (fcntl.F_WRLCK, _DISPENSER, 1))
         raw = os.pread(descriptor, _COUNTER.size, 0)
-        ticket = max(_COUNTER.unpack(raw)[0] if len(raw) == _COUNTER.size else 0, _FIRST_TICKET + 1)
+        ticket = _COUNTER.unpack(raw)[0] if len(raw) == _COUNTER.size else 0
+        if not _FIRST_TICKET < ticket < _LAST_TICKET:
+            ticket = _FIRST_TICKET + 1
         # a damaged counter may name a number in use: take the next that is free
         while not _lock(descriptor, fcntl.F_WRLCK, ticket, 1):
             ticket += 1
