@@ -11,6 +11,7 @@ import pytest
 
 from watchkeeper.contracts.storage import Durability
 from watchkeeper.domain.errors import DataError, StoreBusy, StoreError, UsageError
+from watchkeeper.domain.model import VersionNumber
 from watchkeeper.domain.table import Categories, Table, joined
 from watchkeeper.monitor.recorder import Recorder
 from watchkeeper.monitor.recording.ids import IdMint
@@ -182,6 +183,22 @@ def test_a_prediction_that_is_missing_is_nan_and_not_zero(storage, recorder):
     np.testing.assert_array_equal(np.sort(stored(storage, model="bare")["prediction"]), [1.0, np.nan, np.nan])
 
 
+def test_what_pandas_puts_for_missing_is_missing(storage, recorder):
+    recorder.log("spx", [pd.NA, pd.NaT], pd.NA)
+    recorder.log("spx", pd.DataFrame({"ret1": pd.array([None], dtype="Int64"), "vol10": [1.0]}), [pd.NA])
+    recorder.flush()
+    table = stored(storage)
+    np.testing.assert_array_equal(table["prediction"], [np.nan, np.nan])
+    np.testing.assert_array_equal(table["ret1"], [np.nan, np.nan])
+
+
+def test_a_version_may_be_any_object_that_writes_itself(storage, recorder):
+    recorder.log("bare", None, 1.0, version=VersionNumber(1, 4, 0))
+    recorder.log("bare", None, [1.0], version=VersionNumber(1, 4, 0))
+    recorder.flush()
+    assert stored(storage, model="bare")["version"].texts().tolist() == ["1.4.0", "1.4.0"]
+
+
 def test_the_caller_may_change_the_arrays_afterwards(storage, recorder):
     row, rows, predictions = np.ones(2), np.ones((2, 2)), np.ones(2)
     columns = {"ret1": np.ones(2), "vol10": np.ones(2)}
@@ -218,7 +235,7 @@ def test_made_up_ids_grow_with_time_and_never_repeat(recorder):
 def test_ids_grow_also_when_the_clock_is_set_back_and_when_a_millisecond_is_full():
     mint = IdMint(b"\0" * 6)
     first = mint.one(LEHMAN_US)
-    mint._counter = 4096 * 4096
+    mint._high, mint._low = 4095, 4096
     later = [mint.one(LEHMAN_US), mint.one(LEHMAN_US - 10_000_000), mint.one(LEHMAN_US + 5_000)]
     assert [first, *later] == sorted({first, *later})
     other = IdMint()
@@ -325,6 +342,14 @@ REFUSED = {
     "times that are floats": (
         lambda r: r.log("spx", None, 1.0, times_us=1.5),
         "the times of one row are .*; expected whole microseconds since 1970",
+    ),
+    "a time beyond all times": (
+        lambda r: r.log("spx", None, 1.0, times_us=2**63),
+        "the times of one row are .*; expected whole microseconds since 1970",
+    ),
+    "a number beyond all numbers": (
+        lambda r: r.log("spx", [10**400, 1], 0.5),
+        "feature 'ret1' of model 'spx' is int 1000.*; expected a number",
     ),
     "a missing time": (
         lambda r: r.log("spx", None, [1, 2], times_us=np.array([1, "NaT"], dtype="M8[us]")),

@@ -64,6 +64,11 @@ def microseconds(value: datetime | date) -> int:
     return (aware - _EPOCH) // _MICROSECOND
 
 
+def is_missing(value: object) -> bool:
+    """Whether it is None or what pandas puts for it; NaN is a number."""
+    return value is None or type(value).__name__ in _PANDAS_MISSING
+
+
 def shown(value: object) -> str:
     """The value for a message: one line, shortened."""
     text = " ".join(repr(value).split())

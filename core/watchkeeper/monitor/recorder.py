@@ -147,13 +147,17 @@ class Recorder:
             raise self._undeclared(model)
         if os.getpid() != self._process or not self._is_running:
             self._begin()
+        is_boxed = False
         kind = type(predictions)
         if kind is not float:
             if kind is np.ndarray and predictions.shape == (1,) and ids is None and type(features) is np.ndarray:
-                return [self.log(model, features, predictions.item(), times_us=times_us, version=version)]
-            if not is_single(predictions):
+                is_boxed, predictions = True, predictions.item()  # what predict() answers for one row
+            elif not is_single(predictions):
                 return self._log_many(channel, features, predictions, ids=ids, times_us=times_us, version=version)
-            predictions = prediction_of(predictions, f"the prediction of model {model!r}")
+            if type(predictions) is not float:
+                predictions = prediction_of(predictions, f"the prediction of model {model!r}")
+        if version is not None and type(version) is not str:
+            version = str(version)
         numbers, texts = channel.row(features)
         now_us = self._clock.now_us()
         time_us = now_us if times_us is None else one_time(times_us)
@@ -161,7 +165,7 @@ class Recorder:
         with waiting.lock:
             name = self._mint.one(now_us) if ids is None else one_id(ids)
             waiting.put((channel, name, time_us, predictions, numbers, texts, version), channel.row_bytes)
-        return name
+        return [name] if is_boxed else name
 
     def record_outcomes(self, model: str, ids: Any, outcomes: Any, *, times_us: Any = None) -> None:
         """Record what turned out to be true; a later outcome of the same id replaces the earlier one.
@@ -276,6 +280,7 @@ class Recorder:
         columns = channel.columns(features, len(column))
         now_us = self._clock.now_us()
         times = times_of(times_us, now_us, len(column), what)
+        version = None if version is None else str(version)
         waiting = self._waiting
         if ids is None:
             with waiting.lock:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.data.frames import column_of
-from watchkeeper.data.objects import shown
+from watchkeeper.data.objects import is_missing, shown
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.table import Categories, Column, ColumnKind, kind_of, missing
 
 from .entries import Prediction
+
+_EARLIEST: Final = -(2**63) + 1
+_LATEST: Final = 2**63 - 1
 
 
 def is_single(value: Any) -> bool:
@@ -48,7 +51,9 @@ def ids_of(found: Any, rows: int, what: str) -> list[str]:
 
 def one_time(found: Any) -> int:
     """The time of one row, UTC microseconds since 1970."""
-    return found if type(found) is int else int(times_of(found, 0, 1, "one row")[0])
+    if type(found) is int and _EARLIEST <= found <= _LATEST:
+        return found
+    return int(times_of(found, 0, 1, "one row")[0])
 
 
 def times_of(found: Any, now_us: int, rows: int, what: str) -> NDArray[np.int64]:
@@ -78,7 +83,7 @@ def prediction_of(value: Any, what: str) -> Prediction:
     """A single prediction or outcome as float or text; None is NaN; a DataError for anything else."""
     if isinstance(value, str):
         return str(value)
-    if value is None:
+    if is_missing(value):
         return math.nan
     if isinstance(value, np.ndarray) and value.size == 1:
         return prediction_of(value.item(), what)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.data.frames import numeric, required, table_of
-from watchkeeper.data.objects import shown
+from watchkeeper.data.objects import is_missing, shown
 from watchkeeper.data.reading import distinct
 from watchkeeper.domain.errors import DataError, UsageError
 from watchkeeper.domain.names import stored_name
@@ -77,7 +77,7 @@ class Channel:
             return self._divided(values)
         try:
             return self._packed(*values), ()
-        except struct.error:
+        except (struct.error, OverflowError):
             return self._divided(values)
 
     def columns(self, features: Any, rows: int) -> dict[str, Column] | None:
@@ -146,7 +146,7 @@ class Channel:
         return self._packed(*numbers), tuple(texts)
 
     def _number(self, name: str, value: Any) -> float:
-        if value is None:
+        if is_missing(value):
             return math.nan
         if not isinstance(value, str | bytes):
             try:
