@@ -169,6 +169,8 @@ def test_the_digest_is_sha_256_of_the_bytes(tmp_path):
     assert file_digest(path) == hashlib.sha256(b"").hexdigest()
     with pytest.raises(DataError, match="there is no file"):
         file_digest(tmp_path / "none.bin")
+    with pytest.raises(DataError, match="/proc/self/mem cannot be read: Input/output error"):
+        file_digest("/proc/self/mem")
 
 
 def test_a_table_that_was_read_can_be_given_kinds_afterwards(tmp_path):

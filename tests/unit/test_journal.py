@@ -13,7 +13,7 @@ from watchkeeper.domain.table import Categories, Table, joined
 from watchkeeper.monitor.recorder import Recorder
 from watchkeeper.monitor.recording.channel import Channel
 from watchkeeper.monitor.recording.encoding import Encoder, entries_of
-from watchkeeper.monitor.recording.entries import Outcomes, Row, Rows
+from watchkeeper.monitor.recording.entries import Outcomes, Rows
 from watchkeeper.monitor.recording.journal import Journal
 from watchkeeper.monitor.recording.segments import Segment, records_in
 from watchkeeper.testing.clock import LEHMAN_US, FakeClock
@@ -25,7 +25,7 @@ FX = Channel("fx", ("ret1", "venue"), ("venue",))
 
 def row(name="a", numbers=(0.5, 2.0), prediction=0.25, version=None):
     packed = None if numbers is None else np.array(numbers).tobytes()
-    return Row(SPX, name, LEHMAN_US, prediction, packed, (), version)
+    return (SPX, name, LEHMAN_US, prediction, packed, (), version)
 
 
 def rows():
@@ -39,8 +39,8 @@ ENTRIES = {
     "a row without features": row(numbers=None),
     "a row with a label": row(prediction="up"),
     "a row with a label and without features": row(prediction="up", numbers=None, version="2.0.0"),
-    "a row with categories": Row(FX, "b", 1, 0.5, np.array([1.0]).tobytes(), ("X",), None),
-    "a row with a missing category": Row(FX, "b", 1, "up", np.array([1.0]).tobytes(), (None,), None),
+    "a row with categories": (FX, "b", 1, 0.5, np.array([1.0]).tobytes(), ("X",), None),
+    "a row with a missing category": (FX, "b", 1, "up", np.array([1.0]).tobytes(), (None,), None),
     "many rows": rows(),
     "many rows without features": Rows(SPX, ["a"], np.array([1]), np.array([0.5]), None, None),
     "outcomes": Outcomes("spx", ["a", "b", "c"], [1, 2, 3], [0.5, "up", None]),
@@ -61,7 +61,7 @@ def told(entry):
             return {name: plain(item) for name, item in value.items()}
         return value
 
-    values = entry if isinstance(entry, Row) else attrs.astuple(entry, recurse=False)
+    values = entry if isinstance(entry, tuple) else attrs.astuple(entry, recurse=False)
     return [type(entry), *(plain(value) for value in values)]
 
 
@@ -84,8 +84,8 @@ def test_a_group_holds_what_was_appended_between_two_rotations_also_over_many_fi
     journal.append(row("last"))
     second = journal.rotate(3)
     assert len(first.paths) > 1
-    assert [entry.id for entry in first.entries()] == names
-    assert ([entry.id for entry in second.entries()], second.seq) == (["last"], 2)
+    assert [entry[1] for entry in first.entries()] == names
+    assert ([entry[1] for entry in second.entries()], second.seq) == (["last"], 2)
     assert journal.rotate(4).paths == ()
     journal.discard(first)
     journal.discard(second)
@@ -96,7 +96,7 @@ def test_a_group_holds_what_was_appended_between_two_rotations_also_over_many_fi
 def test_a_record_larger_than_a_file_gets_a_file_of_its_own(tmp_path):
     journal = Journal(tmp_path, "w", 1)
     journal.append(row("x" * 40_000_000))
-    assert len(journal.rotate(2).entries()[0].id) == 40_000_000
+    assert len(journal.rotate(2).entries()[0][1]) == 40_000_000
     journal.close()
 
 
@@ -110,7 +110,7 @@ def test_what_a_living_writer_has_is_not_touched_and_what_a_dead_one_left_is_ado
     assert heir.leftovers() == []
     dead.close()  # what the kernel does for a process that was killed
     groups = heir.leftovers()
-    assert [(group.writer, group.seq, [entry.id for entry in group.entries()]) for group in groups] == [
+    assert [(group.writer, group.seq, [entry[1] for entry in group.entries()]) for group in groups] == [
         ("dead", 1, ["left 1"]),
         ("dead", 2, ["left 2"]),
     ]
@@ -183,6 +183,8 @@ def test_a_journal_of_another_version_is_not_taken_for_an_empty_one(tmp_path):
 
 def test_a_full_segment_says_so(tmp_path):
     made = Segment(tmp_path / "s", Segment.room_for(b"12345"))
+    with pytest.raises(StoreError, match=r"the journal cannot make .* \(File exists\)"):
+        Segment(tmp_path / "s", 4096)
     assert made.append(b"12345")
     assert not made.append(b"1")
     made.close()
@@ -201,7 +203,7 @@ def test_a_disk_without_room_shows_at_once_and_leaves_no_file(tmp_path, monkeypa
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
     monkeypatch.undo()
     journal.append(row("now"))
-    assert [entry.id for entry in journal.rotate(2).entries()] == ["now"]
+    assert [entry[1] for entry in journal.rotate(2).entries()] == ["now"]
     journal.close()
 
 

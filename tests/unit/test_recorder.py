@@ -183,6 +183,19 @@ def test_a_prediction_that_is_missing_is_nan_and_not_zero(storage, recorder):
     np.testing.assert_array_equal(np.sort(stored(storage, model="bare")["prediction"]), [1.0, np.nan, np.nan])
 
 
+def test_what_networks_and_frames_answer_is_taken_as_it_is(storage, recorder):
+    recorder.declare("one", ["ret1"])
+    recorder.log("one", np.array([1.0, 2.0]), np.array([[0.25], [0.5]]))
+    recorder.log("one", np.array([3.0]), np.float32(0.75))
+    recorder.log("one", {"ret1": 4}, 1)
+    recorder.log("fx", None, pd.Series(["up", None], dtype="category"))
+    recorder.record_outcomes("one", "a", np.array([1]))
+    recorder.flush()
+    table = stored(storage, model="one")
+    assert (table["ret1"].tolist(), table["prediction"].tolist()) == ([1.0, 2.0, 3.0, 4.0], [0.25, 0.5, 0.75, 1.0])
+    assert stored(storage, model="fx")["prediction"].texts().tolist() == ["up", None]
+
+
 def test_what_pandas_puts_for_missing_is_missing(storage, recorder):
     recorder.log("spx", [pd.NA, pd.NaT], pd.NA)
     recorder.log("spx", pd.DataFrame({"ret1": pd.array([None], dtype="Int64"), "vol10": [1.0]}), [pd.NA])
@@ -537,6 +550,13 @@ def test_starting_and_stopping_twice_is_fine(storage, recorder):
     recorder.log("bare", None, 2.0)
     recorder.stop()
     assert len(stored(storage, model="bare")) == 2
+
+
+def test_a_call_that_is_overtaken_by_stop_says_that_it_was_not_recorded(recorder):
+    recorder.start()
+    recorder._waiting.refuse()  # what stop() does first, while another thread is inside log()
+    with pytest.raises(UsageError, match="the recorder is stopped, so that this call was not recorded"):
+        recorder.log("bare", None, 1.0)
 
 
 def test_stopping_with_a_store_that_fails_says_what_becomes_of_the_rows(storage, make, tmp_path):
