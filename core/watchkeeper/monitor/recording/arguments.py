@@ -26,15 +26,13 @@ def is_single(value: Any) -> bool:
 
 def one_id(found: Any) -> str:
     """The id of one row as text."""
-    if isinstance(found, str):
-        return found
-    if isinstance(found, int | np.integer) and not isinstance(found, bool):
-        return str(found)
-    return ids_of(found, 1, "one row")[0]
+    return found if type(found) is str else ids_of(found, 1, "one row")[0]
 
 
 def ids_of(found: Any, rows: int, what: str) -> list[str]:
     """The ids of `rows` rows as text; whole numbers are written out."""
+    if rows == 1 and isinstance(found, str | int | np.integer) and not isinstance(found, bool):
+        return [str(found)]
     if is_single(found):
         raise DataError(f"the ids of {what} are {shown(found)}; expected {rows} of them, text or whole numbers")
     column = column_of(found, "id", what)
