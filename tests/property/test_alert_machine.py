@@ -111,6 +111,9 @@ class AlertMachine(RuleBasedStateMachine):
             self.opened().deliver(self.ledgers, attempt, rng=self.rng)
         assert self.opened().outbox.waiting() == ()
         assert self.opened().outbox.dead_letters() == ()
+        for ledger in self.ledgers.values():
+            first_times = list(dict.fromkeys(int(key.split("-")[2]) for key, _ in ledger.accepted))
+            assert first_times == sorted(first_times), "no news overtakes an earlier one"
         told = [entry.body for entry in self.storage.read_log("alerts") if entry.body.get("told")]
         for name, ledger in self.ledgers.items():
             assert len({key for key, _ in ledger.accepted}) == sum(name in body["told"] for body in told)

@@ -18,6 +18,9 @@ from watchkeeper.domain.errors import (
     NotFound,
     StoreBusy,
 )
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.window import Window
 from watchkeeper.plugins.boundary import attempt
 from watchkeeper.testing.clock import FakeClock
 from watchkeeper.testing.memory import MemoryStorage
@@ -113,6 +116,66 @@ def test_from_the_rule_to_the_receiver():
         (notification,) = receiver.notifications
         assert notification.alert == alert
         assert notification.key.endswith(f"-firing-{name}")
+
+
+def accuracy(number):
+    return [Measurement("accuracy", Value.of(number), "momentum", None, Window(0, 1))]
+
+
+def test_the_end_does_not_overtake_the_beginning():
+    desk = Desk(ops=Receiver(DeliveryDelayed("503", retry_after_seconds=60.0)))
+    rule = Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops",))
+    alerting = Alerting(desk.storage, desk.clock, [rule])
+    alerting.evaluate("momentum", accuracy(0.6))
+    desk.deliver()
+    alerting.evaluate("momentum", accuracy(0.9))
+
+    assert desk.deliver(30).delivered == (), "the end waits for the beginning"
+    desk.deliver(31)
+    desk.deliver(1)
+
+    told = [notification.alert.state.value for notification in desk.receivers["ops"].notifications]
+    assert told == ["firing", "firing", "resolved"]
+
+
+def test_while_the_beginning_is_being_sent_the_end_waits_a_moment():
+    desk = Desk(ops=Receiver())
+    rule = Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops",))
+    alerting = Alerting(desk.storage, desk.clock, [rule])
+    alerting.evaluate("momentum", accuracy(0.6))
+    now = desk.clock.now_us()
+    (first,) = desk.outbox.take("ops", now, now + 60 * SECOND, 8)
+    alerting.evaluate("momentum", accuracy(0.9))
+
+    assert desk.deliver().delivered == ()
+    desk.outbox.accepted(first, Delivery("ops"), now)
+    assert len(desk.deliver(0.1).delivered) == 1
+    assert desk.outbox.waiting() == ()
+
+
+def test_when_the_beginning_is_a_dead_letter_the_end_is_told():
+    desk = Desk(ops=Receiver(DeliveryRefused("404")))
+    rule = Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops",))
+    alerting = Alerting(desk.storage, desk.clock, [rule])
+    alerting.evaluate("momentum", accuracy(0.6))
+    desk.deliver()
+    alerting.evaluate("momentum", accuracy(0.9))
+
+    assert len(desk.deliver().delivered) == 1
+
+
+def test_what_a_receiver_needs_to_find_its_message_again_comes_back_to_it():
+    desk = Desk(ops=Receiver(Delivery("ops", thread="C1:17"), Delivery("ops", thread="C1:17")), mail=Receiver())
+    rule = Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops", "mail"), repeat_us=1)
+    alerting = Alerting(desk.storage, desk.clock, [rule])
+    for number in (0.6, 0.6, 0.9, 0.6):
+        alerting.evaluate("momentum", accuracy(number))
+        desk.deliver(1)
+        desk.deliver(1)
+
+    threads = [notification.thread for notification in desk.receivers["ops"].notifications]
+    assert threads == [None, "C1:17", "C1:17", None], "a new firing is a new message"
+    assert {notification.thread for notification in desk.receivers["mail"].notifications} == {None}
 
 
 def test_what_is_delayed_is_tried_again_later_with_the_same_key():

@@ -80,11 +80,14 @@ def _with_notice(change: Change, record: Record, now_us: int, history: History) 
     if notification.measurements:
         points = tuple(history(notification.measurements[0]))[-_LONGEST_HISTORY:]
         notification = attrs.evolve(notification, history=points)
-    letters = [
-        Letter(receiver, attrs.evolve(notification, key=f"{notification.key}-{receiver}"), now_us, now_us)
-        for receiver in receivers
-    ]
-    return told, letters
+    letters = [_letter(receiver, notification, record, now_us) for receiver in receivers]
+    keys = {letter.receiver: letter.key for letter in letters}
+    return attrs.evolve(told, last_keys={**record.last_keys, **keys}), letters
+
+
+def _letter(receiver: str, notification: Notification, record: Record, now_us: int) -> Letter:
+    own = attrs.evolve(notification, key=f"{notification.key}-{receiver}")
+    return Letter(receiver, own, now_us, now_us, after=record.last_keys.get(receiver))
 
 
 def _receivers(change: Change, record: Record, occasion: life.Occasion) -> tuple[str, ...]:

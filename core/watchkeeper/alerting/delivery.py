@@ -131,6 +131,8 @@ class Courier:
             for at, letter in enumerate(taken):
                 if self.clock.now_us() > letter.next_us - _us(self.patience.lease_seconds / 2):
                     break  # the lease may end while it is being sent; it is due again by itself then
+                if self._is_held(letter):
+                    continue
                 result = self._sent(letter)
                 report += result
                 in_a_row = 0 if result.delivered else in_a_row + 1
@@ -142,6 +144,13 @@ class Courier:
     def _take(self, receiver: str, due_until_us: int) -> tuple[Letter, ...]:
         lease_until_us = self.clock.now_us() + _us(self.patience.lease_seconds)
         return self.outbox.take(receiver, due_until_us, lease_until_us, self.patience.batch)
+
+    def _is_held(self, letter: Letter) -> bool:
+        """Whether an earlier letter about the same alert comes first: no end is told before its beginning."""
+        until_us = self.outbox.held_until(letter, self.clock.now_us())
+        if until_us is not None:
+            self.outbox.postponed(attrs.evolve(letter, attempts=letter.attempts - 1), until_us, letter.error)
+        return until_us is not None
 
     def _sent(self, letter: Letter) -> DeliveryReport:
         result = self.attempt(
@@ -163,7 +172,7 @@ class Courier:
             notifier = self.notifiers[letter.receiver]  # it may be built now, which can fail
         except (ConfigError, PluginError) as error:
             return DeliveryDelayed(f"the notifier cannot be made: {error}")
-        return delivery_or_error(notifier, letter.notification)
+        return delivery_or_error(notifier, self.outbox.threaded(letter))
 
     def _failed(self, letter: Letter, failure: Failure) -> DeliveryReport:
         """A notifier's bug: it may be a passing one, so it is tried a few times."""

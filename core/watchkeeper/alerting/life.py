@@ -143,7 +143,13 @@ def _begun(before: Record | None, outcome: Outcome, now_us: int) -> Record:
     fresh = Record(alert, outcome.identity)
     if before is None:
         return fresh
-    return attrs.evolve(fresh, notices=before.notices, told_us=before.told_us, revision=before.revision)
+    return attrs.evolve(
+        fresh,
+        notices=before.notices,
+        told_us=before.told_us,
+        last_keys=before.last_keys,
+        revision=before.revision,
+    )
 
 
 def _seen(record: Record, outcome: Outcome, now_us: int) -> Record:

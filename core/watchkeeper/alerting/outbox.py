@@ -16,13 +16,17 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Durability, LogEntry, Namespace, Operation, Put, Storage
-from watchkeeper.domain.alert import Delivery, Notification
+from watchkeeper.domain.alert import AlertState, Delivery, Notification
 from watchkeeper.domain.errors import Conflict, NotFound
 from watchkeeper.domain.plain import notification_of, plain_notification
 
 OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
+THREADS: Final = Namespace("threads", ("since_us",))
+"""By what each receiver finds its first message about a firing again."""
 ALERT_LOG: Final = "alerts"
 _LEASE_ATTEMPTS: Final = 5
+_SENDING_US: Final = 100_000
+"""A tenth of a second: how soon to look whether an earlier letter has been sent."""
 
 
 class Status(StrEnum):
@@ -47,6 +51,10 @@ class Letter:
     status: Status = Status.WAITING
     error: str = ""
     """What the last failed attempt said."""
+    after: str | None = None
+    """The key of an earlier letter to this receiver about the same alert, which must not be overtaken."""
+    is_leased: bool = False
+    """Whether somebody is sending it."""
     is_fallback: bool = False
     """Whether it is sent in place of one that could not be delivered."""
     revision: int = 0
@@ -56,6 +64,12 @@ class Letter:
         """The document's key, which is the notification's idempotency key."""
         return self.notification.key
 
+    @property
+    def thread_key(self) -> str:
+        """The key of this receiver's thread about this firing."""
+        alert = self.notification.alert
+        return f"{alert.fingerprint}-{alert.since_us}-{self.receiver}"
+
     def put(self) -> Put:
         """The write, expecting that nobody has written since."""
         plain = {
@@ -64,6 +78,8 @@ class Letter:
             "first_us": self.first_us,
             "attempts": self.attempts,
             "error": self.error,
+            "after": self.after,
+            "is_leased": self.is_leased,
             "is_fallback": self.is_fallback,
         }
         index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
@@ -81,6 +97,8 @@ def letter_of(document: Document) -> Letter:
         attempts=plain["attempts"],
         status=Status(plain["status"]),
         error=plain["error"],
+        after=plain.get("after"),
+        is_leased=plain.get("is_leased", False),
         is_fallback=plain["is_fallback"],
         revision=document.revision,
     )
@@ -103,7 +121,10 @@ class Outbox:
                 if not due:
                     return ()
                 due.sort(key=lambda letter: -letter.notification.alert.severity.rank)
-                taken = [attrs.evolve(letter, next_us=lease_until_us, attempts=letter.attempts + 1) for letter in due]
+                taken = [
+                    attrs.evolve(letter, next_us=lease_until_us, attempts=letter.attempts + 1, is_leased=True)
+                    for letter in due
+                ]
                 try:
                     receipt = self._storage.commit([letter.put() for letter in taken], Durability.FLUSHED)
                 except Conflict:
@@ -117,15 +138,36 @@ class Outbox:
     def accepted(self, letter: Letter, delivery: Delivery, now_us: int) -> None:
         """The receiver has it: the row goes, the log says so."""
         entry = _entry("delivered", letter, now_us, detail=f"{delivery.receiver} {delivery.detail}".strip())
-        self._finish([Delete(OUTBOX, letter.key, expect=letter.revision), entry])
+        done: list[Operation] = [Delete(OUTBOX, letter.key, expect=letter.revision), entry]
+        if letter.notification.alert.state is AlertState.RESOLVED:
+            done.append(Delete(THREADS, letter.thread_key))
+        elif delivery.thread is not None:
+            since = {"since_us": letter.notification.alert.since_us}
+            done.append(Put(THREADS, letter.thread_key, {"thread": delivery.thread}, since))
+        self._finish(done)
+
+    def threaded(self, letter: Letter) -> Notification:
+        """The letter's notification with the thread that its receiver has about this firing."""
+        known = self._storage.get(THREADS, letter.thread_key)
+        if known is None:
+            return letter.notification
+        return attrs.evolve(letter.notification, thread=known.value["thread"])
 
     def postponed(self, letter: Letter, next_us: int, error: str) -> None:
         """It is due again at `next_us`."""
-        self._finish([attrs.evolve(letter, next_us=next_us, error=error).put()])
+        self._finish([attrs.evolve(letter, next_us=next_us, error=error, is_leased=False).put()])
+
+    def held_until(self, letter: Letter, now_us: int) -> int | None:
+        """When to look again at a letter that must wait for an earlier one; None when it may go."""
+        document = self._storage.get(OUTBOX, letter.after) if letter.after is not None else None
+        earlier = letter_of(document) if document is not None else None
+        if earlier is None or earlier.status is not Status.WAITING:
+            return None
+        return now_us + _SENDING_US if earlier.is_leased else earlier.next_us + 1
 
     def given_up(self, letter: Letter, error: str, now_us: int, instead: Letter | None = None) -> None:
         """It becomes a dead letter; `instead` is written in the same commit."""
-        dead = attrs.evolve(letter, status=Status.DEAD, error=error)
+        dead = attrs.evolve(letter, status=Status.DEAD, error=error, is_leased=False)
         operations: list[Operation] = [dead.put(), _entry("undeliverable", letter, now_us, detail=error)]
         if instead is not None:
             operations.append(instead.put())

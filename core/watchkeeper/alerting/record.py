@@ -36,6 +36,8 @@ class Record:
     """Whether this firing was told."""
     recovering_us: int | None = None
     """Since when the condition has been over, while `Rule.keep_firing_us` lasts."""
+    last_keys: Mapping[str, str] = attrs.field(factory=dict)
+    """By receiver, the key of the last letter to it, over all firings: what comes later must not overtake it."""
     course: Course | None = None
     """The escalation under way."""
     revision: int = 0
@@ -57,6 +59,7 @@ class Record:
             "told_us": self.told_us,
             "is_told": self.is_told,
             "recovering_us": self.recovering_us,
+            "last_keys": dict(self.last_keys),
             "course": None if self.course is None else plain_course(self.course),
         }
         index = {
@@ -89,6 +92,7 @@ def record_of(document: Document) -> Record:
         told_us=plain["told_us"],
         is_told=plain["is_told"],
         recovering_us=plain["recovering_us"],
+        last_keys=plain.get("last_keys", {}),
         course=None if plain.get("course") is None else course_of(plain["course"]),
         revision=document.revision,
     )

@@ -70,6 +70,8 @@ class Notification:
     link: str | None = None
     reason: str = ""
     """Why it is sent when that is not the alert's new state: a repetition, an escalation, another's failure."""
+    thread: str | None = None
+    """What `Delivery.thread` was when this receiver first accepted something about this firing."""
     history: tuple[tuple[int, float], ...] = ()
     """Earlier numbers of the first measurement, (UTC microseconds since 1970, number), oldest first: for a chart."""
 
@@ -81,3 +83,5 @@ class Delivery:
     receiver: str
     detail: str = ""
     """What the receiver answered, such as ``200`` or a message id."""
+    thread: str | None = None
+    """By what the receiver finds the message again: later news about the same firing may change or follow it."""

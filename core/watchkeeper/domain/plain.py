@@ -70,6 +70,7 @@ def plain_notification(notification: Notification) -> dict[str, Any]:
         "next_step": notification.next_step,
         "link": notification.link,
         "reason": notification.reason,
+        "thread": notification.thread,
         "history": [list(point) for point in notification.history],
     }
 
@@ -83,6 +84,7 @@ def notification_of(plain: Mapping[str, Any]) -> Notification:
         next_step=plain["next_step"],
         link=plain["link"],
         reason=plain.get("reason", ""),
+        thread=plain.get("thread"),
         history=tuple((time_us, number) for time_us, number in plain.get("history", ())),
     )
 

@@ -7,26 +7,30 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
-from watchkeeper.domain.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
+from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from watchkeeper.domain.wording import one_line
 
 if TYPE_CHECKING:
     import httpx
 
 _LATER: Final = frozenset({408, 425, 429})
-_LONGEST_ANSWER: Final = 2_048
+_LONGEST_ANSWER: Final = 65_536
 """Bytes of an answer's body that are read; the connection is dropped when there are more."""
 
 
-def is_http_address(url: str) -> bool:
-    """Whether it can be called at all: http or https, and a host."""
+def check_address(key: str, url: str) -> None:
+    """A ConfigError when it cannot be called at all: expected http or https, and a host."""
     import httpx
 
     try:
         address = httpx.URL(url)
+        can_be_called = address.scheme in {"http", "https"} and bool(address.host) and (address.port or 1) < 65_536
     except httpx.InvalidURL:
-        return False
-    return address.scheme in {"http", "https"} and bool(address.host) and (address.port or 1) < 65_536
+        can_be_called = False
+    if not can_be_called:
+        raise ConfigError(
+            f"{key}: expected http:// or https:// and a host, found something else (not shown, it may be secret)"
+        )
 
 
 def posted(
@@ -113,6 +117,8 @@ def client(timeout_seconds: float, **settings: Any) -> httpx.Client:
     """A client that keeps its connections; each of connecting, sending and waiting may take `timeout_seconds`."""
     import httpx
 
+    if not timeout_seconds > 0:
+        raise ConfigError(f"timeout_seconds: expected more than 0, found {timeout_seconds:g}")
     return httpx.Client(timeout=timeout_seconds, headers={"User-Agent": "watchkeeper"}, **settings)
 
 

@@ -28,12 +28,11 @@ import attrs
 
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.alert import Delivery, Notification
-from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.plain import plain_notification
 from watchkeeper.domain.window import iso_time
 from watchkeeper.hookspecs import hookimpl
 
-from .http_answers import client, is_http_address, place, posted
+from .http_answers import check_address, client, place, posted
 
 if TYPE_CHECKING:
     import httpx
@@ -92,12 +91,7 @@ def signature(secret: bytes, at_seconds: int, content: bytes) -> str:
 
 def build(options: Options) -> WebhookNotifier:
     """The notifier; a ConfigError when the options cannot work."""
-    if not is_http_address(options.url):
-        raise ConfigError(
-            "url: expected http:// or https:// and a host, found something else (not shown: it may be secret)"
-        )
-    if not options.timeout_seconds > 0:
-        raise ConfigError(f"timeout_seconds: expected more than 0, found {options.timeout_seconds:g}")
+    check_address("url", options.url)
     return WebhookNotifier(options, client(options.timeout_seconds))
 
 
