@@ -14,8 +14,9 @@ import pytest
 
 from watchkeeper.contracts.plugin import Plugin
 from watchkeeper.domain.comparison import Comparison
-from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.errors import ConfigError, UsageError
 from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.plugins.options import structured_options
 from watchkeeper_plugins.drift import chi2, hellinger, jensen_shannon, psi
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "drift.md"
@@ -51,6 +52,11 @@ def test_the_numbers_in_the_documentation_are_computed() -> None:
 def test_a_bin_count_that_no_cells_sum_to_is_refused(module: object) -> None:
     with pytest.raises(UsageError, match="7 bins cannot be summed from 240 quantile cells: expected a divisor of 240"):
         module.Options(bins=7)  # type: ignore[attr-defined]
+
+
+def test_a_wrong_bin_count_in_the_configuration_names_the_plugin_and_the_option() -> None:
+    with pytest.raises(ConfigError, match=r"drift.psi: 7 bins cannot be summed .*; the nearest is 6"):
+        structured_options("drift.psi", psi.Options, {"bins": 7})
 
 
 def test_an_empty_cell_counts_as_the_rows_that_the_option_says() -> None:

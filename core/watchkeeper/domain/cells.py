@@ -50,6 +50,11 @@ def checked_bins(count: int) -> int:
     )
 
 
+def is_bin_count(_options: object, _field: object, count: int) -> None:
+    """Validate an option of a plugin: for ``attrs.field(validator=is_bin_count)``."""
+    checked_bins(count)
+
+
 @attrs.frozen(eq=False, slots=False)
 class NumberCells:
     """A partition of the extended real line; cell i is ``(edges[i - 1], edges[i]]``.

@@ -22,7 +22,7 @@ from scipy.special import chdtrc, rel_entr
 
 from watchkeeper.contracts.drift import Drift
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.cells import checked_bins
+from watchkeeper.domain.cells import is_bin_count
 from watchkeeper.domain.comparison import Comparison, Counts
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.domain.value import Value
@@ -33,7 +33,7 @@ from watchkeeper.hookspecs import hookimpl
 class Options:
     """How the values are binned."""
 
-    bins: int = attrs.field(default=10, validator=lambda _, __, count: checked_bins(count) and None)
+    bins: int = attrs.field(default=10, validator=is_bin_count)
     """Quantile bins of the reference, a divisor of 240; categories are their own bins."""
 
 
