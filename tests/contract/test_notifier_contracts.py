@@ -7,9 +7,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
-from watchkeeper.testing.http_receiver import HttpReceiver
+from watchkeeper.testing.http_receiver import Answer, HttpReceiver
 from watchkeeper.testing.notifier import NotifierContract
-from watchkeeper_plugins.notifiers import console, email, webhook
+from watchkeeper_plugins.notifiers import console, email, pagerduty, slack, webhook
 
 
 class TestConsole(NotifierContract):
@@ -35,6 +35,44 @@ class TestWebhook(NotifierContract):
         with HttpReceiver() as gone:
             url = gone.url
         return webhook.build(webhook.Options(url))
+
+
+class TestPagerDuty(NotifierContract):
+    @pytest.fixture
+    def subject(self):
+        with HttpReceiver() as receiver:
+            notifier = pagerduty.build(pagerduty.Options("R0UT1NG", url=receiver.url))
+            yield notifier
+            notifier.close()
+
+    def unreachable(self):
+        with HttpReceiver() as gone:
+            url = gone.url
+        return pagerduty.build(pagerduty.Options("R0UT1NG", url=url))
+
+
+class TestSlackWebhook(NotifierContract):
+    @pytest.fixture
+    def subject(self):
+        with HttpReceiver() as receiver:
+            notifier = slack.build(slack.Options(url=receiver.url))
+            yield notifier
+            notifier.close()
+
+    def unreachable(self):
+        with HttpReceiver() as gone:
+            url = gone.url
+        return slack.build(slack.Options(url=url))
+
+
+class TestSlackApi(NotifierContract):
+    @pytest.fixture
+    def subject(self):
+        accepted = Answer(200, body=b'{"ok": true, "channel": "C1", "ts": "17.1"}')
+        with HttpReceiver(lambda _request: accepted) as receiver:
+            notifier = slack.build(slack.Options(token="t", channel="#ops", api_url=receiver.url))  # noqa: S106 - a test's
+            yield notifier
+            notifier.close()
 
 
 class TestEmail(NotifierContract):
