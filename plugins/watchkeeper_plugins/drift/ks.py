@@ -3,8 +3,8 @@
 ``D = max |F(x) - G(x)|``, between 0 and 1; F and G are the shares of reference and current values up to x.
 
 References: Smirnov, Annals of Mathematical Statistics 19 (1948) 279. Hodges, Arkiv för Matematik 3 (1958) 469, for the
-exact p-value by lattice paths. Vrbik, Pioneer Journal of Theoretical and Applied
-Statistics 15 (2018) 15, for the correction of the limit.
+exact p-value by lattice paths; Gnedenko and Korolyuk, Doklady Akademii Nauk SSSR 80 (1951) 525, for equal sizes.
+Vrbik, Pioneer Journal of Theoretical and Applied Statistics 15 (2018) 15, for the correction of the limit.
 Cost: about 10 sqrt(n) look-ups in the sorted values, and a merge of the few stretches that can hold the maximum.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import attrs
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import kolmogorov
+from scipy.special import gammaln, kolmogorov
 
 from watchkeeper.contracts.drift import Drift
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
@@ -108,11 +108,25 @@ def ks_p_value(distance: float, n: int, m: int) -> float:
     if effective >= _EXACT_SIZE or effective * distance**2 > 20:
         size = math.sqrt(effective) * distance
         return float(kolmogorov(size + 1 / (6 * math.sqrt(effective)) + (size - 1) / (4 * effective)))
+    if n == m:
+        return _equal_sizes_p_value(round(distance * n), n)
     if n * m <= _EXACT_WORK:
         return _exact_p_value(distance, n, m)
     from scipy.stats import kstwo
 
     return float(kstwo.sf(distance, round(effective)))
+
+
+def _equal_sizes_p_value(steps: int, n: int) -> float:
+    """Share of the orders of n and n rows whose distance is at least ``steps / n``: paths reflected at both borders.
+
+    ``2 sum((-1)^(j - 1) C(2n, n - j steps) / C(2n, n))`` over j from 1. O(n / steps).
+    """
+    if steps < 1:
+        return 1.0
+    reached = np.arange(steps, n + 1, steps, dtype=np.float64)
+    shares = np.exp(2 * gammaln(n + 1) - gammaln(n - reached + 1) - gammaln(n + reached + 1))
+    return min(max(2 * float(shares[::2].sum() - shares[1::2].sum()), 0.0), 1.0)
 
 
 def _exact_p_value(distance: float, n: int, m: int) -> float:
