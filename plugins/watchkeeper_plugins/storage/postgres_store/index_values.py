@@ -7,6 +7,7 @@ import struct
 from typing import Final
 
 from watchkeeper.contracts.storage import Scalar
+from watchkeeper.domain.errors import UsageError
 
 NOTHING: Final = b"\x00"
 _NUMBER: Final = b"\x01"
@@ -33,7 +34,12 @@ def index_value(value: Scalar) -> bytes:
     if value is None:
         return NOTHING
     if isinstance(value, str):
-        return _TEXT + value.encode()
+        try:
+            return _TEXT + value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"the index field {value!a} holds a lone surrogate; expected text of whole characters"
+            ) from None
     below = float(value)
     if below > value:
         below = math.nextafter(below, -math.inf)

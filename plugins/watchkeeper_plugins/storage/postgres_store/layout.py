@@ -40,7 +40,9 @@ CREATE TABLE log (
 -- the head stands apart as well, so that a log that lost its tail does not verify
 CREATE TABLE log_head (name text PRIMARY KEY, number bigint NOT NULL, digest text NOT NULL);
 
-CREATE TABLE blob (digest text PRIMARY KEY, id bigint GENERATED ALWAYS AS IDENTITY, size bigint NOT NULL);
+CREATE TABLE blob (
+    digest text PRIMARY KEY, id bigint GENERATED ALWAYS AS IDENTITY, size bigint NOT NULL, kept_us bigint NOT NULL
+);
 CREATE TABLE blob_part (blob bigint, number integer, data bytea NOT NULL, PRIMARY KEY (blob, number));
 ALTER TABLE blob_part ALTER data SET STORAGE EXTERNAL;
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 import attrs
 
@@ -72,8 +72,8 @@ class PostgresOptions:
     def conninfo(self) -> str:
         """The URL as libpq takes it: without our own ``schema``."""
         split = _split(self.url)
-        kept = [(name, value) for name, value in parse_qsl(split.query, keep_blank_values=True) if name != "schema"]
-        return urlunsplit(split._replace(query=urlencode(kept)))
+        kept = [part for part in split.query.split("&") if part and not part.startswith("schema=")]
+        return urlunsplit(split._replace(query="&".join(kept)))
 
     @property
     def place(self) -> str:
