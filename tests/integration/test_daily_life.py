@@ -258,3 +258,18 @@ def test_models_and_audit_by_command(project, command):
     assert command("models", "verify").code == 0
     assert len(json.loads(command("audit", "show", "--json").out)) == 2
     assert "2 entries, the chain is whole" in command("audit", "verify").err
+
+
+def test_the_version_that_answered_is_told(watch, clock):
+    times = clock.now_us() + MINUTE_US * np.arange(40, dtype=np.int64)
+    watch.log("momentum", np.ones((40, 2)), np.full(40, 0.7), times_us=times, version="1.4.0")
+    assert watch.check("momentum").version == "1.4.0"
+
+
+def test_with_a_journal_nothing_is_left_behind_after_closing(project, clock):
+    project.configure(project.config.replace('name = "desk"', 'name = "desk"\njournal = true').replace(', "venue"', ""))
+    with open_project("watchkeeper.toml", clock=clock) as watch:
+        live(watch, clock)
+        assert any((project / "journal").iterdir())
+    with open_project("watchkeeper.toml", clock=clock) as watch:
+        assert watch.check("momentum").measurement("samples").value.number == 100

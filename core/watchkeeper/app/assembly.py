@@ -16,6 +16,7 @@ from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.alert import Alert
+from watchkeeper.domain.model import Version
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.ensemble.ensembles import Ensembles
 from watchkeeper.explain.explaining import Explaining
@@ -43,6 +44,7 @@ class Systems:
     notifiers: Built[Notifier]
     ensembles: Ensembles
     explaining: Explaining
+    _declared: set[str] = attrs.field(factory=set, init=False)
 
     @property
     def config(self) -> Config:
@@ -50,17 +52,22 @@ class Systems:
         return self.loaded.config
 
     def declare(self, model: str) -> None:
-        """Tell the recorder which features the model has, before its first prediction."""
+        """Tell the recorder which features the model has, once, before its first prediction."""
+        if model in self._declared:
+            return
         watched = self.models.watched(model)
         categories = [name for name in watched.features if watched.references[name].kind is ColumnKind.CATEGORY]
         self.recorder.declare(model, watched.features, categories=categories)
+        self._declared.add(model)
 
     def close(self) -> None:
         """Flush what was recorded and release everything; may be called twice."""
-        self.recorder.stop()
-        for notifier in self.notifiers.made():
-            notifier.close()
-        self.storage.close()
+        try:
+            self.recorder.stop()
+        finally:
+            for notifier in self.notifiers.made():
+                notifier.close()
+            self.storage.close()
 
 
 def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) -> Systems:
@@ -68,8 +75,11 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
     address = loaded.storage()
     storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, {"url": address.url}))
     formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
-    registry = Registry(storage, formats, clock, actor)
-    recorder = Recorder(storage, clock)
+    registry = Registry(
+        storage, formats, clock, actor, observer=_version_observer(plugins), folder=loaded.config.folder
+    )
+    journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
+    recorder = Recorder(storage, clock, journal=journal)
     return Systems(
         loaded=loaded,
         plugins=plugins,
@@ -88,6 +98,13 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
 def _notifier(loaded: LoadedConfig, plugins: Plugins, name: str) -> Notifier:
     use = loaded.config.notifiers[name].plugin
     return cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, loaded.options(use, plugins)))
+
+
+def _version_observer(plugins: Plugins) -> Callable[[Version], None]:
+    def tell(version: Version) -> None:
+        plugins.tell("watchkeeper_version_promoted", version=version)
+
+    return tell
 
 
 def _observer(plugins: Plugins) -> Callable[[Alert], None]:

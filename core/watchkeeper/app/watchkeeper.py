@@ -84,7 +84,16 @@ class Watchkeeper:
         """The configured models' names."""
         return tuple(self.config.models)
 
-    def log(self, model: str, features: Any, predictions: Any, *, ids: Any = None, times_us: Any = None) -> Any:
+    def log(
+        self,
+        model: str,
+        features: Any,
+        predictions: Any,
+        *,
+        ids: Any = None,
+        times_us: Any = None,
+        version: str | None = None,
+    ) -> Any:
         """Record predictions and return their ids; an append to memory, committed by a flusher every 100 ms.
 
         Parameters
@@ -95,9 +104,11 @@ class Watchkeeper:
             (n,) probabilities, labels or values; one for one row.
         ids, times_us
             (n,); made up and taken from the clock when left out. Times are UTC microseconds since 1970.
+        version
+            Which version answered, such as ``1.4.0``.
         """
         self._systems.declare(model)
-        return self._systems.recorder.log(model, features, predictions, ids=ids, times_us=times_us)
+        return self._systems.recorder.log(model, features, predictions, ids=ids, times_us=times_us, version=version)
 
     def record_outcomes(self, model: str, ids: Any, outcomes: Any, *, times_us: Any = None) -> None:
         """Record what turned out to be true; a later outcome of the same id replaces the earlier one."""

@@ -28,6 +28,7 @@ def leaf_hooks(context: Context) -> dict[type, Hook]:
     return {
         str: text,
         int: _whole_number,
+        bool: _true_or_false,
         float: _number,
         # each enum by itself: cattrs gives those that are also texts the hook of `str`
         Severity: _choice,
@@ -71,6 +72,12 @@ def under_key(key: str, read: Callable[[], T]) -> T:
 def _whole_number(value: Any, _: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value.bit_length() > 63:
         raise mistaken(value, "a whole number")
+    return value
+
+
+def _true_or_false(value: Any, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise mistaken(value, "true or false")
     return value
 
 

@@ -73,6 +73,10 @@ class ProjectConfig:
         default=FalseAlarmBudget.parse("1 per 30d"),
         metadata=told("how many false alarms each model may raise: the budget that all its alarms share"),
     )
+    journal: bool = attrs.field(
+        default=False,
+        metadata=told("whether each logged row survives the death of the process at once, not after 100 ms"),
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -1,5 +1,6 @@
 """The reference page says all that the schema can say, and its examples are read without a mistake."""
 
+import json
 import re
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_every_default_is_documented_as_it_is(title, table):
             assert found[key] == "required"
         elif field.default is not None and not hasattr(field.default, "factory"):
             value = plain(field.default)
-            assert found[key] == (f'`"{value}"`' if isinstance(value, str) else f"`{value}`")
+            assert found[key] == f"`{json.dumps(value)}`"
 
 
 @pytest.mark.parametrize("example", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
