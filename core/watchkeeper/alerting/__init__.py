@@ -4,11 +4,14 @@ from .caretaker import Caretaker
 from .condition import Condition
 from .delivery import Courier, DeliveryReport, Patience, Undelivered
 from .escalation import Escalation, Step
+from .matching import Matcher
+from .muting import Inhibition
 from .outbox import Letter, Outbox
 from .outcome import Outcome
 from .parser import parsed
 from .rules import NoData, Rule
 from .sender import Sender
+from .silences import Silence, Silences, SilenceState
 from .system import Alerting
 
 __all__ = [
@@ -18,13 +21,18 @@ __all__ = [
     "Courier",
     "DeliveryReport",
     "Escalation",
+    "Inhibition",
     "Letter",
+    "Matcher",
     "NoData",
     "Outbox",
     "Outcome",
     "Patience",
     "Rule",
     "Sender",
+    "Silence",
+    "SilenceState",
+    "Silences",
     "Step",
     "Undelivered",
     "parsed",

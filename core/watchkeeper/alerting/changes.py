@@ -13,6 +13,7 @@ from watchkeeper.domain.measurement import Measurement
 
 from . import life
 from .escalation import begun
+from .muting import Muting
 from .outbox import ALERT_LOG, Letter
 from .outcome import Outcome
 from .record import ALERTS, Record
@@ -20,6 +21,7 @@ from .rules import Rule
 
 History: TypeAlias = "Callable[[Measurement], Sequence[tuple[int, float]]]"
 _LONGEST_HISTORY: Final = 200
+_LOOK_AGAIN_US: Final = 60_000_000
 INACTIVE: Final = "inactive"
 """What the log calls an alert that was pending and did not come to fire."""
 
@@ -42,47 +44,80 @@ class Change:
         """Whether the alert is in another state, or in other hands."""
         return _standing(self.before) != _standing(self.after)
 
-    @property
-    def alert(self) -> Alert:
-        """The alert as it is after the change; resolved when nothing is kept of it."""
-        if self.after is not None:
-            return self.after.alert
-        if self.before is None:
-            raise ValueError("a change from nothing to nothing has no alert")
-        return attrs.evolve(self.before.alert, state=AlertState.RESOLVED)
+
+@attrs.frozen(eq=False)
+class Circumstances:
+    """What else counts when a change is written."""
+
+    now_us: int
+    history: History
+    muting: Muting
 
 
-def operations(change: Change, now_us: int, history: History) -> tuple[list[Operation], list[Letter]]:
-    """What to commit for it, and the letters among that; nothing when nothing is new and nobody is owed a notice."""
-    if change.after is None:
-        if change.before is None:
-            return [], []
-        fingerprint = change.before.alert.fingerprint
-        return [Delete(ALERTS, fingerprint, expect=change.before.revision), _entry(change, now_us, ())], []
-    record, letters = _with_notice(change, change.after, now_us, history)
-    found = [] if record == change.before else record.writes(change.before)
+@attrs.frozen(eq=False)
+class Written:
+    """What a change comes to: the operations to commit, among them the letters, and the alert as it is then."""
+
+    change: Change
+    alert: Alert | None
+    """None when there was nothing and is nothing."""
+    operations: tuple[Operation, ...] = ()
+    letters: tuple[Letter, ...] = ()
+
+
+def written(change: Change, given: Circumstances) -> Written:
+    """What to commit for a change: nothing when nothing is new and nobody is owed a notice."""
+    before, after = change.before, change.after
+    if after is None:
+        if before is None:
+            return Written(change, None)
+        alert = attrs.evolve(before.alert, state=AlertState.RESOLVED, changed_us=given.now_us)
+        gone = Delete(ALERTS, alert.fingerprint, expect=before.revision)
+        return Written(change, alert, (gone, _entry(INACTIVE, alert, given.now_us)))
+    record, letters = _with_notice(change, _with_muting(after, given.muting), given)
+    found = [] if record == before else record.writes(before)
     if change.is_transition or letters:
-        found.append(_entry(change, now_us, tuple(letter.receiver for letter in letters)))
+        event = change.occasion or record.alert.state.value
+        found.append(_entry(event, record.alert, given.now_us, [letter.receiver for letter in letters]))
     found += [letter.put() for letter in letters]
-    return found, letters
+    return Written(change, record.alert, tuple(found), tuple(letters))
 
 
-def _with_notice(change: Change, record: Record, now_us: int, history: History) -> tuple[Record, list[Letter]]:
+def _with_muting(record: Record, muting: Muting) -> Record:
+    """The record with the reason why nobody is told, if there is one."""
+    reason = muting.reason(record.alert) if record.alert.state is AlertState.FIRING else ""
+    if reason == record.alert.muted:
+        return record
+    return attrs.evolve(record, alert=attrs.evolve(record.alert, muted=reason))
+
+
+def _with_notice(change: Change, record: Record, given: Circumstances) -> tuple[Record, list[Letter]]:
     """The record after what is owed has been written, and the letters that say it."""
+    now_us = given.now_us
     occasion = change.occasion or life.due(record, change.rule, now_us)
     if occasion is None:
         return (record if record.is_open else life.forgotten(record)), []
+    if record.alert.muted:
+        return _put_off(change, record, now_us), []
     receivers = _receivers(change, record, occasion)
     told = life.told(record, occasion, receivers, now_us)
     if occasion is life.Occasion.FIRING and change.rule is not None and change.rule.escalation is not None:
         told = attrs.evolve(told, course=begun(change.rule.escalation, _measurements(change), now_us))
     notification = _notification(change, told, occasion, now_us)
     if notification.measurements:
-        points = tuple(history(notification.measurements[0]))[-_LONGEST_HISTORY:]
+        points = tuple(given.history(notification.measurements[0]))[-_LONGEST_HISTORY:]
         notification = attrs.evolve(notification, history=points)
     letters = [_letter(receiver, notification, record, now_us) for receiver in receivers]
     keys = {letter.receiver: letter.key for letter in letters}
     return attrs.evolve(told, last_keys={**record.last_keys, **keys}), letters
+
+
+def _put_off(change: Change, record: Record, now_us: int) -> Record:
+    """What is owed stays owed; a step of an escalation is looked at again in a while."""
+    course = change.before.course if change.before else None
+    if change.occasion is not life.Occasion.ESCALATED or course is None:
+        return record
+    return attrs.evolve(record, course=course.postponed(now_us + _LOOK_AGAIN_US))
 
 
 def _letter(receiver: str, notification: Notification, record: Record, now_us: int) -> Letter:
@@ -128,10 +163,9 @@ def _reason(change: Change, occasion: life.Occasion, now_us: int) -> str:
     return ""
 
 
-def _entry(change: Change, now_us: int, receivers: tuple[str, ...]) -> LogEntry:
-    alert = change.alert
+def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str] = ()) -> LogEntry:
     body = {
-        "event": change.occasion or (alert.state.value if change.after is not None else INACTIVE),
+        "event": str(event),
         "fingerprint": alert.fingerprint,
         "rule": alert.rule,
         "model": alert.model,
@@ -141,7 +175,8 @@ def _entry(change: Change, now_us: int, receivers: tuple[str, ...]) -> LogEntry:
         "summary": alert.summary,
         "by": alert.by,
         "comment": alert.comment,
-        "told": list(receivers),
+        "muted": alert.muted,
+        "told": list(told),
         "at_us": now_us,
     }
     return LogEntry(ALERT_LOG, body)

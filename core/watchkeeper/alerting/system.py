@@ -9,23 +9,25 @@ from typing import Any, Final
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.contracts.storage import Durability, LoggedEntry, Operation, Storage
+from watchkeeper.contracts.storage import LoggedEntry, Storage
 from watchkeeper.domain.alert import Alert, AlertState
-from watchkeeper.domain.errors import Conflict, NotFound
+from watchkeeper.domain.errors import NotFound
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.nearest import did_you_mean
 
 from . import life
-from .changes import Change, History, operations
+from .changes import Change, History
 from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .measured import Measured
+from .muting import Inhibition
 from .outbox import ALERT_LOG, Outbox
 from .outcome import Outcome, outcomes, vanished
 from .record import ALERTS, Record, record_of
 from .rules import Rule
+from .silences import Silences
+from .writing import Writer
 
-_COMMIT_ATTEMPTS: Final = 8
 RULE_GONE: Final = "watchkeeper"
 """Who resolves an alert whose rule is no longer there."""
 
@@ -55,6 +57,8 @@ class Alerting:
     history
         ``history(measurement)`` gives earlier (UTC microseconds, number) pairs of the same name and labels, oldest
         first, for the chart in a notification; asked only when somebody is told.
+    inhibitions
+        Which alerts explain others, about which nobody is told meanwhile.
     """
 
     def __init__(
@@ -65,13 +69,14 @@ class Alerting:
         *,
         observer: Callable[[Alert], None] = _ignore,
         history: History = _no_history,
+        inhibitions: Sequence[Inhibition] = (),
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
-        self._observer = observer
-        self._history = history
         self.outbox = Outbox(storage)
+        self.silences = Silences(storage, clock)
+        self._writer = Writer(storage, self.outbox, self.silences, tuple(inhibitions), history, observer)
 
     def evaluate(
         self, model: str, measurements: Sequence[Measurement], *, now_us: int | None = None
@@ -83,8 +88,8 @@ class Alerting:
         """
         measured = Measured(measurements)
         moment = self._clock.now_us() if now_us is None else now_us
-        found = self._committed(lambda: self._changes(model, measured, moment), moment)
-        return tuple(change.alert for change in found if change.is_transition)
+        found = self._writer.commit(lambda: self._changes(model, measured, moment), moment)
+        return tuple(one.alert for one in found if one.change.is_transition and one.alert is not None)
 
     def escalate(self, *, now_us: int | None = None) -> tuple[Alert, ...]:
         """Take every step of an escalation that is due; give the alerts that somebody is told about."""
@@ -93,8 +98,8 @@ class Alerting:
         for document in self._storage.find(COURSES, order=("next_us",)):
             if document.value["next_us"] > moment:
                 break
-            found = self._committed(partial(self._escalations, document.key, moment), moment)
-            told += [change.alert for change in found if change.occasion]
+            found = self._writer.commit(partial(self._escalations, document.key, moment), moment)
+            told += [one.alert for one in found if one.letters and one.alert is not None]
         return tuple(told)
 
     def overdue(self, grace_us: int = 60_000_000, *, now_us: int | None = None) -> tuple[Alert, ...]:
@@ -211,7 +216,7 @@ class Alerting:
             before = self._record(fingerprint)
             return [Change(before, act(before, by, comment, now_us), self._rules.get(before.alert.rule))]
 
-        self._committed(changes, now_us)
+        self._writer.commit(changes, now_us)
         return self._record(fingerprint).alert
 
     def _record(self, fingerprint: str) -> Record:
@@ -224,24 +229,3 @@ class Alerting:
             return self._record(begins[0])
         problem = f"begins {len(begins)} alerts: give more of it" if begins else "is no alert's fingerprint"
         raise NotFound(f"{fingerprint!r} {problem}{'' if begins else did_you_mean(fingerprint, known)}")
-
-    def _committed(self, changes: Callable[[], list[Change]], now_us: int) -> list[Change]:
-        """Store what `changes` gives, asking again when somebody else was faster; then tell the observer."""
-        for _ in range(_COMMIT_ATTEMPTS):
-            wanted = changes()
-            found = [operations(change, now_us, self._history) for change in wanted]
-            written: list[Operation] = [operation for parts, _ in found for operation in parts]
-            if not written:
-                return []
-            changed = [change.alert for change in wanted if change.is_transition]
-            has_letters = any(letters for _, letters in found)
-            try:
-                self._storage.commit(written, Durability.SYNCED if changed or has_letters else Durability.FLUSHED)
-            except Conflict:
-                continue
-            if has_letters:
-                self.outbox.wake()
-            for alert in changed:
-                self._observer(alert)
-            return wanted
-        raise Conflict(f"alerts were changed by others {_COMMIT_ATTEMPTS} times in a row; try again in a moment")

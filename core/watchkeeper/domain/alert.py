@@ -55,6 +55,8 @@ class Alert:
     """Who acknowledged or resolved it; None while nobody has."""
     comment: str = ""
     """What that person said."""
+    muted: str = ""
+    """Why nobody is told about it now, such as a silence; "" when they are."""
 
 
 @attrs.frozen

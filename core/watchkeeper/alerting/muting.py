@@ -1,0 +1,78 @@
+"""Why nobody is told about an alert now: a silence, or another alert that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+
+from watchkeeper.domain.alert import Alert, AlertState
+from watchkeeper.domain.errors import ConfigError
+from watchkeeper.domain.window import iso_time
+
+from .matching import Matcher, fits_all, label_of
+from .silences import Silence
+
+_SPEAKING: Final = frozenset({AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
+
+
+@attrs.frozen
+class Inhibition:
+    """While an alert fires that fits `source`, nobody is told about those that fit `target` and have equal labels.
+
+    An alert that fits both sides is not inhibited by another that fits both, so that no two silence each other.
+
+    Raises
+    ------
+    ConfigError
+        When a side has no matcher, or nothing must be equal.
+    """
+
+    source: tuple[Matcher, ...]
+    target: tuple[Matcher, ...]
+    equal: tuple[str, ...] = ("model",)
+    """Labels that must be the same in both."""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.source or not self.target:
+            raise ConfigError("an inhibition needs matchers for its source and for its target, such as rule=no-data")
+        if not self.equal:
+            raise ConfigError("an inhibition needs labels that are equal in both alerts, such as model")
+
+    def inhibits(self, source: Alert, target: Alert) -> bool:
+        """Whether `source` explains `target`."""
+        if source.fingerprint == target.fingerprint or source.state not in _SPEAKING:
+            return False
+        if not (fits_all(self.source, source) and fits_all(self.target, target)):
+            return False
+        if fits_all(self.target, source) and fits_all(self.source, target):
+            return False
+        return all(label_of(source, label) == label_of(target, label) for label in self.equal)
+
+
+@attrs.frozen(eq=False)
+class Muting:
+    """What holds back news at one moment."""
+
+    silences: Sequence[Silence] = ()
+    inhibitions: Sequence[Inhibition] = ()
+    alerts: Sequence[Alert] = ()
+    """Alerts that may explain others."""
+
+    def reason(self, alert: Alert) -> str:
+        """Why nobody is told about it now, in words; "" when somebody may be."""
+        for silence in self.silences:
+            if silence.covers(alert):
+                return f"silenced by {silence.by} until {iso_time(silence.ends_us)}: {silence.comment}"
+        for inhibition in self.inhibitions:
+            for source in self.alerts:
+                if inhibition.inhibits(source, alert):
+                    return f"explained by {source.rule} ({source.fingerprint[:8]})"
+        return ""
+
+
+def possible_sources(inhibitions: Iterable[Inhibition], alerts: Iterable[Alert]) -> list[Alert]:
+    """Alerts that fit the source of at least one inhibition: all that `Muting` must look at."""
+    wanted = list(inhibitions)
+    return [alert for alert in alerts if any(fits_all(inhibition.source, alert) for inhibition in wanted)]

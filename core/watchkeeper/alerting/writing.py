@@ -1,0 +1,69 @@
+"""Writes changes of alerts: all of them in one commit, asked for again when somebody else was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+
+from watchkeeper.contracts.storage import Durability, Operation, Storage
+from watchkeeper.domain.alert import Alert
+from watchkeeper.domain.errors import Conflict
+
+from .changes import Change, Circumstances, History, Written, written
+from .muting import Inhibition, Muting, possible_sources
+from .outbox import Outbox
+from .record import ALERTS, record_of
+from .silences import Silences
+
+_ATTEMPTS: Final = 8
+
+
+@attrs.frozen(eq=False)
+class Writer:
+    """The one way by which alerts are changed."""
+
+    storage: Storage
+    outbox: Outbox
+    silences: Silences
+    inhibitions: Sequence[Inhibition]
+    history: History
+    observer: Callable[[Alert], None]
+
+    def commit(self, changes: Callable[[], Sequence[Change]], now_us: int) -> list[Written]:
+        """Store what `changes` gives, then tell the observer; what had to be written and what came of it."""
+        for _ in range(_ATTEMPTS):
+            wanted = changes()
+            given = Circumstances(now_us, self.history, self._muting(wanted, now_us))
+            found = [written(change, given) for change in wanted]
+            if self._stored(found):
+                for one in found:
+                    if one.change.is_transition and one.alert is not None:
+                        self.observer(one.alert)
+                return found
+        raise Conflict(f"alerts were changed by others {_ATTEMPTS} times in a row; try again in a moment")
+
+    def _stored(self, found: Sequence[Written]) -> bool:
+        """Whether it is in the store now; False when it was decided upon what has changed since."""
+        operations: list[Operation] = [operation for one in found for operation in one.operations]
+        if not operations:
+            return True
+        is_news = any(one.letters or one.change.is_transition for one in found)
+        try:
+            self.storage.commit(operations, Durability.SYNCED if is_news else Durability.FLUSHED)
+        except Conflict:
+            return False
+        if any(one.letters for one in found):
+            self.outbox.wake()
+        return True
+
+    def _muting(self, changes: Sequence[Change], now_us: int) -> Muting:
+        """What holds back news: the silences, and the alerts that explain others as they are after these changes."""
+        silences = self.silences.active(now_us)
+        if not self.inhibitions:
+            return Muting(silences)
+        stored = (record_of(document).alert for document in self.storage.find(ALERTS, {"is_open": 1}))
+        alerts = {alert.fingerprint: alert for alert in stored}
+        alerts |= {change.after.alert.fingerprint: change.after.alert for change in changes if change.after is not None}
+        return Muting(silences, self.inhibitions, possible_sources(self.inhibitions, alerts.values()))
