@@ -145,7 +145,7 @@ class Named:
     def schema(self, plugins: InstalledPlugins) -> dict[str, Any]:
         """The pattern of `checked_name`."""
         del plugins
-        return {"pattern": r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?$"}
+        return {"pattern": r"^(?!.*\.\.)[A-Za-z0-9]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?$"}
 
 
 @attrs.frozen

@@ -151,6 +151,34 @@ class Maintenance:
     """False when the budget ran out first; call again to go on."""
 
 
+@attrs.frozen
+class StoredBlob:
+    """A blob that is there."""
+
+    digest: str
+    """SHA-256, hexadecimal."""
+    size: int
+    kept_us: int
+    """When these bytes were last put, UTC microseconds since 1970."""
+
+
+@runtime_checkable
+class SweepsBlobs(Protocol):
+    """What a back end does besides `Storage` when blobs that nobody refers to can be removed from it."""
+
+    def blobs(self) -> Iterator[StoredBlob]:
+        """Every blob; one that is put or removed meanwhile may be told or not."""
+        ...
+
+    def remove_blob(self, digest: str, before_us: int) -> bool:
+        """Remove a blob that was last put before `before_us`; whether it was removed.
+
+        Putting the same bytes again, however shortly before, keeps them: of a put and a removal at the same time either
+        the removal is first, and the put stores the bytes anew, or it does nothing.
+        """
+        ...
+
+
 @runtime_checkable
 class Storage(Protocol):
     """Everything that watchkeeper keeps. Safe to use from several threads, and again after a crash.
@@ -229,7 +257,10 @@ class Storage(Protocol):
         ...
 
     def open_blob(self, digest: str) -> BinaryIO:
-        """The bytes, already checked against the digest. NotFound, or StoreCorrupt when they differ."""
+        """The bytes, already checked against the digest. NotFound, or StoreCorrupt when they differ.
+
+        What is read is what was checked: nobody who can write to the store's files changes it in between.
+        """
         ...
 
     def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:

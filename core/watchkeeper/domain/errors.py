@@ -15,6 +15,7 @@
     │   └── Conflict                    4   a compare-and-swap lost
     ├── IntegrityError                  4   an artifact does not match its digest
     ├── NotFound                        4   no such model, version, alert
+    ├── NotAllowed                      4   a role, a guard or a policy forbids it
     ├── NothingToCheck                  5   there are no rows to look at
     └── DeliveryError                   70  a notification was not accepted
         ├── DeliveryDelayed             70  worth trying again
@@ -104,6 +105,12 @@ class IntegrityError(WatchkeeperError):
 
 class NotFound(WatchkeeperError):
     """There is no such model, version, alert or document."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class NotAllowed(WatchkeeperError):
+    """A role, a guard or a policy forbids it; the message says which, and what would allow it."""
 
     exit_code: ClassVar[int] = 4
 

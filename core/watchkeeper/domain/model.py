@@ -10,7 +10,8 @@ import attrs
 
 from .errors import UsageError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,99}")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 _NUMBER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
@@ -32,12 +33,18 @@ class Stage(StrEnum):
 
 
 def checked_name(name: str, what: str = "model name") -> str:
-    """The name itself, or a UsageError: letters, digits, ``_ . -``, 100 at most, first a letter or digit."""
+    """The name itself, or a UsageError: letters, digits, ``_ . -``, 100 at most, first a letter or digit.
+
+    Two dots in a row, and what some systems keep for devices (``con``, ``nul``), are refused too: a name becomes part
+    of paths when versions are exported.
+    """
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise UsageError(
-            f"{name!r} is not a {what}: expected 1 to 100 of A-Z a-z 0-9 _ . -, beginning with a letter or digit, "
-            "and not ending in a dot"
+            f"{name!a} is not a {what}: expected 1 to 100 of A-Z a-z 0-9 _ . -, beginning with a letter or digit, "
+            "and not ending in a dot, nor with two dots in a row"
         )
+    if _RESERVED.fullmatch(name):
+        raise UsageError(f"{name!r} is not a {what}: some systems keep that word for a device; choose another")
     return name
 
 
@@ -59,6 +66,20 @@ class VersionNumber:
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
+
+
+@attrs.frozen
+class TrainingData:
+    """Which rows a version was trained on: enough to tell whether others are the same."""
+
+    rows: int
+    columns: Mapping[str, str]
+    """SHA-256 of each column, hexadecimal, in the rows' own order of columns."""
+    first_us: int | None = None
+    """The earliest row, UTC microseconds; None when no time was stated."""
+    last_us: int | None = None
+    source: str = ""
+    """Where they came from, in the caller's words: a query, a file."""
 
 
 @attrs.frozen
@@ -88,6 +109,11 @@ class Version:
     """The model's inputs in column order; empty when they were not stated."""
     reference_digest: str | None = None
     """SHA-256 of the reference rows kept with it, None when there are none."""
+    code: str | None = None
+    """The revision of the code that made it, None when it is not known."""
+    training_data: TrainingData | None = None
+    card: Mapping[str, str] = attrs.field(factory=dict)
+    """The model card: section to text, such as ``intended use``."""
 
     @property
     def ref(self) -> str:

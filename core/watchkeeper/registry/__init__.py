@@ -1,8 +1,26 @@
-"""Model versioning: versions, artifacts, stages, audit."""
+"""Model versioning: versions, artifacts, stages, guards, audit."""
 
+from .access import Access, Action, Grant, Role
 from .numbering import next_number
+from .policy import EnvironmentRule, Policy
+from .provenance import training_data_of
 from .refs import Ref
 from .registry import Registry
-from .stages import StageChange
+from .stages import ChangeKind, StageChange
+from .tenure import Tenure
 
-__all__ = ["Ref", "Registry", "StageChange", "next_number"]
+__all__ = [
+    "Access",
+    "Action",
+    "ChangeKind",
+    "EnvironmentRule",
+    "Grant",
+    "Policy",
+    "Ref",
+    "Registry",
+    "Role",
+    "StageChange",
+    "Tenure",
+    "next_number",
+    "training_data_of",
+]

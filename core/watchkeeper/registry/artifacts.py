@@ -48,23 +48,27 @@ class Artifacts:
             written.seek(0)
             return Artifact(chosen, self.storage.put_blob(written), size, record)  # type: ignore[arg-type]  # as above
 
-    def load(self, version: Version) -> Any:
-        """The model; its bytes were compared with the version's digest by the store, and are read once.
+    def verified(self, version: Version) -> BinaryIO:
+        """The artifact's bytes at their start, compared with size and digest; no parser has seen them yet.
 
         Raises
         ------
         IntegrityError
-            When the bytes are gone or are not those that were registered; no parser has seen them then.
+            When the bytes are gone or are not those that were registered.
         """
-        plugin = self.formats[self._named(version.format)]
-        with self._verified(version.ref, "artifact", version.digest) as source:
-            size = source.seek(0, os.SEEK_END)
-            if size != version.size:
-                raise IntegrityError(
-                    f"the artifact of {version.ref} has {size} bytes, expected {version.size}: it was not loaded"
-                )
-            source.seek(0)
-            return plugin.load(source, version.format_record)
+        source = self._verified(version.ref, "artifact", version.digest)
+        size = source.seek(0, os.SEEK_END)
+        if size != version.size:
+            source.close()
+            raise IntegrityError(
+                f"the artifact of {version.ref} has {size} bytes, expected {version.size}: it was not loaded"
+            )
+        source.seek(0)
+        return source
+
+    def parsed(self, version: Version, source: BinaryIO) -> Any:
+        """The model in bytes that `verified` gave."""
+        return self.formats[self._named(version.format)].load(source, version.format_record)
 
     def save_rows(self, rows: Table) -> str:
         """Keep the reference rows; returns their digest."""

@@ -11,8 +11,8 @@ from watchkeeper.domain.errors import IntegrityError, NotFound
 from watchkeeper.domain.model import Stage, Version
 from watchkeeper.domain.nearest import did_you_mean
 
-from .records import MODELS, STAGE_CHANGES, VERSIONS, change_of, version_of
-from .refs import Ref
+from .records import ALIASES, MODELS, STAGE_CHANGES, TOMBSTONES, VERSIONS, change_of, version_of
+from .refs import LATEST, Ref
 from .stages import StageChange
 
 _MOST_TOLD: Final = 6
@@ -27,6 +27,8 @@ class Catalogue:
     def document(self, ref: Ref) -> Document:
         """The version's document; NotFound with the nearest names."""
         found: Document | None
+        if ref.alias is not None:
+            return self._aliased(ref)
         if ref.number is not None:
             found = self.storage.get(VERSIONS, f"{ref.model}@{ref.number}")
         elif ref.stage is Stage.PRODUCTION:
@@ -37,6 +39,16 @@ class Catalogue:
         if found is None:
             raise self._no_version(ref)
         return found
+
+    def exists(self, ref: Ref) -> bool:
+        """Whether the version with that number is there."""
+        return self.storage.get(VERSIONS, f"{ref.model}@{ref.number}") is not None
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """The versions that a model's aliases point at, by alias: ``{"champion": "m@1.4.0"}``."""
+        return {
+            document.value["alias"]: document.value["ref"] for document in self.storage.find(ALIASES, {"model": name})
+        }
 
     def in_production(self, name: str) -> Document | None:
         """The document of the model's version in production."""
@@ -49,16 +61,23 @@ class Catalogue:
         return found[0] if found else None
 
     def latest(self, name: str) -> Version | None:
-        """The version with the greatest number."""
-        found = self.storage.find(VERSIONS, {"model": name}, order=("-rank",), limit=1)
-        return version_of(found[0]) if found else None
+        """The version with the greatest number, one that was deleted included: its number is never given again."""
+        live = self.storage.find(VERSIONS, {"model": name}, order=("-rank",), limit=1)
+        dead = self.storage.find(TOMBSTONES, {"model": name}, order=("-rank",), limit=1)
+        known = [version_of(document) for document in (*live, *dead)]
+        return max(known, key=lambda version: version.number, default=None)
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """All versions, the greatest number first; NotFound when there is no such model."""
         documents = self.storage.find(VERSIONS, {"model": name}, order=("-rank",))
         if not documents:
-            raise self._no_model(name)
+            self.require_model(name)
         return tuple(version_of(document) for document in documents)
+
+    def require_model(self, name: str) -> None:
+        """Pass, or NotFound with the nearest names; a model whose versions were all deleted is still one."""
+        if self.storage.get(MODELS, name) is None:
+            raise self._no_model(name)
 
     def models(self) -> tuple[str, ...]:
         """The names of all models, sorted."""
@@ -79,13 +98,35 @@ class Catalogue:
     def _no_version(self, ref: Ref) -> NotFound:
         if self.storage.get(MODELS, ref.model) is None:
             return self._no_model(ref.model)
-        known = self.versions(ref.model)
+        grave = self.storage.get(TOMBSTONES, f"{ref.model}@{ref.number}")
+        if grave is not None:
+            return NotFound(
+                f"{grave.key} was deleted by {grave.value['deleted_by']} ({grave.value['reason'] or 'no reason given'})"
+            )
+        known = tuple(map(version_of, self.storage.find(VERSIONS, {"model": ref.model}, order=("-rank",))))
         told = ", ".join(f"{version.number} ({version.stage})" for version in known[:_MOST_TOLD])
         more = f" and {len(known) - _MOST_TOLD} more" if len(known) > _MOST_TOLD else ""
         if ref.stage is not None:
             return NotFound(f"{ref.model} has no version in {ref.stage}; it has {told}{more}")
         hint = did_you_mean(str(ref.number), [str(version.number) for version in known])
         return NotFound(f"{ref.model} has no version {ref.number}; it has {told}{more}{hint}")
+
+    def _aliased(self, ref: Ref) -> Document:
+        pointer = self.storage.get(ALIASES, f"{ref.model}/{ref.alias}")
+        if pointer is not None:
+            found = self.storage.get(VERSIONS, pointer.value["ref"])
+            if found is None:
+                raise IntegrityError(
+                    f"the alias {ref.model}@{ref.alias} points at {pointer.value['ref']}, which is not there: the "
+                    "store was changed from outside; restore it from a backup"
+                )
+            return found
+        if self.storage.get(MODELS, ref.model) is None:
+            raise self._no_model(ref.model)
+        aliases = self.aliases(ref.model)
+        told = f"its aliases are {', '.join(aliases)}" if aliases else "it has none"
+        words = [LATEST, *map(str, Stage), *aliases]
+        raise NotFound(f"{ref.model} has no alias {ref.alias!r}: {told}{did_you_mean(str(ref.alias), words)}")
 
     def _no_model(self, name: str) -> NotFound:
         names = self.models()

@@ -8,11 +8,20 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, Final
 
+import attrs
+
+from watchkeeper.domain.model import Version
+
 _DISTRIBUTION_OF: Final = {"sklearn": "scikit-learn"}
 _WATCHED: Final = (
     "numpy", "scipy", "sklearn", "skops", "joblib", "pandas", "polars", "pyarrow", "torch", "tensorflow", "keras",
     "onnx", "onnxruntime", "xgboost", "lightgbm", "catboost", "statsmodels", "watchkeeper",
 )  # fmt: skip
+
+FRAMEWORKS: Final = frozenset(
+    {"scikit-learn", "torch", "tensorflow", "keras", "onnxruntime", "xgboost", "lightgbm", "catboost", "statsmodels"}
+)
+"""What decides how a model answers, when its format names it."""
 
 
 def environment_of(model: Any, known: dict[str, str | None]) -> Mapping[str, str]:
@@ -47,3 +56,36 @@ def _installed(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+@attrs.frozen
+class EnvironmentChange:
+    """A package that has another version now than when the model was saved."""
+
+    package: str
+    recorded: str
+    found: str | None
+    """None when it is not installed."""
+    is_decisive: bool
+    """Whether the model may answer differently: another major or minor version of its own framework."""
+
+    def __str__(self) -> str:
+        return f"{self.package} is {self.found or 'not installed'} and was {self.recorded}"
+
+
+def environment_changes(
+    version: Version, known: dict[str, str | None], frameworks: frozenset[str] = FRAMEWORKS
+) -> tuple[EnvironmentChange, ...]:
+    """What is different here from where the version was made, among its framework's packages.
+
+    Which packages these are is what the format wrote into the version's record; `known` is as in `environment_of`.
+    """
+    changes: list[EnvironmentChange] = []
+    for package in sorted(frameworks & version.format_record.keys() & version.environment.keys()):
+        if package not in known:
+            known[package] = _installed(package)
+        recorded, found = version.environment[package], known[package]
+        if found != recorded:
+            is_decisive = found is None or recorded.split(".")[:2] != found.split(".")[:2]
+            changes.append(EnvironmentChange(package, recorded, found, is_decisive))
+    return tuple(changes)

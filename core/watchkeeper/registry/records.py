@@ -7,24 +7,29 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from watchkeeper.contracts.storage import Document, LogEntry, Namespace, Put, Scalar
+import attrs
+
+from watchkeeper.contracts.storage import Document, Namespace, Put, Scalar
 from watchkeeper.domain.errors import IntegrityError
-from watchkeeper.domain.model import Stage, Task, Version, VersionNumber
+from watchkeeper.domain.model import Stage, Task, TrainingData, Version, VersionNumber
 
 from .numbering import sortable
-from .stages import StageChange
+from .stages import ChangeKind, StageChange
 
 MODELS: Final = Namespace("models")
 VERSIONS: Final = Namespace("versions", ("model", "rank", "stage", "digest"))
 STAGE_CHANGES: Final = Namespace("stage-changes", ("model", "generation"))
+TOMBSTONES: Final = Namespace("deleted-versions", ("model", "rank"))
+"""What is left of a version that was deleted: its record, and who did it when and why."""
+ALIASES: Final = Namespace("aliases", ("model", "ref"))
 AUDIT: Final = "audit"
 
-_CHANGEABLE: Final = frozenset({"stage", "seal"})
+_CHANGEABLE: Final = frozenset({"stage", "seal", "deleted_by", "deleted_us", "reason"})
 
 
 def version_put(version: Version, *, expect: int) -> Put:
     """The operation that stores a version; `expect` is the revision that it must have now."""
-    record = _record(version)
+    record = record_of(version)
     return Put(
         VERSIONS,
         version.ref,
@@ -76,6 +81,9 @@ def version_of(document: Document) -> Version:
         format_record=record["format_record"],
         features=tuple(record["features"]),
         reference_digest=record["reference_digest"],
+        code=record.get("code"),
+        training_data=_training_data_of(record.get("training_data")),
+        card=record.get("card", {}),
     )
 
 
@@ -99,6 +107,8 @@ def change_put(change: StageChange) -> Put:
         "at_us": change.at_us,
         "by": change.by,
         "replaced": None if change.replaced is None else str(change.replaced),
+        "kind": change.kind,
+        "reason": change.reason,
     }
     index: dict[str, Scalar] = {"model": change.model, "generation": change.generation}
     return Put(STAGE_CHANGES, f"{change.model}/{change.generation:09d}", record, index, expect=0)
@@ -116,19 +126,13 @@ def change_of(document: Document) -> StageChange:
         at_us=record["at_us"],
         by=record["by"],
         replaced=None if record["replaced"] is None else VersionNumber.parse(record["replaced"]),
+        kind=ChangeKind(record.get("kind", ChangeKind.PROMOTE)),
+        reason=record.get("reason", ""),
     )
 
 
-def audit_entry(action: str, version: Version, by: tuple[str, int], told: Mapping[str, Any]) -> LogEntry:
-    """What the audit log keeps of an action on a version; `by` is who and when (UTC, microseconds since 1970)."""
-    actor, at_us = by
-    return LogEntry(
-        AUDIT,
-        {"action": action, "subject": version.ref, "by": actor, "at_us": at_us, "digest": version.digest, **told},
-    )
-
-
-def _record(version: Version) -> dict[str, Any]:
+def record_of(version: Version) -> dict[str, Any]:
+    """The version as what JSON can hold, without its seal."""
     return {
         "model": version.model,
         "number": str(version.number),
@@ -147,4 +151,11 @@ def _record(version: Version) -> dict[str, Any]:
         "format_record": dict(version.format_record),
         "features": list(version.features),
         "reference_digest": version.reference_digest,
+        "code": version.code,
+        "training_data": None if version.training_data is None else attrs.asdict(version.training_data),
+        "card": dict(version.card),
     }
+
+
+def _training_data_of(plain: Mapping[str, Any] | None) -> TrainingData | None:
+    return None if plain is None else TrainingData(**plain)

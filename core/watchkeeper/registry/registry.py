@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.format import Format
-from watchkeeper.contracts.storage import LoggedEntry, Operation, Put, Storage
-from watchkeeper.domain.errors import Conflict, UsageError
-from watchkeeper.domain.model import Stage, Task, Version, VersionNumber, checked_name
+from watchkeeper.contracts.storage import Delete, LoggedEntry, Operation, Put, Storage
+from watchkeeper.domain.errors import Conflict, NotAllowed, UsageError
+from watchkeeper.domain.model import Stage, Task, TrainingData, Version, VersionNumber, checked_name
 from watchkeeper.domain.table import Table
 from watchkeeper.domain.verdict import Verdict
 
+from .access import Access, Action
+from .acting import Acting
+from .aliases import Aliases
 from .artifacts import Artifacts
-from .catalogue import Catalogue
-from .environment import environment_of
+from .cleanup import Cleanup
+from .environment import environment_changes, environment_of
+from .guards import Guards
+from .holds import Holds
+from .lineage import Difference, Lineage, differences, lineage_of
 from .numbering import next_number, sortable
-from .promotion import promoted
-from .records import AUDIT, MODELS, VERSIONS, audit_entry, version_of, version_put
+from .pages import VersionLine, lines_of, page_puts
+from .policy import EnvironmentRule, Policy
+from .promotion import Move, moved, rollback_target
+from .provenance import revision_of, training_data_of
+from .records import AUDIT, MODELS, TOMBSTONES, VERSIONS, version_of, version_put
 from .refs import Ref
-from .stages import StageChange
+from .removal import deleted
+from .stages import ChangeKind, StageChange
+from .tenure import Tenure, tenure_at, tenures
 from .verification import verdict_on
 
+_log = logging.getLogger("watchkeeper.registry")
 _ATTEMPTS: Final = 200
 _UNNUMBERED: Final = VersionNumber(0, 0, 0)
 
@@ -38,16 +52,43 @@ class Registry:
     formats
         By plugin name, in the order in which `register` asks who handles a model; may build them when asked for.
     actor
-        Who acts, for the audit log: what the caller claims to be, nothing here proves it.
+        Who acts, for roles and the audit log: what the caller claims to be, nothing here proves it.
+    policy, access
+        What a version must have, and who may do what.
+    observer
+        Called with a version after its new stage is stored.
+    folder
+        Where the code that trains models is: its Git revision is recorded with each version.
+
+    Attributes
+    ----------
+    aliases, guards, holds, cleanup
+        Pointers; checks and approvals; reasons to keep a version; throwing old ones away.
     """
 
-    def __init__(self, storage: Storage, formats: Mapping[str, Format], clock: Clock, actor: str) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        formats: Mapping[str, Format],
+        clock: Clock,
+        actor: str,
+        *,
+        policy: Policy | None = None,
+        access: Access | None = None,
+        observer: Callable[[Version], None] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._acting = Acting(storage, clock, actor, access or Access(), policy or Policy())
         self._storage = storage
-        self._catalogue = Catalogue(storage)
+        self._catalogue = self._acting.catalogue
         self._artifacts = Artifacts(storage, formats)
-        self._clock = clock
-        self._actor = actor
+        self._observer = observer
+        self._folder = folder
         self._known_distributions: dict[str, str | None] = {}
+        self.aliases = Aliases(self._acting)
+        self.guards = Guards(self._acting)
+        self.holds = Holds(self._acting)
+        self.cleanup = Cleanup(self._acting)
 
     def register(  # noqa: PLR0913 - each is a fact about the version; all but two are optional and named
         self,
@@ -63,6 +104,9 @@ class Registry:
         reference: Table | None = None,
         features: Sequence[str] = (),
         save_as: str | None = None,
+        code: str | None = None,
+        training_data: TrainingData | Table | None = None,
+        card: Mapping[str, str] | None = None,
     ) -> Version:
         """Keep the model as an immutable version at stage training.
 
@@ -83,6 +127,12 @@ class Registry:
             The model's inputs in column order; what the model knows of them (``feature_names_in_``) when left out.
         save_as
             The format plugin to save by; the first that handles the model when left out.
+        code
+            The revision of the code; that of the Git repository around the project when left out.
+        training_data
+            The rows that it was trained on, of which digests are kept, or what `training_data_of` made of them.
+        card
+            The model card: sections such as ``intended use`` and ``limitations`` with their text.
 
         Raises
         ------
@@ -91,17 +141,18 @@ class Registry:
         Conflict
             When the number that was asked for is taken.
         """
+        self._acting.require(Action.REGISTER, checked_name(name))
         wanted = VersionNumber.parse(number) if isinstance(number, str) else number
         sortable(wanted or _UNNUMBERED)
         draft = Version(
-            model=checked_name(name),
+            model=name,
             number=wanted or _UNNUMBERED,
             stage=Stage.TRAINING,
             format="",
             digest="",
             size=0,
             created_us=0,
-            created_by=self._actor,
+            created_by=self._acting.actor,
             task=task,
             metrics=_finite(metrics or {}),
             parameters={key: str(value) for key, value in (parameters or {}).items()},
@@ -109,6 +160,9 @@ class Registry:
             parents=tuple(self.get(parent).ref for parent in parents),
             tags=tuple(tags),
             features=tuple(features) or _known_features(model),
+            code=code if code is not None or self._folder is None else revision_of(self._folder),
+            training_data=training_data_of(training_data) if isinstance(training_data, Table) else training_data,
+            card=dict(card or {}),
         )
         artifact = self._artifacts.save(model, save_as)
         version = attrs.evolve(
@@ -131,19 +185,32 @@ class Registry:
         NotFound
             With the nearest names that there are.
         """
-        return version_of(self._catalogue.document(Ref.parse(ref)))
+        return self._acting.found(ref, Action.VIEW)[0]
 
-    def load(self, ref: str) -> Any:
-        """The model of a version. Its bytes are checked against the digest before any parser sees them.
+    def load(self, ref: str, *, any_environment: bool = False) -> Any:
+        """The model of a version.
+
+        In this order: its record against its seal, its bytes against size and digest, its signatures and its format
+        against the policy, its framework against the one installed; then a parser sees the bytes that were checked.
+
+        Parameters
+        ----------
+        any_environment
+            Load it beside another version of its framework all the same.
 
         Raises
         ------
         IntegrityError
-            When record or bytes are not those that were registered.
+            When record, bytes or signatures are not those that were registered.
+        NotAllowed
+            When the policy forbids it.
         PluginMissing
             When the format that saved it is not available.
         """
-        return self._artifacts.load(self.get(ref))
+        version = self.get(ref)
+        with self._artifacts.verified(version) as source:
+            self._require_environment(version, EnvironmentRule.IGNORE if any_environment else None)
+            return self._artifacts.parsed(version, source)
 
     def reference(self, ref: str) -> Table | None:
         """The rows that define normal for a version; None when it was registered without."""
@@ -151,13 +218,23 @@ class Registry:
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """All versions of a model, the greatest number first; NotFound when there is no such model."""
+        self._acting.require(Action.VIEW, checked_name(name))
         return self._catalogue.versions(name)
 
-    def models(self) -> tuple[str, ...]:
-        """The names of all models, sorted."""
-        return self._catalogue.models()
+    def lines(self, name: str) -> tuple[VersionLine, ...]:
+        """What a list shows of a model's versions, the greatest number first; much cheaper than `versions`."""
+        self._acting.require(Action.VIEW, checked_name(name))
+        found = lines_of(self._storage, name)
+        if not found:
+            self._catalogue.require_model(name)
+        return found
 
-    def promote(self, ref: str, stage: Stage, *, expect: int | None = None) -> Version:
+    def models(self) -> tuple[str, ...]:
+        """The names of all models that the actor may see, sorted."""
+        access, actor = self._acting.access, self._acting.actor
+        return tuple(name for name in self._catalogue.models() if access.allows(actor, Action.VIEW, name))
+
+    def promote(self, ref: str, stage: Stage, *, expect: int | None = None, reason: str = "") -> Version:
         """Move a version on: training to staging, staging to production or retired.
 
         The version that was in production retires in the same commit. Of several that promote at once one wins.
@@ -172,21 +249,75 @@ class Registry:
         ------
         UsageError
             For an edge that is not legal; the message names those that are.
+        NotAllowed
+            When a check, an approval or a signature that the policy asks for is missing.
         Conflict
             When somebody else was first; the message says who and what, and nothing was changed.
         """
-        return promoted(self._storage, Ref.parse(ref), stage, expect, (self._actor, self._clock.now_us()))
+        parsed = Ref.parse(ref)
+        self._acting.require(Action.PROMOTE, parsed.model)
+        return self._moved(parsed, Move(stage, ChangeKind.PROMOTE, reason, expect))
+
+    def rollback(self, name: str, *, to: str | None = None, reason: str = "", expect: int | None = None) -> Version:
+        """Put the version that was in production before back there, or the one that `to` names.
+
+        Its bytes, signatures and environment are checked first: a rollback never lands on a version that cannot be
+        loaded. Each further rollback goes further back.
+
+        Raises
+        ------
+        UsageError
+            There is nothing to go back to, or `to` was never in production.
+        IntegrityError, NotAllowed
+            The version that was to come back cannot be loaded; nothing was changed.
+        Conflict
+            As for `promote`.
+        """
+        self._acting.require(Action.ROLL_BACK, checked_name(name))
+        parsed = rollback_target(self._catalogue, name, None if to is None else _of_model(Ref.parse(to), name))
+        version = version_of(self._catalogue.document(parsed))
+        with self._artifacts.verified(version):
+            self._require_environment(version, None)
+        return self._moved(Ref(name, version.number), Move(Stage.PRODUCTION, ChangeKind.ROLL_BACK, reason, expect))
+
+    def retire(self, name: str, *, reason: str = "", expect: int | None = None) -> Version:
+        """Take a model out of production without a successor; nothing answers to ``name@production`` afterwards."""
+        self._acting.require(Action.PROMOTE, checked_name(name))
+        return self._moved(Ref(name, stage=Stage.PRODUCTION), Move(Stage.RETIRED, ChangeKind.RETIRE, reason, expect))
+
+    def delete(self, ref: str, *, reason: str = "") -> Version:
+        """Delete a version that nobody needs; a NotAllowed lists who does. Its number is never given again."""
+        return deleted(self._acting, ref, reason)
 
     def history(self, name: str) -> tuple[StageChange, ...]:
         """Every stage change of a model's versions, first to last."""
+        self._acting.require(Action.VIEW, checked_name(name))
         return self._catalogue.history(name)
+
+    def in_production_at(self, name: str, at_us: int) -> Tenure | None:
+        """Which version was in production at a moment (UTC, microseconds since 1970), and who had put it there."""
+        return tenure_at(self.history(name), at_us)
+
+    def tenures(self, name: str) -> tuple[Tenure, ...]:
+        """Every time in production of a model's versions, first to last."""
+        return tenures(self.history(name))
+
+    def lineage(self, ref: str) -> Lineage:
+        """What a version comes from, and what was made from it."""
+        return lineage_of(self._catalogue, self.get(ref))
+
+    def diff(self, before: str, after: str) -> tuple[Difference, ...]:
+        """What is different between two versions."""
+        return differences(self.get(before), self.get(after))
 
     def audit(self, after: int = 0) -> Iterator[LoggedEntry]:
         """Entries of the audit log with a number above `after`, each checked against the one before."""
+        self._acting.require(Action.VIEW, "*")
         return self._storage.read_log(AUDIT, after)
 
     def verify(self) -> Verdict:
         """Check every record, artifact and audit entry against the others. O(bytes in the registry)."""
+        self._acting.require(Action.VIEW, "*")
         return verdict_on(self._storage)
 
     def _published(self, version: Version, *, is_numbered: bool) -> Version:
@@ -195,28 +326,65 @@ class Registry:
             number = version.number
             if not is_numbered:
                 number = next_number(latest, version.digest, version.features, version.task)
-            numbered = attrs.evolve(version, number=number, created_us=self._clock.now_us())
+            numbered = attrs.evolve(version, number=number, created_us=self._acting.clock.now_us())
             put = version_put(numbered, expect=0)
             told = {"seal": put.value["seal"]}
             operations: list[Operation] = [
                 put,
-                audit_entry("register", numbered, (self._actor, numbered.created_us), told),
+                Delete(TOMBSTONES, numbered.ref, expect=0),  # asserts that no version of that number was deleted
+                *page_puts(self._storage, [numbered]),
+                self._acting.entry("register", numbered.ref, digest=numbered.digest, **told),
             ]
-            if latest is None:
+            if self._storage.get(MODELS, version.model) is None:
                 operations.append(Put(MODELS, version.model, {"created_us": numbered.created_us}, expect=0))
             try:
                 self._storage.commit(operations)
             except Conflict as error:
+                if is_numbered and self._storage.get(TOMBSTONES, numbered.ref) is not None:
+                    raise Conflict(
+                        f"{numbered.ref} was deleted, and a number is never given again: register under another "
+                        "number, or leave the number out to have the next one chosen"
+                    ) from error
                 if is_numbered and self._storage.get(VERSIONS, numbered.ref) is not None:
                     raise Conflict(
-                        f"{numbered.ref} exists already, and a version never changes: register under another number, "
-                        "or leave the number out to have the next one chosen"
+                        f"{numbered.ref} exists already, and a version never changes: register under another "
+                        "number, or leave the number out to have the next one chosen"
                     ) from error
             else:
                 return numbered
         raise Conflict(
             f"registering {version.model} was overtaken {_ATTEMPTS} times; nothing was registered: try again later"
         )
+
+    def _moved(self, ref: Ref, move: Move) -> Version:
+        def conditions(version: Version) -> Sequence[Operation]:
+            is_first_time = move.stage is Stage.PRODUCTION and move.kind is ChangeKind.PROMOTE
+            return self.guards.conditions(version) if is_first_time else ()
+
+        version = moved(self._acting, ref, move, conditions)
+        if self._observer is not None:
+            self._observer(version)
+        return version
+
+    def _require_environment(self, version: Version, rule: EnvironmentRule | None) -> None:
+        rule = self._acting.policy.environment if rule is None else rule
+        if rule is EnvironmentRule.IGNORE:
+            return
+        changes = environment_changes(version, self._known_distributions)
+        decisive = [str(change) for change in changes if change.is_decisive]
+        if decisive and rule is EnvironmentRule.REFUSE:
+            raise NotAllowed(
+                f"{version.ref} was not loaded: {', '.join(decisive)}, so it may answer differently; install what it "
+                "was made with, register it again here, or load it with any_environment=True"
+            )
+        for change in changes:
+            _log.warning("%s: %s", version.ref, change, extra={"version": version.ref, "package": change.package})
+
+
+def _of_model(ref: Ref, name: str) -> Ref:
+    if ref.model != name:
+        raise UsageError(f"cannot roll {name} back to a version of {ref.model}: expected one of {name}'s own")
+    return ref
 
 
 def _known_features(model: Any) -> tuple[str, ...]:

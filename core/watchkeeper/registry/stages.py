@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 import attrs
@@ -15,7 +16,17 @@ NEXT: Final = {
     Stage.PRODUCTION: (),
     Stage.RETIRED: (),
 }
-"""What `promote` may do. A version leaves production only when another takes its place."""
+"""What `promote` may do. A version leaves production only when another takes its place, or by `retire`."""
+
+
+class ChangeKind(StrEnum):
+    """Why a version changed its stage."""
+
+    PROMOTE = "promote"
+    ROLL_BACK = "rollback"
+    """A former version is in production again."""
+    RETIRE = "retire"
+    """A version left production, and no other took its place."""
 
 
 @attrs.frozen
@@ -33,6 +44,8 @@ class StageChange:
     by: str
     replaced: VersionNumber | None = None
     """The version that left production for this one, in the same commit."""
+    kind: ChangeKind = ChangeKind.PROMOTE
+    reason: str = ""
 
     @property
     def ref(self) -> str:
@@ -54,5 +67,11 @@ def _way_out(version: Version) -> str:
     if legal:
         return f"from {version.stage} it can go to {' or '.join(legal)}"
     if version.stage is Stage.PRODUCTION:
-        return "it retires when another version is promoted to production, so promote its successor"
-    return "a retired version stays retired; register the model again to use it"
+        return (
+            "it retires when another version is promoted to production, so promote its successor, roll back, or retire "
+            "it without a successor"
+        )
+    return (
+        "a retired version stays retired; register the model again to use it, or roll back to it if it was in "
+        "production"
+    )

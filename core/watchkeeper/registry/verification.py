@@ -10,7 +10,9 @@ from watchkeeper.domain.errors import IntegrityError, NotFound, StoreCorrupt
 from watchkeeper.domain.model import Stage, Version
 from watchkeeper.domain.verdict import Finding, Status, Verdict
 
+from .pages import VersionLine, lines_of
 from .records import AUDIT, STAGE_CHANGES, VERSIONS, change_of, version_of
+from .stages import ChangeKind
 
 
 def verdict_on(storage: Storage) -> Verdict:
@@ -24,6 +26,7 @@ def verdict_on(storage: Storage) -> Verdict:
         for version in versions.values():
             findings += _on_blobs(storage, version)
         findings += _on_stages(storage, versions)
+        findings += _on_pages(storage, versions)
         findings += _on_audit(storage, documents)
     except StoreCorrupt as error:
         findings.append(_wrong("store", f"the check ended here, because the store itself is damaged: {error}"))
@@ -73,14 +76,30 @@ def _on_stages(storage: Storage, versions: dict[str, Version]) -> Iterator[Findi
             yield _wrong(ref, f"{ref} is recorded in {version.stage}, but its history ends in {stages[ref]}")
 
 
+def _on_pages(storage: Storage, versions: dict[str, Version]) -> Iterator[Finding]:
+    """A line that does not fit its record: lists show it, nothing is decided on it."""
+    by_ref: dict[str, VersionLine] = {}
+    for model in sorted({version.model for version in versions.values()}):
+        by_ref.update((line.ref, line) for line in lines_of(storage, model))
+    for ref, version in versions.items():
+        line = by_ref.pop(ref, None)
+        if line is None or (line.stage, line.digest, line.size) != (version.stage, version.digest, version.size):
+            yield _wrong(ref, f"what lists show of {ref} is not what its record says")
+    for ref in by_ref:
+        yield _wrong(ref, f"lists show {ref}, which is not in the registry")
+
+
 def _on_audit(storage: Storage, documents: tuple[Document, ...]) -> Iterator[Finding]:
     sealed: dict[str, str] = {}
     promoted = 0
+    deleted: set[str] = set()
     try:
         for entry in storage.read_log(AUDIT):
             if entry.body.get("action") == "register":
                 sealed[entry.body["subject"]] = entry.body["seal"]
-            promoted += entry.body.get("action") == "promote"
+            if entry.body.get("action") == "delete":
+                deleted.add(entry.body["subject"])
+            promoted += entry.body.get("action") in set(ChangeKind)
     except StoreCorrupt as error:
         yield _wrong(AUDIT, str(error))
         return
@@ -91,7 +110,7 @@ def _on_audit(storage: Storage, documents: tuple[Document, ...]) -> Iterator[Fin
             )
     found = {document.key for document in documents}
     for ref in sealed:
-        if ref not in found:
+        if ref not in found and ref not in deleted:
             yield _wrong(ref, f"{ref} is in the audit log and no longer in the registry")
     changes = len(storage.find(STAGE_CHANGES))
     if promoted != changes:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import attrs
 import numpy as np
 
+from watchkeeper.clock import Clock, SystemClock
 from watchkeeper.contracts.storage import (
     Append,
     Batch,
@@ -27,6 +28,7 @@ from watchkeeper.contracts.storage import (
     Put,
     Receipt,
     Scalar,
+    StoredBlob,
 )
 from watchkeeper.contracts.storage_kinds import as_known, require_same_kinds, written_kinds
 from watchkeeper.contracts.storage_rules import (
@@ -39,7 +41,7 @@ from watchkeeper.contracts.storage_rules import (
     entry_digest,
     has_appends,
 )
-from watchkeeper.domain.errors import Conflict, NotFound, StoreError, UsageError
+from watchkeeper.domain.errors import Conflict, NotFound, StoreCorrupt, StoreError, UsageError
 from watchkeeper.domain.table import Categories, Column, Table
 
 
@@ -70,12 +72,14 @@ class _State:
 class MemoryStorage:
     """Keeps everything in this process; what is acknowledged lasts as long as the object (``buffered``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._lock = threading.RLock()
         self._state = _State()
         self._batches: dict[tuple[str, str], list[Batch]] = {}
         self._kinds: dict[tuple[str, str], dict[str, str]] = {}
         self._blobs: dict[str, bytes] = {}
+        self._kept_us: dict[str, int] = {}
         self._receipts: dict[tuple[str, int], Receipt] = {}
         self._is_closed = False
 
@@ -174,17 +178,35 @@ class MemoryStorage:
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
             self._check_open()
-            self._blobs.setdefault(digest, data)
+            self._blobs[digest] = data
+            self._kept_us[digest] = self._clock.now_us()
         return digest
 
     def open_blob(self, digest: str) -> BinaryIO:
-        """The bytes, or NotFound."""
+        """The bytes, checked; NotFound when they are not there, StoreCorrupt when they are others."""
         with self._lock:
             self._check_open()
             data = self._blobs.get(digest)
         if data is None:
             raise NotFound(f"there is no blob {digest}; expected the digest that put_blob returned")
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise StoreCorrupt(f"the blob {digest} has other bytes than were written: put it again")
         return io.BytesIO(data)
+
+    def blobs(self) -> Iterator[StoredBlob]:
+        """Every blob."""
+        with self._lock:
+            self._check_open()
+            return iter([StoredBlob(digest, len(data), self._kept_us[digest]) for digest, data in self._blobs.items()])
+
+    def remove_blob(self, digest: str, before_us: int) -> bool:
+        """Remove a blob that was last put before `before_us`."""
+        with self._lock:
+            self._check_open()
+            if digest not in self._blobs or self._kept_us[digest] >= before_us:
+                return False
+            del self._blobs[digest], self._kept_us[digest]
+            return True
 
     def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
         """Entries with a number above `after`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import unittest
 
-from watchkeeper.contracts.storage import LogEntry, Storage
+from watchkeeper.contracts.storage import LogEntry, Storage, SweepsBlobs
 from watchkeeper.domain.errors import Conflict, NotFound, StoreCorrupt, UsageError
 
 from .storage_hooks import KEY, STREAM, StorageHooks, numbered, numbers_of, refused, times_of
@@ -45,6 +46,29 @@ class KeepingChecks(StorageHooks):
             subject.put_blob(io.BytesIO(data))
             with subject.open_blob(digest) as found:
                 assert found.read() == data, "putting the bytes again mends the blob"
+
+    def test_a_blob_that_was_put_again_is_not_removed(self, subject: Storage) -> None:
+        store = self._sweeper(subject)
+        for data in (b"small", b"large" * 100_000):
+            digest = subject.put_blob(io.BytesIO(data))
+            (found,) = [blob for blob in store.blobs() if blob.digest == digest]
+            assert found.size == len(data), f"a blob of {len(data)} bytes is told as one of {found.size}"
+            assert not store.remove_blob(digest, found.kept_us), "put at that moment is not put before it"
+            with subject.open_blob(digest) as kept:
+                assert kept.read() == data
+            assert store.remove_blob(digest, found.kept_us + 1), "a blob that was put before is removed"
+            assert not store.remove_blob(digest, found.kept_us + 1), "what is gone is not removed again"
+            assert digest not in {blob.digest for blob in store.blobs()}
+            with refused(NotFound, digest):
+                subject.open_blob(digest)
+            subject.put_blob(io.BytesIO(data))
+            with subject.open_blob(digest) as kept:
+                assert kept.read() == data, "removed bytes can be put again"
+
+    def _sweeper(self, subject: Storage) -> SweepsBlobs:
+        if not isinstance(subject, SweepsBlobs):
+            raise unittest.SkipTest(f"{type(subject).__name__} has no blobs() and remove_blob()")
+        return subject
 
     def test_each_entry_of_a_log_covers_the_one_before(self, subject: Storage) -> None:
         digests = [subject.commit([LogEntry("audit", {"b": n, "a": "é"})]).digests[0] for n in range(3)]

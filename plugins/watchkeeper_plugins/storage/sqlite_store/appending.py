@@ -16,6 +16,7 @@ from watchkeeper.contracts.storage_rules import checked_append
 
 from .chunks import Chunk, chunks_of
 from .days import Days
+from .directory import ChunkRow, Series, found_series, next_series_number, write_series
 
 _MOST_ACCEPTED: Final = 4096
 
@@ -51,9 +52,11 @@ class Appending:
                 if self._is_applied(name, connection, pair):
                     return Receipt(durability, is_replay=True)
                 connection.execute("INSERT INTO applied VALUES (?, ?, ?)", (*pair, now_us))
-            for append in ready:
-                if append.chunks:
-                    insert_chunks(connection, self._series(name, connection, append), append.chunks, now_us)
+            for each in ready:
+                if each.chunks:
+                    series = self._series(name, connection, each)
+                    rows = insert_chunks(connection, series.number, each.chunks, now_us)
+                    write_series(connection, series.with_chunks(rows))
         return Receipt(durability)
 
     def _is_applied(self, name: str, connection: Connection, pair: tuple[str, int]) -> bool:
@@ -66,27 +69,14 @@ class Appending:
                     return True
         return False
 
-    def _series(self, name: str, connection: Connection, ready: _Ready) -> int:
-        """The number of the series in this file, its span and its columns brought up to date."""
-        first = min(chunk.first_us for chunk in ready.chunks)
-        last = max(chunk.last_us for chunk in ready.chunks)
-        row = connection.execute(
-            "SELECT id, first_us, last_us, kinds FROM series WHERE stream = ? AND key = ?", ready.names
-        ).fetchone()
-        kinds = self._kinds(name, ready, None if row is None else row[3])
-        if row is None:
-            cursor = connection.execute(
-                "INSERT INTO series (stream, key, first_us, last_us, kinds) VALUES (?, ?, ?, ?, ?)",
-                (*ready.names, first, last, kinds),
-            )
-            return int(cursor.lastrowid or 0)
-        series, known_first, known_last, known = row
-        if first < known_first or last > known_last or kinds != known:
-            connection.execute(
-                "UPDATE series SET first_us = ?, last_us = ?, kinds = ? WHERE id = ?",
-                (min(first, known_first), max(last, known_last), kinds, series),
-            )
-        return int(series)
+    def _series(self, name: str, connection: Connection, ready: _Ready) -> Series:
+        """The series as it is in this file, or a new one, with the columns of the append."""
+        known = found_series(connection, self._days.path(name), ready.names)
+        kinds = self._kinds(name, ready, None if known is None else known.kinds)
+        if known is not None:
+            return attrs.evolve(known, kinds=kinds)
+        first = ready.chunks[0].first_us
+        return Series(next_series_number(connection), *ready.names, first, first, kinds, chunks=0, marks=0)
 
     def _kinds(self, name: str, ready: _Ready, known: str | None) -> str:
         """What the columns of the series hold, as JSON, with those of the append; refuses a column that changed."""
@@ -107,13 +97,13 @@ class Appending:
         """What the columns of the series held in the newest file that has it."""
         for recent in self._days.recent(name):
             with recent.reading() as reader:
-                row = reader.execute("SELECT kinds FROM series WHERE stream = ? AND key = ?", ready.names).fetchone()
-            if row is not None:
-                return dict(json.loads(row[0]))
+                series = found_series(reader, recent.path, ready.names)
+            if series is not None:
+                return dict(json.loads(series.kinds))
         return {}
 
 
-def insert_chunks(connection: Connection, series: int, chunks: Sequence[Chunk], now_us: int) -> None:
+def insert_chunks(connection: Connection, series: int, chunks: Sequence[Chunk], now_us: int) -> list[ChunkRow]:
     """Write chunks of a series inside the caller's transaction.
 
     Their numbers come from the clock, so that none is given twice, whatever a slow scan still remembers; and they
@@ -121,21 +111,14 @@ def insert_chunks(connection: Connection, series: int, chunks: Sequence[Chunk], 
     """
     (highest,) = connection.execute("SELECT max(chunk) FROM narrow").fetchone()
     number = now_us if highest is None else max(now_us, highest)
+    rows: list[ChunkRow] = []
     for chunk in chunks:
         number += 1
-        connection.execute(
-            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-            (
-                series,
-                chunk.first_us,
-                number,
-                chunk.last_us,
-                chunk.rows,
-                chunk.shape,
-                len(chunk.narrow),
-                len(chunk.wide or b""),
-            ),
-        )
+        row = ChunkRow(series, chunk.first_us, number, chunk.last_us, chunk.rows, chunk.shape)
+        sizes = (len(chunk.narrow), len(chunk.wide or b""))
+        connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", (*attrs.astuple(row), *sizes))
         connection.execute("INSERT INTO narrow VALUES (?, ?)", (number, chunk.narrow))
         if chunk.wide is not None:
             connection.execute("INSERT INTO wide VALUES (?, ?)", (number, chunk.wide))
+        rows.append(row)
+    return rows

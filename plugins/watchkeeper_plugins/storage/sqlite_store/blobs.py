@@ -8,14 +8,18 @@ import io
 import os
 import re
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import Connection
 from typing import BinaryIO, Final
 
-from watchkeeper.contracts.storage import Durability
+from watchkeeper.clock import Clock
+from watchkeeper.contracts.storage import Durability, StoredBlob
 from watchkeeper.domain.errors import NotFound, StoreCorrupt, UsageError
 
 from .database import Database
 from .failures import told
+from .private_copy import hashed_copy
 
 _PIECE: Final = 1_048_576
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -24,20 +28,20 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 class Blobs:
     """The table ``blob`` and the folder ``blobs/``."""
 
-    def __init__(self, folder: Path, state: Database, small_bytes: int) -> None:
+    def __init__(self, folder: Path, state: Database, small_bytes: int, clock: Clock) -> None:
         self._folder = folder
         self._state = state
         self._small_bytes = small_bytes
+        self._clock = clock
 
     def put(self, source: BinaryIO) -> str:
         """Keep what `source` has from its position on; returns the digest."""
         start = source.read(self._small_bytes + 1)
-        if len(start) <= self._small_bytes:
-            digest = hashlib.sha256(start).hexdigest()
-            self._record(digest, len(start), start)
-            return digest
-        digest, size = self._put_file(start, source)
-        self._record(digest, size, None)
+        if len(start) > self._small_bytes:
+            return self._put_file(start, source)
+        digest = hashlib.sha256(start).hexdigest()
+        with self._state.writing(Durability.SYNCED) as connection:
+            self._record(connection, digest, len(start), start)
         return digest
 
     def open(self, digest: str) -> BinaryIO:
@@ -72,7 +76,23 @@ class Blobs:
                 except (BlockingIOError, FileNotFoundError):
                     continue  # its writer lives, or has just finished
 
-    def _put_file(self, start: bytes, source: BinaryIO) -> tuple[str, int]:
+    def all(self) -> Iterator[StoredBlob]:
+        """Every blob that has a row, in order of the digest."""
+        with self._state.reading() as connection:
+            rows = connection.execute("SELECT digest, size, kept_us FROM blob ORDER BY digest").fetchall()
+        return iter([StoredBlob(*row) for row in rows])
+
+    def remove(self, digest: str, before_us: int) -> bool:
+        """Remove a blob that was last put before `before_us`; takes turns with those who put."""
+        with self._state.writing(Durability.SYNCED) as connection:
+            gone = connection.execute("DELETE FROM blob WHERE digest = ? AND kept_us < ?", (digest, before_us)).rowcount
+            if gone:
+                path = self.path(digest)
+                with told(path):
+                    path.unlink(missing_ok=True)
+        return bool(gone)
+
+    def _put_file(self, start: bytes, source: BinaryIO) -> str:
         """Write beside, sync, rename: a file under its final name is always whole."""
         hashed, size = hashlib.sha256(), 0
         unfinished = self._folder / f"unfinished-{uuid.uuid4().hex}"
@@ -88,37 +108,40 @@ class Blobs:
                         piece = source.read(_PIECE)
                     target.flush()
                     os.fsync(target.fileno())
-                final = self.path(hashed.hexdigest())
-                final.parent.mkdir(exist_ok=True)
-                unfinished.chmod(0o444)
-                unfinished.rename(final)
-                _synced(final.parent)
-                _synced(self._folder)
+                # in the writer's turn, so that nobody removes the file between its renaming and its row
+                with self._state.writing(Durability.SYNCED) as connection:
+                    self._publish(unfinished, hashed.hexdigest())
+                    self._record(connection, hashed.hexdigest(), size, None)
             finally:
                 unfinished.unlink(missing_ok=True)
-        return hashed.hexdigest(), size
+        return hashed.hexdigest()
 
-    def _record(self, digest: str, size: int, data: bytes | None) -> None:
-        with self._state.writing(Durability.SYNCED) as connection:
-            connection.execute("INSERT OR REPLACE INTO blob VALUES (?, ?, ?)", (digest, size, data))
+    def _publish(self, unfinished: Path, digest: str) -> None:
+        final = self.path(digest)
+        final.parent.mkdir(exist_ok=True)
+        unfinished.chmod(0o444)
+        unfinished.rename(final)
+        _synced(final.parent)
+        _synced(self._folder)
+
+    def _record(self, connection: Connection, digest: str, size: int, data: bytes | None) -> None:
+        row = (digest, size, data, self._clock.now_us())
+        connection.execute("INSERT OR REPLACE INTO blob (digest, size, data, kept_us) VALUES (?, ?, ?, ?)", row)
 
     def _open_file(self, digest: str, size: int) -> BinaryIO:
         path = self.path(digest)
-        try:
-            file = path.open("rb")
-        except FileNotFoundError as error:
-            raise StoreCorrupt(f"{path} is missing: put the blob again, or restore the file from a backup") from error
         with told(path):
             try:
-                if os.fstat(file.fileno()).st_size != size or hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    raise StoreCorrupt(
-                        f"{path} has other bytes than were written: put the blob again, or restore the file"
-                    )
-                file.seek(0)
-            except BaseException:
-                file.close()
-                raise
-        return file
+                file = path.open("rb", buffering=0)
+            except FileNotFoundError as error:
+                raise StoreCorrupt(
+                    f"{path} is missing: put the blob again, or restore the file from a backup"
+                ) from error
+            with file:
+                copy = hashed_copy(file, size, digest) if os.fstat(file.fileno()).st_size == size else None
+        if copy is None:
+            raise StoreCorrupt(f"{path} has other bytes than were written: put the blob again, or restore the file")
+        return copy
 
 
 def _synced(folder: Path) -> None:

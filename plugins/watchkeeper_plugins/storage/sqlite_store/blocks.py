@@ -69,6 +69,11 @@ def block_bytes(rows: int, columns: Mapping[str, PackedColumn], notes: Mapping[s
     return b"".join(parts)
 
 
+def block_mark(data: bytes) -> int:
+    """A number that tells this block from others: the checksum of its header, which holds those of its columns."""
+    return int(_PREFIX.unpack_from(data)[2])
+
+
 def opened_block(data: bytes) -> Block:
     """The block that `data` holds; BlockDamaged when it does not hold one."""
     if len(data) < _PREFIX.size:

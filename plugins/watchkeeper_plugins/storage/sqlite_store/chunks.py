@@ -15,27 +15,13 @@ from watchkeeper.contracts.storage import Append, Batch
 from watchkeeper.contracts.storage_kinds import as_known
 from watchkeeper.domain.table import Column, Table
 
-from .blocks import Block, block_bytes, opened_block
+from .blocks import Block, BlockDamaged, block_bytes, block_mark, opened_block
 from .columns import PackedColumn, packed
 
 _TIME: Final = ""
 """The name of the time column in a narrow block; no column of a table can have it."""
 _MOST_BYTES: Final = 268_435_456
 """Of one block; SQLite takes a thousand million."""
-
-
-@attrs.frozen(order=True)
-class ChunkKey:
-    """What names a chunk within its file: the key of the table ``chunk``."""
-
-    series: int
-    first_us: int
-    number: int
-
-    @property
-    def row(self) -> tuple[int, int, int]:
-        """The values for ``WHERE series = ? AND first_us = ? AND number = ?``."""
-        return self.series, self.first_us, self.number
 
 
 @attrs.frozen(eq=False)
@@ -69,6 +55,13 @@ class StoredChunk:
     def __init__(self, narrow: bytes, read_wide: Callable[[], bytes | None]) -> None:
         self._narrow: Block = opened_block(narrow)
         self._read_wide = read_wide
+        self._mark = block_mark(narrow)
+
+    def require_rows(self, first_us: int, last_us: int, rows: int) -> None:
+        """BlockDamaged when these are not the rows that the directory tells of."""
+        time = self._time()
+        if (len(time), int(time[0]), int(time[-1])) != (rows, first_us, last_us):
+            raise BlockDamaged("its rows are not those that the directory tells of")
 
     def batch(
         self,
@@ -81,9 +74,7 @@ class StoredChunk:
 
         `kinds` is what the columns of the series hold, see `as_known`.
         """
-        time = self._narrow.column(_TIME)
-        if not isinstance(time, np.ndarray):
-            raise TypeError("the time of a chunk is an array")
+        time = self._time()
         start = 0 if since_us is None else int(np.searchsorted(time, since_us, side="left"))
         end = len(time) if until_us is None else int(np.searchsorted(time, until_us, side="left"))
         known = kinds or {}
@@ -107,7 +98,7 @@ class StoredChunk:
         wide: Block | None = None
         if apart.intersection(chosen):
             data = self._read_wide()
-            wide = None if data is None else opened_block(data)
+            wide = None if data is None else self._opened_wide(data)
         found: dict[str, Column] = {}
         for name in chosen:
             if name not in apart:
@@ -115,6 +106,18 @@ class StoredChunk:
             elif wide is not None:
                 found[name] = wide.column(name)
         return found
+
+    def _time(self) -> NDArray[np.int64]:
+        time = self._narrow.column(_TIME) if _TIME in self._narrow.names else None
+        if not isinstance(time, np.ndarray) or time.dtype != np.int64 or not len(time):
+            raise BlockDamaged("it has no times")
+        return time
+
+    def _opened_wide(self, data: bytes) -> Block:
+        wide = opened_block(data)
+        if wide.notes.get("of") != self._mark or wide.rows != self._narrow.rows:
+            raise BlockDamaged("its wide columns are another chunk's")
+        return wide
 
 
 def _cut(time: NDArray[np.int64], table: Table, wide: frozenset[str]) -> Iterator[Chunk]:
@@ -133,13 +136,14 @@ def _chunk(time: NDArray[np.int64], columns: dict[str, PackedColumn], wide: froz
     apart = {name: column for name, column in columns.items() if name in wide}
     near = {_TIME: packed(_TIME, time)} | {name: column for name, column in columns.items() if name not in wide}
     positions = [[position, name] for position, name in enumerate(columns) if name in wide]
+    narrow = block_bytes(len(time), near, {"wide": positions})
     return Chunk(
         first_us=int(time[0]),
         last_us=int(time[-1]),
         rows=len(time),
         shape=_shape(tuple((name, column.type) for name, column in columns.items()), wide),
-        narrow=block_bytes(len(time), near, {"wide": positions}),
-        wide=block_bytes(len(time), apart, {}) if apart else None,
+        narrow=narrow,
+        wide=block_bytes(len(time), apart, {"of": block_mark(narrow)}) if apart else None,
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
 import attrs
 import numpy as np
 
-from watchkeeper.contracts.storage import Append, Durability
+from watchkeeper.contracts.storage import Append, Batch, Durability
 from watchkeeper.domain.table import joined
 
 from .appending import insert_chunks
-from .chunks import ChunkKey, chunks_of
+from .chunks import Chunk, chunks_of
 from .days import Days
+from .directory import ChunkRow, Series, found_series, is_live, live_rows, require_chunks, retire, write_series
 from .reading import naming, read_chunk
 
 _FEWEST: Final = 16
@@ -25,10 +27,19 @@ _FEWEST: Final = 16
 class Piece:
     """A chunk that may be compacted."""
 
-    key: ChunkKey
-    rows: int
-    likeness: tuple[int, bool]
-    """Columns and types, and whether the wide ones are still there: only equal ones go together."""
+    row: ChunkRow
+    has_wide: bool
+    """Whether its wide columns are there: they may have expired."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self.row.rows
+
+    @property
+    def likeness(self) -> tuple[int, bool]:
+        """Only pieces with the same columns, types and wide columns go together."""
+        return self.row.shape, self.has_wide
 
 
 def groups_of(pieces: Sequence[Piece], full_rows: int, *, is_closed: bool) -> Iterator[tuple[Piece, ...]]:
@@ -52,7 +63,7 @@ def groups_of(pieces: Sequence[Piece], full_rows: int, *, is_closed: bool) -> It
     yield from _left_over(group, is_closed=is_closed)
 
 
-def compact(days: Days, name: str, group: Sequence[Piece], now_us: int) -> int:
+def compact(days: Days, name: str, series: Series, group: Sequence[Piece], now_us: int) -> int:
     """Rewrite a group as one chunk and retire the old ones; returns how many were retired.
 
     Reading and encoding happen before anybody has to wait; a kill at any moment leaves either the old or the new.
@@ -60,41 +71,49 @@ def compact(days: Days, name: str, group: Sequence[Piece], now_us: int) -> int:
     database = days.file(name)
     if database is None:
         return 0
-    keys = [piece.key for piece in group]
+    path, rows = days.path(name), [piece.row for piece in group]
     with database.reading() as connection:
-        found = [read_chunk(connection, days.path(name), key.number) for key in keys]
-        batches = []
-        for chunk, key in zip(found, keys, strict=True):
-            if chunk is None:
-                return 0  # somebody else was faster
-            with naming(days.path(name), key.number):
-                batches.append(chunk.batch())
-    time = np.concatenate([batch.time for batch in batches])
-    wide = tuple(column for column in found[0].wide_names if column in batches[0].table) if found[0] else ()
-    merged = list(chunks_of(Append("", "", time, joined([batch.table for batch in batches]), wide), len(time)))
+        merged = _merged(connection, path, rows)
+    if merged is None:
+        return 0
     with days.changing(name, Durability.SYNCED) as connection:
-        if connection is None or not all(_is_live(connection, key) for key in keys):
-            return 0
-        insert_chunks(connection, keys[0].series, merged, now_us)
-        connection.executemany(
-            "UPDATE chunk SET retired_us = ? WHERE series = ? AND first_us = ? AND number = ?",
-            [(now_us, *key.row) for key in keys],
-        )
-    return len(keys)
+        if connection is None or not all(is_live(connection, row) for row in rows):
+            return 0  # somebody else was faster
+        retire(connection, rows, now_us)
+        added = insert_chunks(connection, series.number, merged, now_us)
+        now = found_series(connection, path, (series.stream, series.key))
+        if now is not None:
+            write_series(connection, now.with_chunks(added, rows))
+    return len(rows)
 
 
-def pieces_of(connection: Connection) -> Iterator[list[Piece]]:
-    """The live chunks of each series that has more than one, in order of time."""
-    series = connection.execute(
-        "SELECT series FROM chunk WHERE retired_us IS NULL GROUP BY series HAVING count(*) > 1"
-    ).fetchall()
-    for (number,) in series:
-        rows = connection.execute(
-            "SELECT series, first_us, number, rows, shape, wide_bytes > 0 FROM chunk"
-            " WHERE series = ? AND retired_us IS NULL ORDER BY first_us, number",
-            (number,),
+def pieces_of(connection: Connection, path: Path, series: Series) -> list[Piece]:
+    """The live chunks of a series, in order of time, after checking that they are all there."""
+    require_chunks(connection, path, series)
+    wide = {
+        number
+        for (number,) in connection.execute(
+            "SELECT number FROM chunk WHERE series = ? AND wide_bytes", (series.number,)
         )
-        yield [Piece(ChunkKey(*key), count, (shape, bool(is_wide))) for *key, count, shape, is_wide in rows]
+    }
+    return [Piece(row, row.number in wide) for row in live_rows(connection, series.number, -(2**63), 2**63 - 1)]
+
+
+def _merged(connection: Connection, path: Path, rows: Sequence[ChunkRow]) -> list[Chunk] | None:
+    """The rows of several chunks as one; None when one of them is gone."""
+    batches: list[Batch] = []
+    wide: tuple[str, ...] = ()
+    for row in rows:
+        chunk = read_chunk(connection, path, row)
+        if chunk is None:
+            return None
+        wide = chunk.wide_names
+        with naming(path, row):
+            batches.append(chunk.batch())
+    time = np.concatenate([batch.time for batch in batches])
+    table = joined([batch.table for batch in batches])
+    there = tuple(name for name in wide if name in table)
+    return list(chunks_of(Append("", "", time, table, there), len(time)))
 
 
 def _left_over(group: list[Piece], *, is_closed: bool) -> Iterator[tuple[Piece, ...]]:
@@ -107,8 +126,3 @@ def _left_over(group: list[Piece], *, is_closed: bool) -> Iterator[tuple[Piece, 
         start += 1
     if len(group) - start >= _FEWEST:
         yield tuple(group[start:])
-
-
-def _is_live(connection: Connection, key: ChunkKey) -> bool:
-    question = "SELECT 1 FROM chunk WHERE series = ? AND first_us = ? AND number = ? AND retired_us IS NULL"
-    return connection.execute(question, key.row).fetchone() is not None

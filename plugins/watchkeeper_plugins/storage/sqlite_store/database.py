@@ -45,6 +45,10 @@ class Database:
         self._gates = gates
         self._checkpoint_bytes = checkpoint_bytes
         self._wal = path.with_name(path.name + "-wal")
+        self.is_checked = False
+        """For the reader's use: whether the list of series was found whole since the file was opened."""
+        self.checked_series: set[int] = set()
+        """The same for the lists of chunks: the numbers of their series."""
         self._idle: deque[sqlite3.Connection] = deque()
         self._writer: sqlite3.Connection | None = None
         self._synchronous = ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
 import attrs
 
-from .chunks import ChunkKey
+from .directory import ChunkRow, all_series, delete_chunks, is_live, respanned, write_series
 from .options import SqliteOptions
 
 _DAY_US: Final = 86_400_000_000
@@ -19,8 +20,7 @@ _DAY_US: Final = 86_400_000_000
 class Held:
     """A live chunk, and what it takes on disk."""
 
-    key: ChunkKey
-    last_us: int
+    row: ChunkRow
     narrow_bytes: int
     wide_bytes: int
 
@@ -65,8 +65,8 @@ class Lifetimes:
         for stream, chunks in held.items():
             limit = max(self._limit(self.keep_us, stream, now_us), cut_us.get(stream, -(2**63)))
             wide_limit = self._limit(self.keep_wide_us, stream, now_us)
-            whole += [chunk for chunk in chunks if chunk.last_us < limit]
-            wide += [chunk for chunk in chunks if limit <= chunk.last_us < wide_limit and chunk.wide_bytes]
+            whole += [chunk for chunk in chunks if chunk.row.last_us < limit]
+            wide += [chunk for chunk in chunks if limit <= chunk.row.last_us < wide_limit and chunk.wide_bytes]
         count = sum(len(chunks) for chunks in held.values())
         return Doomed(tuple(whole), tuple(wide), is_everything=count == len(whole))
 
@@ -79,10 +79,10 @@ class Lifetimes:
         found: dict[str, int] = {}
         for stream, chunks in by_stream.items():
             size = 0
-            for chunk in sorted(chunks, key=lambda each: each.last_us, reverse=True):
+            for chunk in sorted(chunks, key=lambda each: each.row.last_us, reverse=True):
                 size += chunk.narrow_bytes + chunk.wide_bytes
                 if size > self.keep_bytes[stream]:
-                    found[stream] = chunk.last_us + 1
+                    found[stream] = chunk.row.last_us + 1
                     break
         return found
 
@@ -94,9 +94,19 @@ class Lifetimes:
 def held_in(connection: Connection) -> dict[str, list[Held]]:
     """The live chunks of a file by stream."""
     found: defaultdict[str, list[Held]] = defaultdict(list)
-    for stream, series, first_us, number, *sizes in connection.execute(
-        "SELECT stream, series, chunk.first_us, number, chunk.last_us, narrow_bytes, wide_bytes"
+    for stream, narrow_bytes, wide_bytes, *row in connection.execute(
+        "SELECT stream, narrow_bytes, wide_bytes, series, chunk.first_us, number, chunk.last_us, rows, shape"
         " FROM chunk JOIN series ON chunk.series = series.id WHERE retired_us IS NULL"
     ):
-        found[stream].append(Held(ChunkKey(series, first_us, number), *sizes))
+        found[stream].append(Held(ChunkRow(*row), narrow_bytes, wide_bytes))
     return dict(found)
+
+
+def expire_chunks(connection: Connection, path: Path, doomed: Sequence[Held]) -> None:
+    """Remove live chunks with all their columns, inside the caller's transaction."""
+    rows = [held.row for held in doomed if is_live(connection, held.row)]
+    delete_chunks(connection, rows)
+    for series in all_series(connection, path):
+        gone = [row for row in rows if row.series == series.number]
+        if gone:
+            write_series(connection, respanned(connection, series.with_chunks(removed=gone)))

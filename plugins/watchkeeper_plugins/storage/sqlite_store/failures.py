@@ -51,6 +51,8 @@ def told(path: Path) -> Iterator[None]:
     """Run the block; what SQLite or the system raises about `path` becomes a StoreError that says what to do."""
     try:
         yield
+    except UnicodeDecodeError as error:  # from the sqlite3 module, when even the names of tables are damaged
+        raise StoreCorrupt(f"{path} is damaged ({error.reason}): restore it from a backup") from error
     except sqlite3.Error as error:
         raise _of_sqlite(error, path) from error
     except OSError as error:

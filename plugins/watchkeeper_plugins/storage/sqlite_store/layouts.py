@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Final
 
 from .schema import Layout
 
+
+def _with_times_of_blobs(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE blob ADD COLUMN kept_us INTEGER NOT NULL DEFAULT 0")
+
+
 STATE: Final = Layout(
     kind="state",
-    schema=1,
+    schema=2,
     page_bytes=4096,
     tables="""
         CREATE TABLE namespace (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fields TEXT NOT NULL);
@@ -28,7 +34,10 @@ STATE: Final = Layout(
         -- the head stands apart as well, so that a log that lost its tail does not verify
         CREATE TABLE log_head (name TEXT PRIMARY KEY, number INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
 
-        CREATE TABLE blob (digest TEXT PRIMARY KEY, size INTEGER NOT NULL, data BLOB);
+        -- kept_us: when the bytes were last put
+        CREATE TABLE blob (
+            digest TEXT PRIMARY KEY, size INTEGER NOT NULL, data BLOB, kept_us INTEGER NOT NULL DEFAULT 0
+        );
 
         CREATE TABLE applied (
             writer TEXT NOT NULL, seq INTEGER NOT NULL, at_us INTEGER NOT NULL, receipt TEXT NOT NULL,
@@ -37,6 +46,7 @@ STATE: Final = Layout(
 
         CREATE TABLE day (name TEXT PRIMARY KEY, expired_us INTEGER) WITHOUT ROWID
     """,
+    migrations={1: _with_times_of_blobs},
 )
 
 TELEMETRY: Final = Layout(
@@ -44,9 +54,12 @@ TELEMETRY: Final = Layout(
     schema=1,
     page_bytes=4096,
     tables="""
+        INSERT INTO meta VALUES ('series', '0');
+
         CREATE TABLE series (
             id INTEGER PRIMARY KEY, stream TEXT NOT NULL, key TEXT NOT NULL,
             first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, kinds TEXT NOT NULL,
+            chunks INTEGER NOT NULL, marks INTEGER NOT NULL, checksum INTEGER NOT NULL,
             UNIQUE (stream, key)
         );
 

@@ -13,11 +13,11 @@ from watchkeeper.contracts.storage import Durability, Maintenance
 from watchkeeper.domain.errors import StoreBusy, StoreError
 
 from .blobs import Blobs
-from .chunks import ChunkKey
 from .compaction import compact, groups_of, pieces_of
 from .database import Database
 from .days import RECENT_DAYS, Days
-from .expiry import Held, Lifetimes, held_in
+from .directory import all_series, delete_chunks, delete_wide, retired_before
+from .expiry import Held, Lifetimes, expire_chunks, held_in
 from .gate import Gate
 from .options import SqliteOptions
 
@@ -127,17 +127,15 @@ class Maintaining:
             yield
             return
         for some in _portions(doomed.whole):
-            self._delete(name, [chunk.key for chunk in some])
-            done.expired_bytes += sum(chunk.narrow_bytes + chunk.wide_bytes for chunk in some)
+            with self._days.changing(name, Durability.SYNCED) as connection:
+                if connection is not None:
+                    expire_chunks(connection, self._days.path(name), some)
+                    done.expired_bytes += sum(chunk.narrow_bytes + chunk.wide_bytes for chunk in some)
             yield
         for some in _portions(doomed.wide):
             with self._days.changing(name, Durability.SYNCED) as connection:
                 if connection is not None:
-                    connection.executemany("DELETE FROM wide WHERE chunk = ?", [(each.key.number,) for each in some])
-                    connection.executemany(
-                        "UPDATE chunk SET wide_bytes = 0 WHERE series = ? AND first_us = ? AND number = ?",
-                        [each.key.row for each in some],
-                    )
+                    delete_wide(connection, [chunk.row for chunk in some])
                     done.expired_bytes += sum(chunk.wide_bytes for chunk in some)
             yield
 
@@ -146,41 +144,24 @@ class Maintaining:
         before = self._clock.now_us() - int(self._options.scan_seconds * 1e6)
         while database := self._days.file(name):
             with database.reading() as connection:
-                rows = connection.execute(
-                    "SELECT series, first_us, number FROM chunk WHERE retired_us < ? LIMIT ?",
-                    (before, _PER_TRANSACTION),
-                ).fetchall()
+                rows = retired_before(connection, before, _PER_TRANSACTION)
             if not rows:
                 return
-            self._delete(name, [ChunkKey(*row) for row in rows])
+            with self._days.changing(name, Durability.SYNCED) as connection:
+                if connection is not None:
+                    delete_chunks(connection, rows)
             yield
-
-    def _delete(self, name: str, keys: Sequence[ChunkKey]) -> None:
-        with self._days.changing(name, Durability.SYNCED) as connection:
-            if connection is None:
-                return
-            numbers = [(key.number,) for key in keys]
-            connection.executemany("DELETE FROM narrow WHERE chunk = ?", numbers)
-            connection.executemany("DELETE FROM wide WHERE chunk = ?", numbers)
-            connection.executemany(
-                "DELETE FROM chunk WHERE series = ? AND first_us = ? AND number = ?", [key.row for key in keys]
-            )
-            connection.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM chunk)")
-            connection.execute(
-                "UPDATE series SET"
-                " first_us = (SELECT min(first_us) FROM chunk WHERE series = series.id),"
-                " last_us = (SELECT max(last_us) FROM chunk WHERE series = series.id)"
-            )
 
     def _compact(self, name: str, done: _Done, *, is_closed: bool) -> Iterator[None]:
         database = self._days.file(name)
         if database is None:
             return
-        with database.reading() as connection:
-            series = list(pieces_of(connection))
-        for pieces in series:
-            for group in groups_of(pieces, self._options.chunk_rows, is_closed=is_closed):
-                done.compacted += compact(self._days, name, group, self._clock.now_us())
+        path = self._days.path(name)
+        with database.snapshot() as connection:
+            pieces = {series: pieces_of(connection, path, series) for series in all_series(connection, path)}
+        for series, some in pieces.items():
+            for group in groups_of(some, self._options.chunk_rows, is_closed=is_closed):
+                done.compacted += compact(self._days, name, series, group, self._clock.now_us())
                 yield
 
     @staticmethod

@@ -11,26 +11,41 @@ from watchkeeper.domain.errors import StoreCorrupt
 
 from .blocks import BlockDamaged
 from .chunks import StoredChunk
+from .directory import ChunkRow, listed_wide_bytes
 
 
-def read_chunk(connection: Connection, path: Path, number: int) -> StoredChunk | None:
-    """The chunk, None when it is not there (any more). Its wide columns are read when they are asked for."""
-    row = connection.execute("SELECT data FROM narrow WHERE chunk = ?", (number,)).fetchone()
-    if row is None:
-        return None
+def read_chunk(connection: Connection, path: Path, row: ChunkRow) -> StoredChunk | None:
+    """The chunk, its rows checked against the directory; None when it is not there any more.
+
+    Its wide columns are read when they are asked for.
+    """
+    found = connection.execute("SELECT data FROM narrow WHERE chunk = ?", (row.number,)).fetchone()
+    # a chunk goes from all tables at once: what only one of them has lost is damage, and no expiry
+    if found is None:
+        if listed_wide_bytes(connection, row) is None:
+            return None
+        raise _damaged(path, row, "its rows are gone")
 
     def read_wide() -> bytes | None:
-        found = connection.execute("SELECT data FROM wide WHERE chunk = ?", (number,)).fetchone()
-        return None if found is None else found[0]
+        wide = connection.execute("SELECT data FROM wide WHERE chunk = ?", (row.number,)).fetchone()
+        if wide is None and listed_wide_bytes(connection, row):
+            raise _damaged(path, row, "its wide columns are gone")
+        return None if wide is None else wide[0]
 
-    with naming(path, number):
-        return StoredChunk(row[0], read_wide)
+    with naming(path, row):
+        chunk = StoredChunk(found[0], read_wide)
+        chunk.require_rows(row.first_us, row.last_us, row.rows)
+        return chunk
 
 
 @contextmanager
-def naming(path: Path, number: int) -> Iterator[None]:
+def naming(path: Path, row: ChunkRow) -> Iterator[None]:
     """Run the block; damage found in it is told with its file and chunk."""
     try:
         yield
     except BlockDamaged as error:
-        raise StoreCorrupt(f"{path}, chunk {number}: {error}; restore this file from a backup") from error
+        raise _damaged(path, row, error) from error
+
+
+def _damaged(path: Path, row: ChunkRow, reason: object) -> StoreCorrupt:
+    return StoreCorrupt(f"{path}, chunk {row.number}: {reason}; restore this file from a backup")

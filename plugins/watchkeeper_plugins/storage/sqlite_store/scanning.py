@@ -16,6 +16,7 @@ from watchkeeper.domain.names import stored_name
 
 from .database import Database
 from .days import Days
+from .directory import ChunkRow, found_series, live_rows, require_chunks, require_series
 from .reading import naming, read_chunk
 
 _FIRST: Final = -(2**63)
@@ -28,7 +29,7 @@ class ChunkPlace:
 
     first_us: int
     day: str
-    number: int
+    row: ChunkRow
 
 
 @attrs.frozen(eq=False)
@@ -64,7 +65,9 @@ class Scanning:
         spans: list[tuple[int, int]] = []
         for _, database in self._files():
             with database.reading() as connection:
-                spans += connection.execute("SELECT first_us, last_us FROM series WHERE stream = ? AND key = ?", names)
+                series = found_series(connection, database.path, names)
+            if series is not None:
+                spans.append((series.first_us, series.last_us))
         return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
     def scan(
@@ -92,22 +95,18 @@ class Scanning:
         places: list[ChunkPlace] = []
         texts: dict[str, None] = {}
         for day, database in self._files():
-            with database.reading() as connection:
-                row = connection.execute(
-                    "SELECT id, first_us, last_us, kinds FROM series WHERE stream = ? AND key = ?", names
-                ).fetchone()
-                if row is None:
+            with database.snapshot() as connection:
+                series = found_series(connection, database.path, names)
+                if series is None:
                     continue
-                series, series_first, series_last, kinds = row
-                texts[kinds] = texts.pop(kinds, None)
-                if since > last or series_first > last or series_last < since:
+                texts[series.kinds] = texts.pop(series.kinds, None)
+                if since > last or series.first_us > last or series.last_us < since:
                     continue
-                rows = connection.execute(
-                    "SELECT first_us, number FROM chunk"
-                    " WHERE series = ? AND first_us <= ? AND last_us >= ? AND retired_us IS NULL",
-                    (series, last, since),
-                )
-                places += [ChunkPlace(first_us, day, number) for first_us, number in rows]
+                if series.number not in database.checked_series:
+                    require_chunks(connection, database.path, series)
+                    database.checked_series.add(series.number)
+                rows = live_rows(connection, series.number, since, last)
+                places += [ChunkPlace(row.first_us, day, row) for row in rows]
         known: dict[str, str] = {}
         for text in texts:
             known |= json.loads(text)
@@ -116,8 +115,13 @@ class Scanning:
     def _files(self) -> Iterator[tuple[str, Database]]:
         for day in self._days.names():
             database = self._days.file(day)
-            if database is not None:
-                yield day, database
+            if database is None:
+                continue
+            if not database.is_checked:
+                with database.snapshot() as connection:
+                    require_series(connection, database.path)
+                database.is_checked = True
+            yield day, database
 
     def _batches(self, places: list[ChunkPlace], question: _Question) -> Iterator[Batch]:
         """The batches of the places; a chunk that began before `since_us` is opened early to learn where it stands."""
@@ -143,11 +147,11 @@ class Scanning:
             return None
         path = self._days.path(place.day)
         with day.reading() as connection:
-            chunk = read_chunk(connection, path, place.number)
+            chunk = read_chunk(connection, path, place.row)
             if chunk is None:
                 self._require_in_time(question.deadline_us)
                 return None
-            with naming(path, place.number):
+            with naming(path, place.row):
                 return chunk.batch(question.since_us, question.until_us, question.columns, question.kinds)
 
     def _require_in_time(self, deadline_us: int) -> None:

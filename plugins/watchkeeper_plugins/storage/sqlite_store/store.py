@@ -28,6 +28,7 @@ from watchkeeper.contracts.storage import (
     Put,
     Receipt,
     Scalar,
+    StoredBlob,
 )
 from watchkeeper.contracts.storage_rules import has_appends
 from watchkeeper.domain.errors import StoreError, UsageError
@@ -77,7 +78,7 @@ class _Parts:
             return Database(path, TELEMETRY, telemetry, checkpoint_bytes=size, create=create)
 
         days = Days(folder / "telemetry", state, telemetry.writing, open_day, clock)
-        blobs = Blobs(folder / "blobs", state, options.small_blob_bytes)
+        blobs = Blobs(folder / "blobs", state, options.small_blob_bytes, clock)
         return cls(
             process=os.getpid(),
             state=state,
@@ -167,6 +168,14 @@ class SqliteStorage:
     def open_blob(self, digest: str) -> BinaryIO:
         """The bytes, checked."""
         return self._usable().blobs.open(digest)
+
+    def blobs(self) -> Iterator[StoredBlob]:
+        """Every blob."""
+        return self._usable().blobs.all()
+
+    def remove_blob(self, digest: str, before_us: int) -> bool:
+        """Remove a blob that was last put before `before_us`; whether it was removed."""
+        return self._usable().blobs.remove(digest, before_us)
 
     def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
         """The entries of a log, each checked."""

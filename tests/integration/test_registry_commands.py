@@ -1,0 +1,118 @@
+"""The commands of `models` and `audit` over a real store."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.linear_model import LinearRegression
+from typer.testing import CliRunner
+
+import watchkeeper as wk
+from watchkeeper.cli.main import app
+from watchkeeper.domain.errors import NotAllowed, UsageError
+from watchkeeper.domain.model import Stage
+
+CONFIG = """
+[project]
+name = "desk"
+
+[models.line]
+task = "regression"
+columns = { time = "t", prediction = "p" }
+window = "1h"
+"""
+
+
+def line(slope: float) -> LinearRegression:
+    return LinearRegression().fit([[0.0], [1.0]], [0.0, slope])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> str:
+    path = tmp_path / "watchkeeper.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    with wk.open(path, actor="ada") as watch:
+        for slope in (1.0, 2.0):
+            parents = ["line@1.0.0"] if slope > 1.0 else []
+            version = watch.registry.register(line(slope), "line", metrics={"rmse": slope}, parents=parents)
+            watch.registry.promote(version.ref, Stage.STAGING)
+            watch.registry.promote(version.ref, Stage.PRODUCTION)
+        watch.registry.register(line(3.0), "line")
+    return str(path)
+
+
+def ran(project: str, *arguments: str) -> Any:
+    found = CliRunner().invoke(app, [*arguments, "--config", project])
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def as_json(project: str, *arguments: str) -> Any:
+    return json.loads(ran(project, *arguments, "--json").stdout)
+
+
+def test_list_shows_every_version_the_latest_first(project: str) -> None:
+    ran(project, "models", "alias", "line@1.2.0", "challenger")
+    told = as_json(project, "models", "list")
+    assert [(one["ref"], one["stage"], one["alias"]) for one in told] == [
+        ("line@1.2.0", "training", "challenger"),
+        ("line@1.1.0", "production", None),
+        ("line@1.0.0", "retired", None),
+    ]
+    assert "line@1.1.0" in ran(project, "models", "list", "line").stdout
+
+
+def test_show_tells_checks_and_approvals_too(project: str) -> None:
+    ran(project, "models", "check", "line@1.2.0", "backtest", "--failed", "--evidence", "rmse 3.0")
+    told = as_json(project, "models", "show", "line@latest")
+    assert told["checks"][0]["evidence"] == "rmse 3.0"
+    assert told["format"] == "sklearn"
+    assert "rmse 3.0" in ran(project, "models", "show", "line@latest").stdout
+
+
+def test_rollback_and_retire_say_what_is_in_production(project: str) -> None:
+    assert "line@1.0.0 is in production again" in ran(project, "models", "rollback", "line", "-m", "worse").stderr
+    changes = as_json(project, "models", "history", "line")
+    assert (changes[-1]["kind"], changes[-1]["reason"], changes[-1]["replaced"]) == ("rollback", "worse", "1.1.0")
+    assert "worse" in ran(project, "models", "history", "line").stdout
+    assert "no version of line is in production now" in ran(project, "models", "retire", "line").stderr
+
+
+def test_promote_takes_the_generation_that_was_decided_on(project: str) -> None:
+    assert (
+        "line@1.2.0 is in staging" in ran(project, "models", "promote", "line@1.2.0", "staging", "--expect", "4").stderr
+    )
+    assert ran(project, "models", "promote", "line@1.2.0", "productoin").exit_code == 2
+
+
+def test_approving_ones_own_version_is_refused(project: str) -> None:
+    assert "approved line@1.2.0" in ran(project, "models", "approve", "line@1.2.0", "-m", "fine").stderr
+    with wk.open(project, actor="ada") as watch, pytest.raises(NotAllowed, match="cannot approve it"):
+        watch.registry.guards.approve("line@1.2.0")
+
+
+def test_lineage_and_diff_tell_where_a_version_comes_from(project: str) -> None:
+    assert as_json(project, "models", "lineage", "line@1.0.0")["edges"] == [["line@1.0.0", "line@1.1.0"]]
+    assert "line@1.0.0 -> line@1.1.0" in ran(project, "models", "lineage", "line@1.1.0").stdout
+    assert "no parents" in ran(project, "models", "lineage", "line@1.2.0").stdout
+    fields = {one["field"] for one in as_json(project, "models", "diff", "line@1.0.0", "line@1.1.0")}
+    assert fields == {"digest", "metrics.rmse", "parents"}
+    assert "metrics.rmse" in ran(project, "models", "diff", "line@1.0.0", "line@1.1.0").stdout
+
+
+def test_gc_tells_first_and_deletes_when_asked(project: str) -> None:
+    ran(project, "models", "delete", "line@1.2.0", "-m", "wrong rows")
+    assert as_json(project, "models", "gc", "--keep", "0", "--older-than", "1s")["versions"] == []
+    assert "--delete does it" in ran(project, "models", "gc").stderr
+    assert "are gone" in ran(project, "models", "gc", "--delete").stderr
+    with pytest.raises(UsageError, match='"soon" is not a length of time'):
+        ran(project, "models", "gc", "--older-than", "soon")
+
+
+def test_verify_passes_after_all_that(project: str) -> None:
+    ran(project, "models", "rollback", "line")
+    ran(project, "models", "delete", "line@1.2.0")
+    assert as_json(project, "models", "verify")["status"] == "OK"
+    assert ran(project, "models", "verify").exit_code == 0
