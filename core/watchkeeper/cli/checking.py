@@ -99,10 +99,11 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the page.")] = Path("report.html"),
     config: ConfigPath = DEFAULT_CONFIG,
     data: Data = None,
+    until: Until = None,
 ) -> None:
     """Check one model and write the result as one self-contained HTML page."""
     with opened(config) as watch:
-        result = _results(watch, [model], data, None)[0]
+        result = _results(watch, [model], data, _moment(until))[0]
     result.to_html(output)
     say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
 

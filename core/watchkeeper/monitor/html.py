@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status
 
-from .rendering import ICONS, headline, worst_first
+from .rendering import ICONS, headline, shortened, worst_first
 
 if TYPE_CHECKING:
     from .result import CheckResult
@@ -28,7 +28,7 @@ font-variant-numeric: tabular-nums; } .wk .quiet { color: #59636e; }
 
 def card(result: CheckResult) -> str:
     """The headline and the findings."""
-    rows = "".join(_finding_row(finding) for finding in worst_first(result.verdict.findings))
+    rows = "".join(_finding_row(finding) for finding in shortened(worst_first(result.verdict.findings)))
     window = ""
     if result.window is not None:
         told = f"{result.window.rows} rows, {result.window} (UTC), from {result.window.source}"
@@ -68,5 +68,5 @@ def _measurement_row(measurement: Measurement) -> str:
     details = ", ".join(f"{name} {number:.4g}" for name, number in measurement.details.items())
     return (
         f'<tr><td>{escape(measurement.title)}</td><td class="number">{escape(number)}</td><td>{interval}</td>'
-        f'<td class="number">{value.samples}</td><td>{escape(details)}</td></tr>'
+        f'<td class="number">{value.samples or ""}</td><td>{escape(details)}</td></tr>'
     )

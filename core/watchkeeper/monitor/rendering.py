@@ -46,7 +46,7 @@ def rich_table(result: CheckResult, *, verbose: bool = True) -> Table:
     table.add_column("what")
     table.add_column("finding", overflow="fold")
     findings = worst_first(result.verdict.findings)
-    for finding in findings if verbose else _shortened(findings):
+    for finding in findings if verbose else shortened(findings):
         style = COLOURS[finding.status]
         told = (ICONS[finding.status], finding.status.value, finding.subject, finding.sentence)
         table.add_row(*(escape(text) for text in told), style=style if finding.status is not Status.OK else None)
@@ -56,7 +56,7 @@ def rich_table(result: CheckResult, *, verbose: bool = True) -> Table:
     return table
 
 
-def _shortened(findings: Sequence[Finding]) -> list[Finding]:
+def shortened(findings: Sequence[Finding]) -> list[Finding]:
     """All but the columns that are well; these as one line."""
     features = [finding for finding in findings if _is_well(finding) and "feature" in finding.measurements[0].labels]
     rest = [finding for finding in findings if finding not in features]
@@ -64,7 +64,7 @@ def _shortened(findings: Sequence[Finding]) -> list[Finding]:
     quiet = {finding.subject for finding in features} - concerning
     if not quiet:
         return rest
-    told = f"{len(quiet)} column{'s are' if len(quiet) > 1 else ' is'} as in the reference; --verbose lists them"
+    told = f"{len(quiet)} column{'s are' if len(quiet) > 1 else ' is'} as in the reference"
     return [*rest, Finding(Status.OK, "columns", told)]
 
 
