@@ -8,27 +8,31 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper_plugins.storage.sqlite_store.chunks import ChunkKey
 from watchkeeper_plugins.storage.sqlite_store.compaction import Piece, groups_of
+from watchkeeper_plugins.storage.sqlite_store.directory import ChunkRow
 
 FULL = 100
 SIZES = st.lists(st.tuples(st.integers(1, 200), st.integers(0, 2)), max_size=80)
 
 
 def pieces_of(sizes):
-    return [Piece(ChunkKey(1, at, at), rows, (likeness, True)) for at, (rows, likeness) in enumerate(sizes)]
+    return [piece(at, rows, likeness) for at, (rows, likeness) in enumerate(sizes)]
+
+
+def piece(at, rows, likeness=0):
+    return Piece(ChunkRow(1, at, at, at, rows, likeness), has_wide=True)
 
 
 def merged(pieces, groups):
     """The pieces after each group has become one."""
-    place = {piece.key: group for group in groups for piece in group}
+    place = {each.row.key: group for group in groups for each in group}
     left = []
-    for piece in pieces:
-        group = place.get(piece.key)
+    for each in pieces:
+        group = place.get(each.row.key)
         if group is None:
-            left.append(piece)
-        elif piece is group[0]:
-            left.append(Piece(piece.key, sum(each.rows for each in group), piece.likeness))
+            left.append(each)
+        elif each is group[0]:
+            left.append(piece(each.row.first_us, sum(other.rows for other in group), each.row.shape))
     return left
 
 
@@ -39,10 +43,10 @@ def test_groups_are_runs_of_like_pieces(sizes, is_closed):
     for group in groups:
         start = pieces.index(group[0])
         assert pieces[start : start + len(group)] == list(group)
-        assert len({piece.likeness for piece in group}) == 1
+        assert len({each.likeness for each in group}) == 1
         assert len(group) > 1
-        assert sum(piece.rows for piece in group) <= FULL * 1.5
-    grouped = [piece.key for group in groups for piece in group]
+        assert sum(each.rows for each in group) <= FULL * 1.5
+    grouped = [each.row.key for group in groups for each in group]
     assert len(grouped) == len(set(grouped))
 
 
@@ -76,11 +80,11 @@ def test_an_open_file_stays_small_and_rewrites_each_row_few_times(flush, every):
     pieces: list[Piece] = []
     written = rewritten = longest = 0
     while written < total:
-        pieces.append(Piece(ChunkKey(1, written, written), flush, (0, True)))
+        pieces.append(piece(written, flush))
         written += flush
         if len(pieces) % every == 0 or len(pieces) > 200:
             groups = list(groups_of(pieces, full, is_closed=False))
-            rewritten += sum(piece.rows for group in groups for piece in group)
+            rewritten += sum(each.rows for group in groups for each in group)
             pieces = merged(pieces, groups)
         longest = max(longest, len(pieces))
     fullest = total // full
