@@ -273,3 +273,16 @@ def test_with_a_journal_nothing_is_left_behind_after_closing(project, clock):
         assert any((project / "journal").iterdir())
     with open_project("watchkeeper.toml", clock=clock) as watch:
         assert watch.check("momentum").measurement("samples").value.number == 100
+
+
+def test_segments_are_stored_with_the_predictions(project, clock):
+    project.configure(project.config.replace(', "venue"]', '], segments = ["venue"]'))
+    with open_project("watchkeeper.toml", clock=clock) as watch:
+        watch.log_table("momentum", project.rows())
+        stored = watch.check("momentum")
+        from_frame = watch.check("momentum", project.rows())
+    for result in (stored, from_frame):
+        parts = [result.measurement("accuracy", segment=f"venue={name}").value.samples for name in ("NYSE", "LSE")]
+        assert sum(parts) == 100
+        assert min(parts) > 30
+        assert result.measurement("ks", feature="venue") is None

@@ -201,3 +201,20 @@ def test_a_result_shows_itself_in_every_form(rendering):
 def test_html_escapes_what_names_may_hold():
     result = attrs.evolve(watched().check(records()), model="<script>alert(1)</script>")
     assert "<script>alert" not in result.to_html()
+
+
+def test_metrics_are_given_apart_for_each_segment():
+    model = attrs.evolve(watched(), segments=("venue",))
+    window = records(venue=Categories.of(["NYSE"] * 40 + ["LSE"] * 19 + [None]))
+    result = model.check(window)
+    nyse = result.measurement("error", segment="venue=NYSE").value
+    expected = np.abs(window.outcome[:40] - window.prediction[:40]).mean()
+    assert nyse.number == pytest.approx(expected)
+    assert (nyse.samples, result.measurement("error", segment="venue=LSE").value.samples) == (40, 19)
+
+
+def test_whole_numbers_can_be_segments():
+    model = attrs.evolve(watched(), segments=("desk",))
+    result = model.check(records(desk=np.array([1.0] * 30 + [2.0] * 29 + [np.nan])))
+    assert result.measurement("error", segment="desk=1").value.samples == 30
+    assert result.measurement("error", segment="desk=2").value.samples == 29

@@ -56,8 +56,9 @@ class Systems:
         if model in self._declared:
             return
         watched = self.models.watched(model)
-        categories = [name for name in watched.features if watched.references[name].kind is ColumnKind.CATEGORY]
-        self.recorder.declare(model, watched.features, categories=categories)
+        numbers = {name for name, reference in watched.references.items() if reference.kind is ColumnKind.NUMERIC}
+        categories = [name for name in watched.recorded if name not in numbers]
+        self.recorder.declare(model, watched.recorded, categories=categories)
         self._declared.add(model)
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     watched = systems.models.watched(model)
     config = systems.models.config(model)
     if data is None:
-        records = stored_records(systems.storage, model, config.window, watched.features, until_us)
+        records = stored_records(systems.storage, model, config.window, watched.recorded, until_us)
     else:
         records = records_of(config, watched.references, data, source)
     if until_us is not None:

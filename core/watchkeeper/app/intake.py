@@ -97,7 +97,8 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
     columns = config.columns
     table = table_of(data, what=source)
     features = [name for name in references if name != "prediction"]
-    required(table, [columns.prediction, *features], source)
+    segments = [name for name in columns.segments if name not in references]
+    required(table, [columns.prediction, *features, *segments], source)
     if not len(table):
         raise NothingToCheck(f"{source} has no rows; there is nothing to check")
     outcome, known = _outcome(table, columns.outcome)
@@ -106,7 +107,10 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
         prediction=_like(table, columns.prediction, references["prediction"]),
         outcome=outcome,
         has_outcome=known,
-        features=Table({name: _like(table, name, references[name]) for name in features}),
+        features=Table(
+            {name: _like(table, name, references[name]) for name in features}
+            | {name: table_of(table.select([name]), categories=[name])[name] for name in segments}
+        ),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import cast
 
+import attrs
+
 from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.plugin_use import PluginUse
 from watchkeeper.config.schema import ModelConfig
@@ -54,7 +56,7 @@ class Models:
         table, source = self.reference(name)
         rows = reference_rows(name, config, table, source)
         judging = judging_of(config.task, rows.table["prediction"], rows.outcome, config.decision_threshold)
-        return fitted(
+        model = fitted(
             name,
             judging,
             rows.table,
@@ -64,6 +66,7 @@ class Models:
             budget=config.false_alarms or self._loaded.config.project.false_alarms,
             min_rows=config.min_rows,
         )
+        return attrs.evolve(model, segments=config.columns.segments)
 
     def reference(self, name: str) -> tuple[Table, str]:
         """The rows that define normal, and what to call them: the configured file, or those of a registered version.

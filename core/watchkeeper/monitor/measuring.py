@@ -43,7 +43,10 @@ class Subject:
 
 
 def measured_metrics(
-    subject: Subject, evaluation: Evaluation, metrics: Mapping[str, Metric]
+    subject: Subject,
+    evaluation: Evaluation,
+    metrics: Mapping[str, Metric],
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[list[Measurement], list[Failure]]:
     """Each metric's value over the labelled rows, in the metrics' order."""
     measurements: list[Measurement] = []
@@ -53,7 +56,7 @@ def measured_metrics(
         if isinstance(found, Failure):
             failures.append(found)
         else:
-            measurements.append(subject.measurement(name, found))
+            measurements.append(subject.measurement(name, found, labels))
     return measurements, failures
 
 

@@ -44,6 +44,18 @@ class Records:
     def __len__(self) -> int:
         return len(self.prediction)
 
+    def rows(self, which: NDArray[np.bool_]) -> Records:
+        """Only these rows, in the same window."""
+        return attrs.evolve(
+            self,
+            prediction=self.prediction[which],
+            outcome=None if self.outcome is None else self.outcome[which],
+            has_outcome=self.has_outcome[which],
+            features=self.features.rows(which),
+            ids=tuple(np.array(self.ids, dtype=object)[which]) if self.ids else (),
+            time=None if self.time is None else self.time[which],
+        )
+
 
 def stored_records(
     storage: Storage, model: str, size: WindowSize, features: Sequence[str], until_us: int | None = None

@@ -32,6 +32,7 @@ from .measuring import Subject, measured_drift, measured_metrics, measured_quali
 from .quality import MISSING_SHARE
 from .records import Records
 from .result import CheckResult
+from .segments import segments_of
 
 PREDICTION = "prediction"
 """The label under which the drift of the predictions themselves is measured."""
@@ -50,11 +51,18 @@ class WatchedModel:
     edges: Mapping[tuple[str, str], Edge]
     allowance: Allowance
     min_rows: int
+    segments: tuple[str, ...] = ()
+    """Columns by whose values the metrics are given apart."""
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features' names."""
         return tuple(name for name in self.references if name != PREDICTION)
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The columns that are stored with a prediction: features, and segments that are no features."""
+        return tuple(dict.fromkeys((*self.features, *self.segments)))
 
     def check(self, records: Records, now_us: int | None = None) -> CheckResult:
         """Measure and judge one window. One plugin's failure, or one broken column, leaves the others' results.
@@ -90,8 +98,19 @@ class WatchedModel:
             return
         found, failed = measured_metrics(subject, evaluation, self.metrics)
         measurements += found
+        measurements += self._by_segment(subject, records)
         failures += failed
         findings += performance_findings(found, labelled, self.min_rows)
+
+    def _by_segment(self, subject: Subject, records: Records) -> list[Measurement]:
+        """The metrics of each segment, labelled with its column and value; a plugin that fails was told of above."""
+        measurements: list[Measurement] = []
+        for column in self.segments:
+            for value, rows in segments_of(records, column):
+                labels = {"segment": f"{column}={value}"}
+                found, _ = measured_metrics(subject, evaluation_of(rows, self.judging), self.metrics, labels)
+                measurements += found
+        return measurements
 
     def _check_columns(self, subject: Subject, records: Records, into: _Collected) -> None:
         measurements, findings, failures = into
