@@ -4,6 +4,7 @@ from .caretaker import Caretaker
 from .condition import Condition
 from .delivery import Courier, DeliveryReport, Patience, Undelivered
 from .escalation import Escalation, Step
+from .grouping import Grouping
 from .matching import Matcher
 from .muting import Inhibition
 from .outbox import Letter, Outbox
@@ -21,6 +22,7 @@ __all__ = [
     "Courier",
     "DeliveryReport",
     "Escalation",
+    "Grouping",
     "Inhibition",
     "Letter",
     "Matcher",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -56,31 +56,48 @@ class Circumstances:
 
 @attrs.frozen(eq=False)
 class Written:
-    """What a change comes to: the operations to commit, among them the letters, and the alert as it is then."""
+    """What a change comes to: the record and the log entry to write, and the letters to send."""
 
     change: Change
-    alert: Alert | None
-    """None when there was nothing and is nothing."""
-    operations: tuple[Operation, ...] = ()
+    record: Record | None = None
+    """As it is to be stored; None when nothing is kept."""
+    alert: Alert | None = None
+    """As it is then; None when there was nothing and is nothing."""
+    event: str | None = None
+    """What the log calls it; None when it is no news."""
     letters: tuple[Letter, ...] = ()
+
+    def operations(self, now_us: int) -> list[Operation]:
+        """The document and the log entry; the letters are written by who sends them."""
+        before, found = self.change.before, list[Operation]()
+        if self.record is None and before is not None:
+            found.append(Delete(ALERTS, before.alert.fingerprint, expect=before.revision))
+        elif self.record is not None and self.record != before:
+            found += self.record.writes(before)
+        if self.event is not None and self.alert is not None:
+            found.append(_entry(self.event, self.alert, now_us, [letter.receiver for letter in self.letters]))
+        return found
+
+    def with_keys(self, keys: Mapping[str, str]) -> Written:
+        """The same when its letters have gone into others, `keys` from the old to the new."""
+        if self.record is None or not self.letters:
+            return self
+        last = {receiver: keys.get(key, key) for receiver, key in self.record.last_keys.items()}
+        return attrs.evolve(self, record=attrs.evolve(self.record, last_keys=last))
 
 
 def written(change: Change, given: Circumstances) -> Written:
-    """What to commit for a change: nothing when nothing is new and nobody is owed a notice."""
+    """What a change comes to: nothing when nothing is new and nobody is owed a notice."""
     before, after = change.before, change.after
     if after is None:
         if before is None:
-            return Written(change, None)
-        alert = attrs.evolve(before.alert, state=AlertState.RESOLVED, changed_us=given.now_us)
-        gone = Delete(ALERTS, alert.fingerprint, expect=before.revision)
-        return Written(change, alert, (gone, _entry(INACTIVE, alert, given.now_us)))
+            return Written(change)
+        gone = attrs.evolve(before.alert, state=AlertState.RESOLVED, changed_us=given.now_us)
+        return Written(change, None, gone, INACTIVE)
     record, letters = _with_notice(change, _with_muting(after, given.muting), given)
-    found = [] if record == before else record.writes(before)
-    if change.is_transition or letters:
-        event = change.occasion or record.alert.state.value
-        found.append(_entry(event, record.alert, given.now_us, [letter.receiver for letter in letters]))
-    found += [letter.put() for letter in letters]
-    return Written(change, record.alert, tuple(found), tuple(letters))
+    is_news = change.is_transition or bool(letters)
+    event = str(change.occasion or record.alert.state.value) if is_news else None
+    return Written(change, record, record.alert, event, tuple(letters))
 
 
 def _with_muting(record: Record, muting: Muting) -> Record:
@@ -122,7 +139,8 @@ def _put_off(change: Change, record: Record, now_us: int) -> Record:
 
 def _letter(receiver: str, notification: Notification, record: Record, now_us: int) -> Letter:
     own = attrs.evolve(notification, key=f"{notification.key}-{receiver}")
-    return Letter(receiver, own, now_us, now_us, after=record.last_keys.get(receiver))
+    last = record.last_keys.get(receiver)
+    return Letter(receiver, own, now_us, now_us, after=() if last is None else (last,))
 
 
 def _receivers(change: Change, record: Record, occasion: life.Occasion) -> tuple[str, ...]:
@@ -163,9 +181,9 @@ def _reason(change: Change, occasion: life.Occasion, now_us: int) -> str:
     return ""
 
 
-def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str] = ()) -> LogEntry:
+def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str]) -> LogEntry:
     body = {
-        "event": str(event),
+        "event": event,
         "fingerprint": alert.fingerprint,
         "rule": alert.rule,
         "model": alert.model,

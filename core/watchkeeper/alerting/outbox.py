@@ -51,8 +51,8 @@ class Letter:
     status: Status = Status.WAITING
     error: str = ""
     """What the last failed attempt said."""
-    after: str | None = None
-    """The key of an earlier letter to this receiver about the same alert, which must not be overtaken."""
+    after: tuple[str, ...] = ()
+    """Keys of earlier letters to this receiver about the same alerts, which must not be overtaken."""
     is_leased: bool = False
     """Whether somebody is sending it."""
     is_fallback: bool = False
@@ -78,7 +78,7 @@ class Letter:
             "first_us": self.first_us,
             "attempts": self.attempts,
             "error": self.error,
-            "after": self.after,
+            "after": list(self.after),
             "is_leased": self.is_leased,
             "is_fallback": self.is_fallback,
         }
@@ -97,7 +97,7 @@ def letter_of(document: Document) -> Letter:
         attempts=plain["attempts"],
         status=Status(plain["status"]),
         error=plain["error"],
-        after=plain.get("after"),
+        after=tuple(plain.get("after", ())),
         is_leased=plain.get("is_leased", False),
         is_fallback=plain["is_fallback"],
         revision=document.revision,
@@ -159,11 +159,14 @@ class Outbox:
 
     def held_until(self, letter: Letter, now_us: int) -> int | None:
         """When to look again at a letter that must wait for an earlier one; None when it may go."""
-        document = self._storage.get(OUTBOX, letter.after) if letter.after is not None else None
-        earlier = letter_of(document) if document is not None else None
-        if earlier is None or earlier.status is not Status.WAITING:
-            return None
-        return now_us + _SENDING_US if earlier.is_leased else earlier.next_us + 1
+        found = (self._storage.get(OUTBOX, key) for key in letter.after)
+        earlier = [letter_of(document) for document in found if document is not None]
+        waits = [
+            now_us + _SENDING_US if one.is_leased else one.next_us + 1
+            for one in earlier
+            if one.status is Status.WAITING
+        ]
+        return max(waits, default=None)
 
     def given_up(self, letter: Letter, error: str, now_us: int, instead: Letter | None = None) -> None:
         """It becomes a dead letter; `instead` is written in the same commit."""

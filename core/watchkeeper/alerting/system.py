@@ -19,6 +19,7 @@ from . import life
 from .changes import Change, History
 from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
+from .grouping import Grouping
 from .measured import Measured
 from .muting import Inhibition
 from .outbox import ALERT_LOG, Outbox
@@ -59,6 +60,8 @@ class Alerting:
         first, for the chart in a notification; asked only when somebody is told.
     inhibitions
         Which alerts explain others, about which nobody is told meanwhile.
+    grouping
+        Which alerts are told in one message; None: each in its own.
     """
 
     def __init__(
@@ -70,13 +73,14 @@ class Alerting:
         observer: Callable[[Alert], None] = _ignore,
         history: History = _no_history,
         inhibitions: Sequence[Inhibition] = (),
+        grouping: Grouping | None = None,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
         self.outbox = Outbox(storage)
         self.silences = Silences(storage, clock)
-        self._writer = Writer(storage, self.outbox, self.silences, tuple(inhibitions), history, observer)
+        self._writer = Writer(storage, self.outbox, self.silences, tuple(inhibitions), history, observer, grouping)
 
     def evaluate(
         self, model: str, measurements: Sequence[Measurement], *, now_us: int | None = None

@@ -12,6 +12,7 @@ from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import Conflict
 
 from .changes import Change, Circumstances, History, Written, written
+from .grouping import Grouping, bundled
 from .muting import Inhibition, Muting, possible_sources
 from .outbox import Outbox
 from .record import ALERTS, record_of
@@ -30,6 +31,7 @@ class Writer:
     inhibitions: Sequence[Inhibition]
     history: History
     observer: Callable[[Alert], None]
+    grouping: Grouping | None = None
 
     def commit(self, changes: Callable[[], Sequence[Change]], now_us: int) -> list[Written]:
         """Store what `changes` gives, then tell the observer; what had to be written and what came of it."""
@@ -37,24 +39,29 @@ class Writer:
             wanted = changes()
             given = Circumstances(now_us, self.history, self._muting(wanted, now_us))
             found = [written(change, given) for change in wanted]
-            if self._stored(found):
+            if self._stored(found, now_us):
                 for one in found:
                     if one.change.is_transition and one.alert is not None:
                         self.observer(one.alert)
                 return found
         raise Conflict(f"alerts were changed by others {_ATTEMPTS} times in a row; try again in a moment")
 
-    def _stored(self, found: Sequence[Written]) -> bool:
+    def _stored(self, found: Sequence[Written], now_us: int) -> bool:
         """Whether it is in the store now; False when it was decided upon what has changed since."""
-        operations: list[Operation] = [operation for one in found for operation in one.operations]
+        letters = [letter for one in found for letter in one.letters]
+        keys: dict[str, str] = {}
+        sending: list[Operation] = [letter.put() for letter in letters]
+        if self.grouping is not None:
+            sending, keys = bundled(letters, self.grouping, self.storage, now_us)
+        operations = [operation for one in found for operation in one.with_keys(keys).operations(now_us)] + sending
         if not operations:
             return True
-        is_news = any(one.letters or one.change.is_transition for one in found)
+        is_news = any(one.event is not None for one in found)
         try:
             self.storage.commit(operations, Durability.SYNCED if is_news else Durability.FLUSHED)
         except Conflict:
             return False
-        if any(one.letters for one in found):
+        if letters:
             self.outbox.wake()
         return True
 

@@ -72,6 +72,8 @@ class Notification:
     link: str | None = None
     reason: str = ""
     """Why it is sent when that is not the alert's new state: a repetition, an escalation, another's failure."""
+    others: tuple[Alert, ...] = ()
+    """Other alerts that are told in the same message, most serious first."""
     thread: str | None = None
     """What `Delivery.thread` was when this receiver first accepted something about this firing."""
     history: tuple[tuple[int, float], ...] = ()

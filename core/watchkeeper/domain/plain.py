@@ -70,6 +70,7 @@ def plain_notification(notification: Notification) -> dict[str, Any]:
         "next_step": notification.next_step,
         "link": notification.link,
         "reason": notification.reason,
+        "others": [plain_alert(other) for other in notification.others],
         "thread": notification.thread,
         "history": [list(point) for point in notification.history],
     }
@@ -84,6 +85,7 @@ def notification_of(plain: Mapping[str, Any]) -> Notification:
         next_step=plain["next_step"],
         link=plain["link"],
         reason=plain.get("reason", ""),
+        others=tuple(alert_of(other) for other in plain.get("others", ())),
         thread=plain.get("thread"),
         history=tuple((time_us, number) for time_us, number in plain.get("history", ())),
     )

@@ -9,6 +9,7 @@ from .measurement import Measurement
 from .window import iso_time
 
 ICONS: Final = {Severity.INFO: "ℹ", Severity.WARNING: "⚠", Severity.CRITICAL: "✖"}
+_MOST_OTHERS: Final = 10
 _LEFT: Final = "(… {} more characters)"
 
 
@@ -63,9 +64,15 @@ def facts(notification: Notification) -> list[tuple[str, str]]:
         ("why now", one_line(notification.reason)),
         ("next", one_line(notification.next_step)),
         ("runbook", one_line(notification.link or "")),
+        *(("also", headline(other)) for other in notification.others[:_MOST_OTHERS]),
+        ("also", _more(len(notification.others) - _MOST_OTHERS)),
         ("alert", one_line(alert.fingerprint)),
     ]
     return [(label, text) for label, text in found if text]
+
+
+def _more(count: int) -> str:
+    return f"and {count} more" if count > 0 else ""
 
 
 def block(notification: Notification) -> str:

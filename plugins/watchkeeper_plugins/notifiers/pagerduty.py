@@ -56,14 +56,25 @@ class PagerDutyNotifier:
         self._now = now
 
     def send(self, notification: Notification) -> Delivery:
-        """Send one event; a 2xx answer is acceptance."""
-        content = json.dumps(event(notification, self._options.routing_key), allow_nan=False).encode()
-        status, _ = posted(self._http, self._options.url, content, {"Content-Type": "application/json"}, self._now)
+        """Send an event for each alert in it; a 2xx answer to every one is acceptance."""
+        status = 0
+        for one in each_alert(notification):
+            content = json.dumps(event(one, self._options.routing_key), allow_nan=False).encode()
+            status, _ = posted(self._http, self._options.url, content, {"Content-Type": "application/json"}, self._now)
         return Delivery("pagerduty", f"{status} {_dedup_key(notification)}")
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def each_alert(notification: Notification) -> list[Notification]:
+    """A notification for each alert: incidents are opened and closed one by one."""
+    alone = attrs.evolve(notification, others=())
+    return [
+        alone,
+        *(Notification(notification.key, other, reason=notification.reason) for other in notification.others),
+    ]
 
 
 def event(notification: Notification, routing_key: str) -> dict[str, Any]:

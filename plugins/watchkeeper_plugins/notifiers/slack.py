@@ -63,7 +63,10 @@ class SlackNotifier:
         self._now = now
 
     def send(self, notification: Notification) -> Delivery:
-        """Post, answer in the thread, or rewrite; acceptance is ``ok`` in the answer, not its status alone."""
+        """Post, answer in the thread, or rewrite; acceptance is ``ok`` in the answer, not its status alone.
+
+        A message about several alerts stays as it is, because they are not over together.
+        """
         if self._options.url is not None:
             return self._by_webhook(self._options.url, message(notification))
         return self._by_api(notification)
@@ -80,6 +83,8 @@ class SlackNotifier:
 
     def _by_api(self, notification: Notification) -> Delivery:
         content = {**message(notification), "channel": self._options.channel, **_metadata(notification)}
+        if notification.others:
+            return attrs.evolve(self._delivery(self._called("chat.postMessage", content)), thread=None)
         if notification.thread is None:
             return self._delivery(self._called("chat.postMessage", content))
         channel, _, moment = notification.thread.partition(":")

@@ -1,0 +1,117 @@
+"""Grouping: one message for what belongs together, instead of one for each alert.
+
+Alerts of one check with the same values of the labels in `Grouping.by` are told in one message to each receiver. A
+message may wait for more: what comes before it is sent joins it, and the next about the same group keeps a distance.
+Critical alerts wait for nothing, and take along what waits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from watchkeeper.contracts.storage import Namespace, Operation, Put, Storage
+from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
+from watchkeeper.domain.errors import ConfigError
+
+from .matching import label_of
+from .outbox import OUTBOX, Letter, Status, letter_of
+
+GROUPS: Final = Namespace("groups")
+"""For each receiver and group the key and the time of the last message."""
+
+
+@attrs.frozen
+class Grouping:
+    """What belongs together, and how long a message waits for more.
+
+    Waiting needs a process that stays: what is not due when a command ends is sent by the next one.
+    """
+
+    by: tuple[str, ...] = ("model",)
+    """Labels whose values make a group."""
+    wait_us: int = 0
+    """How long the first message about a group waits for more, in microseconds."""
+    interval_us: int = 0
+    """The least time between two messages about the same group."""
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("wait_us", "interval_us"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"grouping: {name}: expected at least 0, found {getattr(self, name)}")
+
+    def group_of(self, alert: Alert) -> tuple[str, ...]:
+        """The values that an alert has under `by`."""
+        return tuple(label_of(alert, label) for label in self.by)
+
+
+def bundled(
+    letters: Sequence[Letter], grouping: Grouping, storage: Storage, now_us: int
+) -> tuple[list[Operation], dict[str, str]]:
+    """The writes that send these letters in groups, and under which key each letter goes now."""
+    groups: dict[tuple[str, tuple[str, ...]], list[Letter]] = defaultdict(list)
+    for letter in letters:
+        groups[letter.receiver, grouping.group_of(letter.notification.alert)].append(letter)
+    operations: list[Operation] = []
+    keys: dict[str, str] = {}
+    for (receiver, values), members in groups.items():
+        name = hashlib.sha256(repr((receiver, values)).encode()).hexdigest()
+        document = storage.get(GROUPS, name)
+        last_us = document.value["next_us"] if document else None
+        waiting = _waiting(storage, document.value["key"]) if document else None
+        letter = _joined(waiting, members)
+        due_us = _due(waiting, members, grouping, last_us, now_us)
+        letter = attrs.evolve(letter, next_us=due_us)
+        keys |= {member.key: letter.key for member in members}
+        when = {"key": letter.key, "next_us": due_us}
+        operations += [letter.put(), Put(GROUPS, name, when, expect=document.revision if document else 0)]
+    return operations, keys
+
+
+def _waiting(storage: Storage, key: str) -> Letter | None:
+    """The group's last message, if nobody has begun to send it."""
+    document = storage.get(OUTBOX, key)
+    letter = letter_of(document) if document else None
+    can_grow = letter is not None and letter.status is Status.WAITING and not letter.is_leased and not letter.attempts
+    return letter if can_grow else None
+
+
+def _due(
+    waiting: Letter | None, members: Sequence[Letter], grouping: Grouping, last_us: int | None, now_us: int
+) -> int:
+    if any(_is_urgent(member.notification.alert) for member in members):
+        return now_us
+    if waiting is not None:
+        return waiting.next_us
+    first_us = now_us + grouping.wait_us
+    return first_us if last_us is None else max(first_us, last_us + grouping.interval_us)
+
+
+def _joined(waiting: Letter | None, members: Sequence[Letter]) -> Letter:
+    """One letter about all alerts; each alert once, as it was last."""
+    every = [*([waiting] if waiting else []), *members]
+    alerts: dict[str, Alert] = {}
+    for letter in every:
+        for alert in (letter.notification.alert, *letter.notification.others):
+            alerts[alert.fingerprint] = alert
+    ranked = sorted(alerts.values(), key=_seriousness)
+    notices: dict[str, Notification] = {letter.notification.alert.fingerprint: letter.notification for letter in every}
+    main = next(notices[alert.fingerprint] for alert in ranked if alert.fingerprint in notices)
+    others = [alert for alert in ranked if alert.fingerprint != main.alert.fingerprint]
+    first = every[0]
+    notification = attrs.evolve(main, key=first.key, alert=alerts[main.alert.fingerprint], others=tuple(others))
+    after = dict.fromkeys(key for letter in every for key in letter.after if key != first.key)
+    return attrs.evolve(first, notification=notification, after=tuple(after))
+
+
+def _is_urgent(alert: Alert) -> bool:
+    return alert.severity is Severity.CRITICAL and alert.state is not AlertState.RESOLVED
+
+
+def _seriousness(alert: Alert) -> tuple[bool, int, int]:
+    """What fires before what is over, the most severe first, the oldest first."""
+    return (alert.state is AlertState.RESOLVED, -alert.severity.rank, alert.since_us)

@@ -1,0 +1,275 @@
+"""One message for what belongs together: what joins, what waits, what does not."""
+
+import re
+
+import attrs
+import pytest
+
+from watchkeeper.alerting import Alerting, Grouping, Rule, parsed
+from watchkeeper.domain.alert import Delivery, Severity
+from watchkeeper.domain.errors import ConfigError, DeliveryDelayed
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.plain import notification_of, plain_notification
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.window import Window
+from watchkeeper.domain.wording import block
+from watchkeeper.plugins.boundary import attempt
+from watchkeeper.testing.clock import FakeClock
+from watchkeeper.testing.http_receiver import Answer, HttpReceiver
+from watchkeeper.testing.memory import MemoryStorage
+from watchkeeper.testing.notifier import sample_notification
+from watchkeeper_plugins.notifiers import pagerduty, slack
+
+SECOND = 1_000_000
+
+
+class Receiver:
+    def __init__(self):
+        self.notifications = []
+        self.answers = []
+
+    def send(self, notification):
+        self.notifications.append(notification)
+        if self.answers:
+            raise self.answers.pop(0)
+        return Delivery("ops")
+
+    def close(self):
+        pass
+
+    def told(self):
+        """For each message the alerts in it, the main one first: ``rule@model state``."""
+        return [
+            [f"{one.rule}@{one.model} {one.state}" for one in (message.alert, *message.others)]
+            for message in self.notifications
+        ]
+
+
+class Desk:
+    def __init__(self, grouping, critical=()):
+        self.clock = FakeClock()
+        self.storage = MemoryStorage()
+        self.receiver = Receiver()
+        rules = [
+            Rule(
+                name=name,
+                condition=parsed(f"{name} < 0.5"),
+                receivers=("ops",),
+                severity=Severity.CRITICAL if name in critical else Severity.WARNING,
+            )
+            for name in ("a", "b", "c")
+        ]
+        self.alerting = Alerting(self.storage, self.clock, rules, grouping=grouping)
+
+    def check(self, model="m", **numbers):
+        """0 fires, 1 does not."""
+        measurements = [
+            Measurement(name, Value.of(value), model, None, Window(0, 1)) for name, value in numbers.items()
+        ]
+        self.alerting.evaluate(model, measurements)
+
+    def deliver(self, after_seconds=0):
+        self.clock.advance(after_seconds)
+        return self.alerting.deliver({"ops": self.receiver}, attempt)
+
+
+def test_without_grouping_each_alert_has_its_own_message():
+    desk = Desk(None)
+    desk.check(a=0, b=0)
+    desk.deliver()
+
+    assert desk.receiver.told() == [["a@m firing"], ["b@m firing"]]
+
+
+def test_what_one_check_finds_about_a_model_is_one_message():
+    desk = Desk(Grouping())
+    desk.check(a=0, b=0, c=0)
+    desk.deliver()
+
+    assert desk.receiver.told() == [["a@m firing", "b@m firing", "c@m firing"]]
+    assert desk.alerting.outbox.waiting() == ()
+
+
+def test_the_most_serious_alert_leads():
+    desk = Desk(Grouping(), critical={"b"})
+    desk.check(a=0, b=0)
+    desk.deliver()
+
+    assert desk.receiver.told() == [["b@m firing", "a@m firing"]]
+    assert desk.receiver.notifications[0].measurements[0].name == "b"
+
+
+def test_what_begins_and_what_is_over_go_together_and_the_open_one_leads():
+    desk = Desk(Grouping())
+    desk.check(a=0)
+    desk.deliver(1)
+    desk.check(a=1, b=0)
+    desk.deliver(1)
+
+    assert desk.receiver.told() == [["a@m firing"], ["b@m firing", "a@m resolved"]]
+
+
+def test_another_model_is_another_message():
+    desk = Desk(Grouping(("model",), wait_us=5 * SECOND))
+    desk.check(a=0)
+    desk.check(model="n", a=0)
+    desk.deliver(5)
+
+    assert sorted(desk.receiver.told()) == [["a@m firing"], ["a@n firing"]]
+
+
+def test_groups_can_be_made_by_other_labels():
+    desk = Desk(Grouping(("rule",), wait_us=5 * SECOND))
+    desk.check(a=0, b=0)
+    desk.check(model="n", a=0)
+    desk.deliver(5)
+
+    assert sorted(desk.receiver.told()) == [["a@m firing", "a@n firing"], ["b@m firing"]]
+
+
+def test_a_message_waits_for_more():
+    desk = Desk(Grouping(wait_us=10 * SECOND))
+    desk.check(a=0)
+    assert desk.deliver(5).delivered == ()
+    desk.check(a=0, b=0)
+    assert desk.deliver(4).delivered == ()
+    desk.deliver(1)
+
+    assert desk.receiver.told() == [["a@m firing", "b@m firing"]], "ten seconds after the first, not after the last"
+
+
+def test_the_next_message_about_a_group_keeps_a_distance():
+    desk = Desk(Grouping(interval_us=60 * SECOND))
+    desk.check(a=0)
+    desk.deliver()
+    desk.clock.advance(10)
+    desk.check(a=0, b=0)
+    desk.clock.advance(10)
+    desk.check(a=0, b=0, c=0)
+
+    assert desk.deliver(39).delivered == ()
+    desk.deliver(1)
+
+    assert desk.receiver.told() == [["a@m firing"], ["b@m firing", "c@m firing"]]
+
+
+def test_a_critical_alert_waits_for_nothing_and_takes_along_what_waits():
+    desk = Desk(Grouping(wait_us=60 * SECOND, interval_us=600 * SECOND), critical={"c"})
+    desk.check(a=0)
+    desk.check(a=0, c=0)
+    desk.deliver()
+
+    assert desk.receiver.told() == [["c@m firing", "a@m firing"]]
+
+
+def test_the_end_of_a_critical_alert_can_wait():
+    desk = Desk(Grouping(interval_us=60 * SECOND), critical={"a"})
+    desk.check(a=0)
+    desk.deliver()
+    desk.check(a=1)
+
+    assert desk.deliver(59).delivered == ()
+    assert len(desk.deliver(1).delivered) == 1
+
+
+def test_what_begins_and_ends_while_the_message_waits_is_told_once_as_over():
+    desk = Desk(Grouping(wait_us=60 * SECOND))
+    desk.check(a=0)
+    desk.check(a=1)
+    desk.deliver(60)
+
+    assert desk.receiver.told() == [["a@m resolved"]]
+
+
+def test_what_has_been_tried_does_not_change_any_more():
+    desk = Desk(Grouping())
+    desk.receiver.answers = [DeliveryDelayed("503", retry_after_seconds=10.0)]
+    desk.check(a=0)
+    desk.deliver()
+    desk.check(a=0, b=0)
+    desk.deliver(20)
+    desk.deliver(20)
+
+    keys = [notification.key for notification in desk.receiver.notifications]
+    assert desk.receiver.told() in (
+        [["a@m firing"], ["a@m firing"], ["b@m firing"]],
+        [["a@m firing"], ["b@m firing"], ["a@m firing"]],
+    )
+    assert len(set(keys)) == 2, "a retry is the same message with the same key"
+
+
+def test_the_end_does_not_overtake_the_beginning_in_groups_either():
+    desk = Desk(Grouping())
+    desk.receiver.answers = [DeliveryDelayed("503", retry_after_seconds=60.0)]
+    desk.check(a=0, b=0)
+    desk.deliver()
+    desk.check(a=1, b=0)
+
+    assert desk.deliver(30).delivered == ()
+    desk.deliver(60)
+    desk.deliver(1)
+
+    assert desk.receiver.told()[1:] == [["a@m firing", "b@m firing"], ["a@m resolved"]]
+
+
+def test_each_receiver_has_its_own_message():
+    desk = Desk(Grouping())
+    rules = [Rule(name=name, condition=parsed(f"{name} < 0.5"), receivers=("ops", name)) for name in ("a", "b")]
+    alerting = Alerting(desk.storage, desk.clock, rules, grouping=Grouping())
+    alerting.evaluate("m", [Measurement(name, Value.of(0), "m", None, Window(0, 1)) for name in ("a", "b")])
+
+    letters = alerting.outbox.waiting()
+
+    assert {(letter.receiver, 1 + len(letter.notification.others)) for letter in letters} == {
+        ("ops", 2),
+        ("a", 1),
+        ("b", 1),
+    }
+
+
+def test_a_grouped_message_survives_the_store():
+    other = sample_notification().alert
+    notification = attrs.evolve(sample_notification(), others=(other, attrs.evolve(other, rule="b")))
+
+    assert notification_of(plain_notification(notification)) == notification
+
+
+def test_a_reader_sees_ten_of_the_others_and_how_many_more_there_are():
+    others = tuple(attrs.evolve(sample_notification().alert, rule=f"rule-{at}") for at in range(13))
+
+    text = block(attrs.evolve(sample_notification(), others=others))
+
+    assert "also      ⚠ WARNING rule-0: accuracy of momentum is 0.61, below 0.8" in text
+    assert "rule-9" in text
+    assert "rule-10" not in text
+    assert "and 3 more" in text
+
+
+def test_pagerduty_opens_an_incident_for_each_alert():
+    other = attrs.evolve(sample_notification().alert, fingerprint="other")
+    with HttpReceiver() as receiver:
+        notifier = pagerduty.build(pagerduty.Options("R", url=receiver.url))
+        notifier.send(attrs.evolve(sample_notification(), others=(other,)))
+        notifier.close()
+        keys = [re.search(rb'"dedup_key": "([^"]+)"', request.body)[1] for request in receiver.requests]
+
+    assert keys == [b"5f1d0c2e-1222819200000000", b"other-1222819200000000"]
+
+
+def test_slack_leaves_a_message_about_several_alerts_as_it_is():
+    other = attrs.evolve(sample_notification().alert, fingerprint="other")
+    with HttpReceiver() as receiver:
+        receiver.answer = lambda _request: Answer(200, body=b'{"ok": true, "channel": "C", "ts": "1"}')
+        notifier = slack.build(slack.Options(token="t", channel="#ops", api_url=receiver.url))  # noqa: S106 - a test's
+        delivery = notifier.send(attrs.evolve(sample_notification(), others=(other,), thread="C:1"))
+        notifier.close()
+
+    assert delivery.thread is None
+    assert receiver.requests[0].path.endswith("/chat.postMessage")
+    assert b"thread_ts" not in receiver.requests[0].body
+
+
+@pytest.mark.parametrize("name", ["wait_us", "interval_us"])
+def test_a_negative_wait_is_refused(name):
+    with pytest.raises(ConfigError, match=f"grouping: {name}: expected at least 0, found -1"):
+        Grouping(**{name: -1})
