@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from watchkeeper.domain.reference import ReferenceColumn
-from watchkeeper.domain.table import Categories
-from watchkeeper.monitor.quality import quality_of
+from watchkeeper.domain.table import Categories, Table
+from watchkeeper.domain.value import Value
+from watchkeeper.monitor.quality import duplicate_share, overall_score, quality_of
 
 
 def test_shares_are_counted_over_the_right_rows():
@@ -44,3 +45,39 @@ def test_the_callers_array_is_not_written_to():
     column = np.array([1.0, np.nan])
     column.flags.writeable = False
     quality_of(column, reference)
+
+
+def test_a_column_that_stopped_varying_is_told_and_scores_nothing():
+    reference = ReferenceColumn.fit("vol", np.arange(100.0))
+    found = quality_of(np.full(50, 7.0), reference)
+    assert found["constant"].number == 1.0
+    assert found["quality_score"].number == 0.0
+    assert quality_of(np.arange(50.0), reference)["constant"].number == 0.0
+
+
+def test_a_column_that_never_varied_may_stay_constant():
+    assert quality_of(np.ones(50), ReferenceColumn.fit("vol", np.ones(100)))["quality_score"].number == 100.0
+
+
+def test_the_score_is_what_is_left_of_a_hundred():
+    reference = ReferenceColumn.fit("vol", np.arange(100.0))
+    column = np.concatenate([np.arange(6.0), [np.nan, np.nan, np.inf, 200.0]])
+    assert quality_of(column, reference)["quality_score"].number == pytest.approx(100 * 0.8 * 0.9 * (1 - 0.1 / 7))
+
+
+def test_what_was_missing_in_the_reference_too_costs_nothing():
+    reference = ReferenceColumn.fit("vol", np.array([1.0, 2.0, np.nan, np.nan] * 10))
+    assert quality_of(np.array([1.0, 2.0, np.nan, np.nan] * 5), reference)["quality_score"].number == 100.0
+
+
+def test_repeated_rows_are_counted_with_missing_values_equal():
+    table = Table(
+        {"vol": np.array([1.0, 1.0, np.nan, np.nan, 2.0]), "venue": Categories.of(["X", "X", None, None, "X"])}
+    )
+    assert duplicate_share(table).number == pytest.approx(2 / 5)
+    assert duplicate_share(Table({})).reason == "there are no rows to compare"
+
+
+def test_the_overall_score_is_the_mean_of_those_that_are_defined():
+    assert overall_score([Value.of(100.0), Value.of(50.0), Value.undefined("no")]).number == 75.0
+    assert overall_score([]).reason == "no feature has a quality score"

@@ -8,7 +8,15 @@ from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.schema import Config, ModelConfig, RuleConfig
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.spans import Checks
-from watchkeeper.monitor.quality import INFINITE_SHARE, MISSING_SHARE, OUT_OF_RANGE_SHARE, UNSEEN_SHARE
+from watchkeeper.monitor.quality import (
+    CONSTANT,
+    DUPLICATE_SHARE,
+    INFINITE_SHARE,
+    MISSING_SHARE,
+    OUT_OF_RANGE_SHARE,
+    QUALITY_SCORE,
+    UNSEEN_SHARE,
+)
 
 ALWAYS_MEASURED = (
     "samples",
@@ -19,6 +27,9 @@ ALWAYS_MEASURED = (
     INFINITE_SHARE,
     OUT_OF_RANGE_SHARE,
     UNSEEN_SHARE,
+    CONSTANT,
+    DUPLICATE_SHARE,
+    QUALITY_SCORE,
 )
 """What every check measures, beside the model's metrics and drift detectors."""
 

@@ -9,7 +9,7 @@ from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict, worst
 from watchkeeper.domain.window import told_time
 
-from .quality import INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
+from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
 
 _STALE_AFTER_US = 86_400_000_000
 _GAPS_BEFORE_STALE = 3
@@ -113,6 +113,8 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
             bad.append(f"{number:.1%} missing (reference {reference_missing:.1%})")
         if share.name == INFINITE_SHARE and number > 0.0:
             bad.append(f"{number:.1%} infinite")
+        if share.name == CONSTANT and number:
+            bad.append("every value is the same, where the reference varied")
         if share.name == UNSEEN_SHARE and number > _UNSEEN_LIMIT:
             bad.append(f"{number:.1%} in categories that the reference never had")
     if bad:

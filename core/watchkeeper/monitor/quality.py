@@ -1,6 +1,8 @@
-"""Data quality of one feature: what is missing, infinite, out of range, never seen before."""
+"""Data quality of a window: what is missing, infinite, constant, out of range, never seen before, twice there."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,34 +10,108 @@ from numpy.typing import NDArray
 from watchkeeper.domain.cells import LabelCells
 from watchkeeper.domain.profile import NumberProfile
 from watchkeeper.domain.reference import ReferenceColumn
-from watchkeeper.domain.table import Categories, Column, missing
+from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.domain.value import Value
 
 MISSING_SHARE = "missing_share"
 INFINITE_SHARE = "infinite_share"
 OUT_OF_RANGE_SHARE = "out_of_range_share"
 UNSEEN_SHARE = "unseen_share"
+CONSTANT = "constant"
+DUPLICATE_SHARE = "duplicate_share"
+QUALITY_SCORE = "quality_score"
+_FEWEST_FOR_CONSTANT = 10
+_MIXING = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 divided by the golden ratio, odd: neighbouring numbers end far apart (Knuth, multiplicative hashing)."""
 
 
 def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
-    """Shares of the column's n rows, each from 0 to 1; undefined when there are no rows to take a share of. O(n).
+    """The column's n rows beside the reference; undefined when there are no rows to take a share of. O(n).
 
     ``missing_share`` and ``infinite_share`` are of all rows; ``out_of_range_share`` (numbers below the reference's
-    smallest or above its largest) and ``unseen_share`` (categories that the reference never had) of those present.
+    smallest or above its largest) and ``unseen_share`` (categories that the reference never had) of those present;
+    ``constant`` is 1 when the reference varied and every value present is the same, else 0; ``quality_score`` is
+    what is left of 100, see `_score`.
     """
     gone = missing(column)
+    present = int(np.sum(~gone))
     found = {MISSING_SHARE: _share(int(gone.sum()), len(column))}
     if isinstance(column, Categories):
         known = reference.cells.position if isinstance(reference.cells, LabelCells) else {}
         unseen = np.array([*(label not in known for label in column.labels), False])
-        found[UNSEEN_SHARE] = _share(int(unseen[column.codes].sum()), int(np.sum(~gone)))
-        return found
-    if column.dtype.kind in "fiub":
+        found[UNSEEN_SHARE] = _share(int(unseen[column.codes].sum()), present)
+        distinct = len(np.unique(column.codes[~gone]))
+    elif column.dtype.kind in "fiub":
         values = column[~gone].astype(np.float64, copy=False)
         finite = values[np.isfinite(values)]
         found[INFINITE_SHARE] = _share(len(values) - len(finite), len(column))
         found[OUT_OF_RANGE_SHARE] = _out_of_range(finite, reference)
+        distinct = 2 if len(values) and values.min() != values.max() else min(len(values), 1)
+    else:
+        return found
+    found[CONSTANT] = _constant(distinct, present, reference)
+    found[QUALITY_SCORE] = _score(found, reference)
     return found
+
+
+def duplicate_share(features: Table) -> Value:
+    """Share of rows that repeat an earlier row in every feature. O(n d): rows are told apart by 64 bits of hash."""
+    if not len(features) or not features.names:
+        return Value.undefined("there are no rows to compare")
+    hashes = np.zeros(len(features), dtype=np.uint64)
+    for name in features:
+        hashes = (hashes ^ _bits(features[name])) * _MIXING
+        hashes ^= hashes >> np.uint64(29)
+    return Value.of(1.0 - len(np.unique(hashes)) / len(features), samples=len(features))
+
+
+def overall_score(scores: Iterable[Value]) -> Value:
+    """The mean of the features' scores; undefined when none is defined."""
+    numbers = [score.number for score in scores if score.number is not None]
+    if not numbers:
+        return Value.undefined("no feature has a quality score")
+    return Value.of(float(np.mean(numbers)), samples=len(numbers))
+
+
+def _score(found: dict[str, Value], reference: ReferenceColumn) -> Value:
+    """100 times the product of what is not missing (beyond the reference), not infinite, not unseen, in range.
+
+    Out of range counts a tenth: a new largest value is ordinary, a column in another unit is not. A constant column
+    where the reference varied has 0, and so has one that is all missing.
+    """
+    gone = found[MISSING_SHARE].number
+    if gone is None:
+        return Value.undefined("there are no values to score")
+    if gone == 1.0 or found[CONSTANT].number == 1.0:
+        return Value.of(0.0, samples=found[MISSING_SHARE].samples)
+    score = 100.0 * (1.0 - max(gone - (reference.missing_share.number or 0.0), 0.0))
+    for name, weight in ((INFINITE_SHARE, 1.0), (UNSEEN_SHARE, 1.0), (OUT_OF_RANGE_SHARE, 0.1)):
+        score *= 1.0 - weight * (found[name].number or 0.0 if name in found else 0.0)
+    return Value.of(score, samples=found[MISSING_SHARE].samples)
+
+
+def _constant(distinct: int, present: int, reference: ReferenceColumn) -> Value:
+    if present < _FEWEST_FOR_CONSTANT:
+        return Value.undefined(f"{present} values are too few to call it constant")
+    return Value.of(float(distinct == 1 and _varied(reference)), samples=present)
+
+
+def _varied(reference: ReferenceColumn) -> bool:
+    known = reference.profile
+    if isinstance(known, NumberProfile):
+        return known.minimum != known.maximum
+    return isinstance(reference.cells, LabelCells) and len(reference.cells) > 1
+
+
+def _bits(column: Column) -> NDArray[np.uint64]:
+    """(n,) equal where the values are; missing equals missing, 0.0 equals -0.0."""
+    if isinstance(column, Categories):
+        return column.codes.astype(np.uint64)
+    if column.dtype.kind == "O":
+        return np.unique([str(item) for item in column], return_inverse=True)[1].astype(np.uint64)
+    values = column.astype(np.float64) + 0.0
+    values[np.isnan(values)] = np.nan
+    return values.view(np.uint64)
 
 
 def _out_of_range(finite: NDArray[np.float64], reference: ReferenceColumn) -> Value:

@@ -29,7 +29,7 @@ from .judging import (
     verdict_of,
 )
 from .measuring import Subject, measured_drift, measured_metrics, measured_quality
-from .quality import MISSING_SHARE
+from .quality import DUPLICATE_SHARE, MISSING_SHARE, QUALITY_SCORE, duplicate_share, overall_score
 from .records import Records
 from .result import CheckResult
 from .segments import segments_of
@@ -128,8 +128,18 @@ class WatchedModel:
             verdicts = [has_drifted(drift) for drift in drifts]
             if name != PREDICTION and any(verdict is not None for verdict in verdicts):
                 judged.append(any(verdicts))
+        measurements += self._whole_quality(subject, records, measurements)
         if self.detectors:
             measurements.append(subject.measurement("drift_share", _drift_share(judged)))
+
+    def _whole_quality(self, subject: Subject, records: Records, measurements: list[Measurement]) -> list[Measurement]:
+        """What is said of the window and not of one feature."""
+        scores = [found.value for found in measurements if found.name == QUALITY_SCORE]
+        rows = records.features.select(name for name in self.features if name in records.features)
+        return [
+            subject.measurement(QUALITY_SCORE, overall_score(scores)),
+            subject.measurement(DUPLICATE_SHARE, duplicate_share(rows)),
+        ]
 
     def _column(self, name: str, records: Records) -> Column | None:
         if name == PREDICTION:
