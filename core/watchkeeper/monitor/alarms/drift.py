@@ -1,0 +1,203 @@
+"""Drift alarms: fitted once on the reference, then told block after block, raising alarms at the stated rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.domain.martingales import ChangeBets
+from watchkeeper.domain.table import Table
+
+from .blocks import BlockSize, Cut, cut_by_time, cut_evenly
+from .legs import Legs
+from .seasons import Seasons
+from .standing import ENDED_ALARMS, DriftAlarm, Standing
+from .whitening import Whitening
+
+_AT_REST: Final = 2.0
+"""A sum below so many blocks' shares is at rest: no change is under way."""
+_OVER_AT: Final = 0.1
+"""An alarm ends when its column's evidence has fallen to this; it was 1 or more when it began."""
+_LARGEST_SHARE: Final = 0.05
+"""However generous the budget, a block is not more than this part of the period of one false alarm."""
+
+
+@attrs.frozen(eq=False)
+class Blocks:
+    """b blocks of k series in time order."""
+
+    values: NDArray[np.float64]
+    """(b, k) statistics, NaN where undefined."""
+    rows: NDArray[np.float64]
+    """(b,)."""
+    start_us: NDArray[np.int64]
+    """(b,)."""
+    end_us: NDArray[np.int64]
+    """(b,)."""
+    shares: NDArray[np.float64]
+    """(b,) each block's part of the period of one false alarm."""
+    has_times: bool
+    """Whether `start_us` are times; positions otherwise."""
+
+
+@attrs.frozen(eq=False, slots=False)
+class DriftAlarms:
+    """What is usual in the reference's blocks, and the bets on a change; made by `fitting.fitted_alarms`.
+
+    A series is one leg of one column; there are k.
+    """
+
+    legs: Mapping[str, Legs]
+    """Of each column."""
+    seasons: Seasons
+    whitening: Whitening
+    bets: ChangeBets
+    size: BlockSize
+    period_us: float
+    """The time in which one false alarm is allowed."""
+    digest: str
+    """Of the reference and the terms."""
+    reference_end_us: int | None
+    """Where the reference's last block ends; None when its times are not known."""
+
+    @cached_property
+    def series(self) -> tuple[tuple[str, str], ...]:
+        """Column and leg of each series."""
+        return tuple((name, leg) for name, found in self.legs.items() for leg in found.names)
+
+    @cached_property
+    def column_of(self) -> NDArray[np.int64]:
+        """(k,) the position of each series' column in `legs`."""
+        return np.repeat(np.arange(len(self.legs)), [len(found.names) for found in self.legs.values()])
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """(k,) each series' part of its column's evidence."""
+        return np.array([weight for found in self.legs.values() for weight in found.weights])
+
+    @property
+    def fresh(self) -> Standing:
+        """Before the first block; the rows of the reference are not counted again."""
+        return self.standing_from(self.reference_end_us or 0)
+
+    def standing_from(self, since_us: int) -> Standing:
+        """Before the first block, which begins at `since_us` or later."""
+        return Standing.fresh(self.digest, self.bets.nothing, since_us)
+
+    def blocks(self, table: Table, times: NDArray[np.int64] | None, cut: Cut) -> Blocks:
+        """The statistics of rows (in time order) that were cut into blocks; a missing column is undefined."""
+        values, rows = block_statistics(self.legs, table, cut)
+        if times is None:
+            typical = self.size.typical_us or 0.0
+            lasted = typical * rows / self.size.rows
+        else:
+            lasted = (cut.end_us - cut.start_us).astype(np.float64)
+        shares = np.minimum(lasted / self.period_us, _LARGEST_SHARE)
+        shares[lasted <= 0] = _LARGEST_SHARE
+        return Blocks(values, rows, cut.start_us, cut.end_us, shares, times is not None)
+
+    def advanced(self, standing: Standing, blocks: Blocks) -> Standing:
+        """The standing after these blocks. O(blocks * series)."""
+        usual = self.seasons.at(blocks.start_us) if blocks.has_times else 0.0
+        deviations = blocks.values - self.whitening.mean - usual
+        for at in range(len(deviations)):
+            standing = self._after(standing, deviations[at], blocks, at)
+        return standing
+
+    def _after(self, standing: Standing, deviation: NDArray[np.float64], blocks: Blocks, at: int) -> Standing:
+        share, start_us, end_us = float(blocks.shares[at]), int(blocks.start_us[at]), int(blocks.end_us[at])
+        residual = self.whitening.residual(deviation, standing.previous, blocks.rows[at])
+        sums = self.bets.advanced(standing.sums, residual, share)
+        rested = standing.sums.mean(axis=1) <= _AT_REST * share
+        known = np.isfinite(deviation)
+        moved = np.where(rested, 0.0, standing.moved) + np.where(known, deviation, 0.0)
+        lasted = np.where(rested, 0.0, standing.lasted) + known
+        after = attrs.evolve(
+            standing,
+            through_us=end_us,
+            blocks=standing.blocks + 1,
+            sums=sums,
+            previous=np.where(known, deviation, standing.previous),
+            began_us=np.where(rested, float(start_us), standing.began_us),
+            moved=moved,
+            lasted=lasted,
+        )
+        return self._judged(after, end_us)
+
+    def evidence(self, standing: Standing) -> NDArray[np.float64]:
+        """(columns,) each column's evidence of a change: an alarm needs 1 on average over all columns."""
+        by_series = standing.sums.mean(axis=1).sum(axis=0) * self.weights
+        return np.bincount(self.column_of, by_series, len(self.legs)).astype(np.float64)
+
+    def _judged(self, standing: Standing, now_us: int) -> Standing:
+        evidence = self.evidence(standing)
+        names = list(self.legs)
+        over = [name for name in standing.open if evidence[names.index(name)] <= _OVER_AT]
+        stay = {name: self._restated(standing, alarm) for name, alarm in standing.open.items() if name not in over}
+        at_large = np.array([0.0 if name in standing.open else evidence[at] for at, name in enumerate(names)])
+        found = {}
+        if at_large.mean() >= 1.0:
+            found = {names[at]: self._alarm(standing, int(at), now_us) for at in np.flatnonzero(at_large >= 1.0)}
+        if not over and not found and not stay:
+            return standing
+        closed = tuple(attrs.evolve(standing.open[name], ended_us=now_us) for name in over)
+        return attrs.evolve(standing, open={**stay, **found}, ended=(*standing.ended, *closed)[-ENDED_ALARMS:])
+
+    def _alarm(self, standing: Standing, column: int, now_us: int) -> DriftAlarm:
+        side, series = self._strongest(standing, column)
+        since_us = int(standing.began_us[side, series])
+        name, leg = self.series[series]
+        return DriftAlarm(name, leg, side == 0, _size(standing, side, series), since_us, now_us)
+
+    def _restated(self, standing: Standing, alarm: DriftAlarm) -> DriftAlarm:
+        """How far it has moved by now; what moved stays what it was."""
+        series = self.series.index((alarm.column, alarm.leg))
+        return attrs.evolve(alarm, size=_size(standing, 0 if alarm.is_up else 1, series))
+
+    def _strongest(self, standing: Standing, column: int) -> tuple[int, int]:
+        weighed = np.where(self.column_of == column, standing.sums.mean(axis=1) * self.weights, -1.0)
+        side, series = np.unravel_index(int(np.argmax(weighed)), weighed.shape)
+        return int(side), int(series)
+
+    def judged_alone(self, table: Table, times: NDArray[np.int64] | None) -> Standing:
+        """The standing after these rows only, with nothing known from before: for a file, or the first rows of all."""
+        count = len(table)
+        if times is not None and self.size.duration_us is not None:
+            cut = cut_by_time(times, self.size.duration_us)
+            inside = np.minimum(np.maximum(cut.end_us, 1), times[-1] + 1)
+            cut = attrs.evolve(cut, end_us=inside)
+        else:
+            cut = cut_evenly(count, self.size.rows)
+            if times is not None:
+                cut = _timed(cut, times)
+        blocks = self.blocks(table, times, cut)
+        return self.advanced(self.standing_from(int(blocks.start_us[0])), blocks)
+
+
+def _size(standing: Standing, side: int, series: int) -> float:
+    return float(standing.moved[side, series] / max(standing.lasted[side, series], 1.0))
+
+
+def _timed(cut: Cut, times: NDArray[np.int64]) -> Cut:
+    starts = np.searchsorted(cut.block, np.arange(len(cut)))
+    start_us = times[starts]
+    return Cut(cut.block, start_us, np.append(start_us[1:], times[-1] + 1))
+
+
+def block_statistics(
+    legs: Mapping[str, Legs], table: Table, cut: Cut
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(b, k) statistics and (b,) rows; rows after the last full block are left out."""
+    count = len(cut)
+    parts = []
+    for name, found in legs.items():
+        if name in table:
+            parts.append(found.statistics(table[name][: len(cut.block)], cut.block, count))
+        else:
+            parts.append(np.full((count, len(found.names)), np.nan))
+    return np.hstack(parts), np.bincount(cut.block, minlength=count).astype(np.float64)

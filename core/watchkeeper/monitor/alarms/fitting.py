@@ -1,0 +1,150 @@
+"""Fitting drift alarms: what is usual in the reference's blocks, and what a bet on a change costs there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.domain.martingales import STEPS, ChangeBets
+from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
+from watchkeeper.domain.table import Categories, Column, Table
+
+from .blocks import BlockSize, Cut, block_size, cut_by_rows, cut_by_time, cut_evenly
+from .drift import DriftAlarms, block_statistics
+from .legs import Legs, legs_of
+from .seasons import DAY_US, Seasons
+from .whitening import Whitening
+
+TOLERANCE: Final = 0.05
+"""The largest change that does not matter when nobody says otherwise, in reference sds of one row."""
+_SURE_OF_MEAN: Final = 1.5
+"""The tolerance is at least so many standard errors of the reference's own mean."""
+_CEILING: Final = 10.0
+"""Evidence grows to at most this many times what one column needs to raise an alarm on its own."""
+_FORMAT: Final = b"watchkeeper drift alarms 1\n"
+
+
+@attrs.frozen
+class AlarmTerms:
+    """What the user asks of the alarms of a model."""
+
+    window: WindowSize
+    budget: FalseAlarmBudget
+    tolerance: float = TOLERANCE
+    """The largest change that does not matter, in reference sds of one row."""
+
+
+def fitted_alarms(
+    references: Mapping[str, ReferenceColumn], table: Table, times: NDArray[np.int64] | None, terms: AlarmTerms
+) -> DriftAlarms | str:
+    """Learn from the reference; a reason when it is too short. O(n log n) a column.
+
+    Parameters
+    ----------
+    references, table
+        The fitted columns, and the rows they were fitted on.
+    times
+        (n,) UTC microseconds of the rows, or None: rows are taken to be in order.
+    """
+    size = block_size(terms.window, len(table), times)
+    if isinstance(size, str):
+        return size
+    legs = {name: found for name, reference in references.items() if (found := legs_of(reference)) is not None}
+    if not legs:
+        return "no column has values in the reference"
+    ordered, at = (table, None) if times is None else _in_order(table, times)
+    cut = _reference_cut(size, at, len(table))
+    values, rows = block_statistics(legs, ordered, cut)
+    end_us = None if at is None else int(max(at[-1] + 1, cut.end_us[-1]))
+    usual = _usual(values, rows, None if at is None else cut.start_us, size)
+    return DriftAlarms(
+        legs=legs,
+        seasons=usual.seasons,
+        whitening=usual.whitening,
+        bets=_bets(legs, usual, terms.tolerance),
+        size=size,
+        period_us=terms.budget.per_us / terms.budget.alarms,
+        digest=_digest(references, table, times, terms),
+        reference_end_us=end_us,
+    )
+
+
+@attrs.frozen(eq=False)
+class _Usual:
+    seasons: Seasons
+    whitening: Whitening
+    residuals: NDArray[np.float64]
+
+
+def _usual(
+    values: NDArray[np.float64], rows: NDArray[np.float64], start_us: NDArray[np.int64] | None, size: BlockSize
+) -> _Usual:
+    known = np.isfinite(values)
+    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    deviations = values - mean
+    seasons = Seasons.none(len(mean))
+    if start_us is not None:
+        seasons = Seasons.fit(start_us, deviations, size.typical_us or DAY_US)
+        deviations -= seasons.at(start_us)
+    whitening = Whitening.fit(mean, deviations, seasons.parameters, float(np.median(rows)))
+    return _Usual(seasons, whitening, whitening.residuals(deviations))
+
+
+def _bets(legs: Mapping[str, Legs], usual: _Usual, tolerance: float) -> ChangeBets:
+    weights = np.array([weight for found in legs.values() for weight in found.weights])
+    names = [_kind(leg) for found in legs.values() for leg in found.names]
+    _, kinds = np.unique(names, return_inverse=True)
+    whitening = usual.whitening
+    return ChangeBets.calibrated(
+        usual.residuals,
+        kinds.astype(np.int64),
+        lasting=1.0 - whitening.rho,
+        tolerance=np.maximum(tolerance, _SURE_OF_MEAN * whitening.error) / whitening.sigma,
+        ceiling=_CEILING * len(legs) * len(STEPS) / weights,
+    )
+
+
+def _kind(leg: str) -> str:
+    return "share" if leg.startswith("share of") else leg
+
+
+def _in_order(table: Table, times: NDArray[np.int64]) -> tuple[Table, NDArray[np.int64]]:
+    if np.all(times[1:] >= times[:-1]):
+        return table, times
+    order = np.argsort(times, kind="stable")
+    return table.rows(order), times[order]
+
+
+def _reference_cut(size: BlockSize, times: NDArray[np.int64] | None, rows: int) -> Cut:
+    if times is None or times[0] == times[-1]:
+        return cut_evenly(rows, size.rows)
+    if size.duration_us is not None:
+        return cut_by_time(times, size.duration_us)
+    return cut_by_rows(times, size.rows)
+
+
+def _digest(
+    references: Mapping[str, ReferenceColumn], table: Table, times: NDArray[np.int64] | None, terms: AlarmTerms
+) -> str:
+    """SHA-256 of what the alarms are fitted on: another reference, or another budget, begins anew."""
+    told = hashlib.sha256(_FORMAT + f"{terms.window} {terms.budget} {terms.tolerance!r}".encode())
+    if times is not None:
+        told.update(np.ascontiguousarray(times).tobytes())
+    for name in references:
+        told.update(f"\n{name}\n".encode("utf-8", "surrogatepass"))
+        told.update(_bytes(table[name]))
+    return told.hexdigest()
+
+
+def _bytes(column: Column) -> bytes:
+    if isinstance(column, Categories):
+        return column.codes.tobytes() + "\n".join(column.labels).encode("utf-8", "surrogatepass")
+    if column.dtype.kind == "O":
+        return "\n".join(map(str, column)).encode("utf-8", "surrogatepass")
+    return np.ascontiguousarray(column).tobytes()
