@@ -5,6 +5,7 @@ import re
 import pytest
 
 from watchkeeper.alerting import Alerting, NoData, Rule, parsed
+from watchkeeper.alerting.record import ALERTS
 from watchkeeper.contracts.storage import Put
 from watchkeeper.domain.alert import AlertState, Severity
 from watchkeeper.domain.errors import Conflict, NotFound, UsageError
@@ -42,7 +43,7 @@ class Desk:
 
     @property
     def fingerprint(self):
-        (document,) = self.storage.find(_namespace())
+        (document,) = self.storage.find(ALERTS)
         return document.key
 
     def events(self):
@@ -55,17 +56,11 @@ class Desk:
         ]
 
 
-def _namespace():
-    from watchkeeper.alerting.record import ALERTS
-
-    return ALERTS
-
-
 def test_a_condition_that_is_not_true_makes_no_alert():
     desk = Desk()
 
     assert desk.checks(GOOD, GOOD) == [[], []]
-    assert desk.storage.find(_namespace()) == ()
+    assert desk.storage.find(ALERTS) == ()
     assert desk.events() == []
 
 
@@ -468,7 +463,7 @@ def test_rules_can_be_tried_out_and_nothing_is_stored():
     )
 
     assert outcome.is_true
-    assert desk.storage.find(_namespace()) == ()
+    assert desk.storage.find(ALERTS) == ()
 
 
 def test_alerts_are_listed_last_changed_first():

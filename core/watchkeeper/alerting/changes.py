@@ -22,6 +22,8 @@ from .rules import Rule
 History: TypeAlias = "Callable[[Measurement], Sequence[tuple[int, float]]]"
 _LONGEST_HISTORY: Final = 200
 _LOOK_AGAIN_US: Final = 60_000_000
+_NO_STATE: Final = frozenset({life.Occasion.REPEATED, life.Occasion.ESCALATED, life.Occasion.FLAPPING})
+"""Occasions that the log calls by their own name."""
 INACTIVE: Final = "inactive"
 """What the log calls an alert that was pending and did not come to fire."""
 
@@ -94,9 +96,18 @@ def written(change: Change, given: Circumstances) -> Written:
             return Written(change)
         gone = attrs.evolve(before.alert, state=AlertState.RESOLVED, changed_us=given.now_us)
         return Written(change, None, gone, INACTIVE)
-    record, letters = _with_notice(change, _with_muting(after, given.muting), given)
-    is_news = change.is_transition or bool(letters)
-    event = str(change.occasion or record.alert.state.value) if is_news else None
+    record = _with_muting(after, given.muting)
+    occasion = change.occasion or life.due(record, change.rule, given.now_us)
+    letters: list[Letter] = []
+    if occasion is None:
+        record = life.forgotten(record)
+    elif record.alert.muted:
+        record = _put_off(change, record, given.now_us)
+    else:
+        record, letters = _with_notice(change, record, occasion, given)
+    event = None
+    if change.is_transition or letters:
+        event = str(occasion if occasion in _NO_STATE and letters else record.alert.state.value)
     return Written(change, record, record.alert, event, tuple(letters))
 
 
@@ -108,14 +119,11 @@ def _with_muting(record: Record, muting: Muting) -> Record:
     return attrs.evolve(record, alert=attrs.evolve(record.alert, muted=reason))
 
 
-def _with_notice(change: Change, record: Record, given: Circumstances) -> tuple[Record, list[Letter]]:
+def _with_notice(
+    change: Change, record: Record, occasion: life.Occasion, given: Circumstances
+) -> tuple[Record, list[Letter]]:
     """The record after what is owed has been written, and the letters that say it."""
     now_us = given.now_us
-    occasion = change.occasion or life.due(record, change.rule, now_us)
-    if occasion is None:
-        return (record if record.is_open else life.forgotten(record)), []
-    if record.alert.muted:
-        return _put_off(change, record, now_us), []
     receivers = _receivers(change, record, occasion)
     told = life.told(record, occasion, receivers, now_us)
     if occasion is life.Occasion.FIRING and change.rule is not None and change.rule.escalation is not None:
@@ -174,6 +182,8 @@ def _measurements(change: Change) -> tuple[Measurement, ...]:
 
 def _reason(change: Change, occasion: life.Occasion, now_us: int) -> str:
     before = change.before
+    if occasion is life.Occasion.FLAPPING and change.after is not None:
+        return change.after.recent.reason
     if occasion is life.Occasion.REPEATED:
         return "it is still firing, and nobody has acknowledged it"
     if occasion is life.Occasion.ESCALATED and before is not None and before.course is not None:
@@ -184,6 +194,7 @@ def _reason(change: Change, occasion: life.Occasion, now_us: int) -> str:
 def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str]) -> LogEntry:
     body = {
         "event": event,
+        "state": alert.state.value,
         "fingerprint": alert.fingerprint,
         "rule": alert.rule,
         "model": alert.model,

@@ -10,6 +10,7 @@ A condition must be true for `Rule.for_checks` checks and `Rule.for_us` before t
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
@@ -21,6 +22,8 @@ from .outcome import Outcome
 from .record import Record
 from .rules import Rule
 
+_FIRING: Final = frozenset({AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
+
 
 class Occasion(StrEnum):
     """Why receivers are told."""
@@ -28,6 +31,7 @@ class Occasion(StrEnum):
     FIRING = "firing"
     REPEATED = "repeated"
     ESCALATED = "escalated"
+    FLAPPING = "flapping"
     RESOLVED = "resolved"
 
 
@@ -37,13 +41,14 @@ def after(before: Record | None, outcome: Outcome, now_us: int) -> Record | None
         return before
     if outcome.is_true:
         going_on = before if before is not None and before.is_open else _begun(before, outcome, now_us)
-        return _ripened(_seen(going_on, outcome, now_us), outcome.rule, now_us)
-    return _fading(before, outcome, now_us) if before is not None and before.is_open else before
+        return _remembering(_ripened(_seen(going_on, outcome, now_us), outcome.rule, now_us))
+    found = _fading(before, outcome, now_us) if before is not None and before.is_open else before
+    return _remembering(found) if found is not None else None
 
 
 def acknowledged(record: Record, by: str, comment: str, now_us: int) -> Record:
     """Somebody takes care of it: no more repetitions until it is resolved or given back."""
-    if record.alert.state not in {AlertState.FIRING, AlertState.RECOVERING, AlertState.ACKNOWLEDGED}:
+    if record.alert.state not in _FIRING:
         raise UsageError(
             f"alert {record.alert.fingerprint} is {record.alert.state}; only one that fires can be acknowledged"
         )
@@ -74,6 +79,9 @@ def resolved(record: Record, by: str, comment: str, now_us: int) -> Record:
 def due(record: Record, rule: Rule | None, now_us: int) -> Occasion | None:
     """What receivers are owed now; `rule` is None when it is gone, and its receivers hear of the end."""
     state = record.alert.state
+    if record.recent.is_flapping and rule is not None:
+        is_news = record.notices > 0 and not record.recent.is_told
+        return Occasion.FLAPPING if is_news else None
     if state is AlertState.RESOLVED:
         return Occasion.RESOLVED if record.is_told and (rule is None or rule.tells_resolved) else None
     if state is not AlertState.FIRING or rule is None:
@@ -90,6 +98,8 @@ def told(record: Record, occasion: Occasion, receivers: tuple[str, ...], now_us:
     noticed = attrs.evolve(record, notices=record.notices + 1)
     if occasion is Occasion.RESOLVED:
         return attrs.evolve(noticed, is_told=False)
+    if occasion is Occasion.FLAPPING:
+        return attrs.evolve(noticed, recent=record.recent.told(), is_told=True, receivers=receivers)
     everybody = tuple(dict.fromkeys((*(record.receivers if record.is_told else ()), *receivers)))
     return attrs.evolve(noticed, is_told=True, told_us=now_us, receivers=everybody)
 
@@ -108,8 +118,8 @@ def escalated(record: Record, now_us: int) -> tuple[Record, Occasion | None]:
 
 
 def forgotten(record: Record) -> Record:
-    """A resolved alert whose end nobody is to be told."""
-    return attrs.evolve(record, is_told=False)
+    """A resolved alert whose end nobody is to be told; one that flaps may still be told when it has settled."""
+    return record if record.is_open or record.recent.is_flapping else attrs.evolve(record, is_told=False)
 
 
 def _fading(before: Record, outcome: Outcome, now_us: int) -> Record | None:
@@ -148,6 +158,9 @@ def _begun(before: Record | None, outcome: Outcome, now_us: int) -> Record:
         notices=before.notices,
         told_us=before.told_us,
         last_keys=before.last_keys,
+        recent=before.recent,
+        is_told=before.is_told and before.recent.is_flapping,
+        receivers=before.receivers if before.recent.is_flapping else (),
         revision=before.revision,
     )
 
@@ -165,6 +178,18 @@ def _seen(record: Record, outcome: Outcome, now_us: int) -> Record:
     if alert.state is not AlertState.RECOVERING:
         return seen
     return _in_state(seen, AlertState.ACKNOWLEDGED if alert.by else AlertState.FIRING, now_us)
+
+
+def _remembering(record: Record) -> Record:
+    """One more check for telling whether it flaps; one that has been quiet for long is not written again and again."""
+    is_firing = record.alert.state in _FIRING
+    if not is_firing and record.recent.is_quiet:
+        return record
+    recent = record.recent.after(is_firing=is_firing)
+    has_settled = record.recent.is_flapping and not recent.is_flapping
+    if has_settled and is_firing:
+        return attrs.evolve(record, recent=recent, is_told=False)  # so that it is told that it fires
+    return attrs.evolve(record, recent=recent)
 
 
 def _ripened(record: Record, rule: Rule, now_us: int) -> Record:

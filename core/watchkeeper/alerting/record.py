@@ -12,6 +12,7 @@ from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.plain import alert_of, plain_alert
 
 from .escalation import COURSES, Course, course_of, plain_course
+from .flapping import Recent
 
 ALERTS: Final = Namespace("alerts", ("model", "state", "is_open", "changed_us"))
 OPEN: Final = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
@@ -38,6 +39,8 @@ class Record:
     """Since when the condition has been over, while `Rule.keep_firing_us` lasts."""
     last_keys: Mapping[str, str] = attrs.field(factory=dict)
     """By receiver, the key of the last letter to it, over all firings: what comes later must not overtake it."""
+    recent: Recent = attrs.field(factory=Recent)
+    """The last checks, for telling whether it flaps."""
     course: Course | None = None
     """The escalation under way."""
     revision: int = 0
@@ -60,6 +63,7 @@ class Record:
             "is_told": self.is_told,
             "recovering_us": self.recovering_us,
             "last_keys": dict(self.last_keys),
+            "recent": [self.recent.checks, self.recent.is_flapping, self.recent.is_told],
             "course": None if self.course is None else plain_course(self.course),
         }
         index = {
@@ -93,6 +97,7 @@ def record_of(document: Document) -> Record:
         is_told=plain["is_told"],
         recovering_us=plain["recovering_us"],
         last_keys=plain.get("last_keys", {}),
+        recent=Recent(*plain.get("recent", ())),
         course=None if plain.get("course") is None else course_of(plain["course"]),
         revision=document.revision,
     )
