@@ -54,7 +54,7 @@ class Blobs:
             raise NotFound(f"there is no blob {digest} in {self._state.path.parent}")
         size, data = row
         if data is not None:
-            if hashlib.sha256(data).hexdigest() != digest:
+            if not isinstance(data, bytes) or hashlib.sha256(data).hexdigest() != digest:
                 raise StoreCorrupt(
                     f"{self._state.path}: the blob {digest} has other bytes than were written: put it again"
                 )

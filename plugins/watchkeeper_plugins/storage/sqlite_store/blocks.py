@@ -74,8 +74,10 @@ def block_mark(data: bytes) -> int:
     return int(_PREFIX.unpack_from(data)[2])
 
 
-def opened_block(data: bytes) -> Block:
+def opened_block(data: object) -> Block:
     """The block that `data` holds; BlockDamaged when it does not hold one."""
+    if not isinstance(data, bytes):
+        raise BlockDamaged("it is not a run of bytes any more")
     if len(data) < _PREFIX.size:
         raise BlockDamaged(f"it has {len(data)} bytes, too few for a header")
     magic, length, checksum = _PREFIX.unpack_from(data)

@@ -96,7 +96,7 @@ def pieces_of(connection: Connection, path: Path, series: Series) -> list[Piece]
             "SELECT number FROM chunk WHERE series = ? AND wide_bytes", (series.number,)
         )
     }
-    return [Piece(row, row.number in wide) for row in live_rows(connection, series.number, -(2**63), 2**63 - 1)]
+    return [Piece(row, row.number in wide) for row in live_rows(connection, path, series)]
 
 
 def _merged(connection: Connection, path: Path, rows: Sequence[ChunkRow]) -> list[Chunk] | None:

@@ -18,7 +18,7 @@ from watchkeeper.domain.errors import StoreError
 
 from .failures import told
 from .gate import Gate
-from .schema import Layout, brought_up_to_date, found_schema, require_layout
+from .schema import BlankFile, Layout, brought_up_to_date, found_schema, require_layout
 
 _FOREIGN_LOCK_SECONDS: Final = 5.0
 """For programs that do not use our gate, such as the sqlite3 shell."""
@@ -161,7 +161,7 @@ class Database:
         self.close()
 
     def _make_ready(self, *, create: bool) -> None:
-        if self.path.exists() and self._is_ready():
+        if self.path.exists() and self._is_ready(create=create):
             return
         if not create and not self.path.exists():
             raise FileNotFoundError(2, "no such file", str(self.path))
@@ -173,11 +173,14 @@ class Database:
                 connection.close()
             _folder_synced(self.path.parent)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, *, create: bool) -> bool:
         """Whether the file has the newest layout, found without taking a turn; keeps the connection for reading."""
         connection = self._connected(create=False)
         try:
-            is_ready = found_schema(connection, self.path, self._layout) == self._layout.schema
+            schema = found_schema(connection, self.path, self._layout)
+            if not schema and not create:
+                raise BlankFile(f"{self.path} is empty, and rows were written to it: restore it from a backup")
+            is_ready = schema == self._layout.schema
         except BaseException:
             connection.close()
             raise

@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import lru_cache
@@ -21,6 +21,7 @@ from watchkeeper.domain.errors import StoreCorrupt
 from .database import Database
 from .failures import told
 from .gate import Gate
+from .schema import BlankFile
 
 _FILE: Final = re.compile(r"(\d{4}-\d\d-\d\d)\.db")
 _MOST_OPEN: Final = 64
@@ -74,7 +75,16 @@ class Days:
         if any(expired_us is None and name not in present for name, expired_us in listed.items()):
             present = self._present()  # it may have been created between the two looks
             self._require_all(self._listed(), present)
-        return sorted(name for name in present if listed.get(name) is None)
+        return sorted(name for name in present if self._holds_rows(name, listed))
+
+    def _holds_rows(self, name: str, listed: Mapping[str, int | None]) -> bool:
+        """Whether a file counts: one that is not listed may be a restored one, or was never finished."""
+        if name in listed:
+            return listed[name] is None
+        try:
+            return self.file(name) is not None
+        except BlankFile:
+            return False
 
     def recent(self, but: str) -> Iterator[Database]:
         """The newest few files other than the one of the day `but`, newest first."""
@@ -103,11 +113,12 @@ class Days:
             return database
 
     def forget_missing(self) -> tuple[str, ...]:
-        """Cross out the files that are gone, so that what is left can be read again; the names of their days."""
+        """Forget the files that are gone, so that what is left can be read again; the names of their days."""
         present = self._present()
         gone = tuple(name for name, expired_us in self._listed().items() if expired_us is None and name not in present)
-        for name in gone:
-            self._cross_out(name)
+        with self._state.writing(Durability.SYNCED) as connection:
+            # not crossed out: should the file turn up again, its rows count
+            connection.executemany("DELETE FROM day WHERE name = ?", [(name,) for name in gone])
         return gone
 
     def remove_expired(self, name: str) -> int:
@@ -151,14 +162,20 @@ class Days:
         listed = self._listed()
         if listed.get(name) is not None:
             self._remove(name)  # it expired, and the clock has stepped back to that day
+            del listed[name]
         elif name in listed and not self.path(name).exists():
             self._require_all({name: None}, set())
-        database = self._open_file(self.path(name), True)
-        with self._state.writing(Durability.SYNCED) as connection:
-            connection.execute("INSERT OR REPLACE INTO day (name, expired_us) VALUES (?, NULL)", (name,))
+        is_new = name not in listed
+        database = self._open_file(self.path(name), is_new)
+        if is_new:
+            self._list(name)
         with self._lock:
             self._remember(name, database)
         return database
+
+    def _list(self, name: str) -> None:
+        with self._state.writing(Durability.SYNCED) as connection:
+            connection.execute("INSERT OR REPLACE INTO day (name, expired_us) VALUES (?, NULL)", (name,))
 
     def _remember(self, name: str, database: Database) -> None:
         self._open[name] = database

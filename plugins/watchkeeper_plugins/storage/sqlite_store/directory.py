@@ -126,14 +126,19 @@ def next_series_number(connection: Connection) -> int:
     return int(highest) + 1
 
 
-def live_rows(connection: Connection, series: int, first_us: int, last_us: int) -> Iterator[ChunkRow]:
+def live_rows(
+    connection: Connection, path: Path, series: Series, first_us: int = -(2**63), last_us: int = 2**63 - 1
+) -> Iterator[ChunkRow]:
     """The live chunks of a series with rows between two moments, both included, in order of their first row."""
     rows = connection.execute(
         _SELECT
         + "WHERE series = ? AND first_us <= ? AND last_us >= ? AND retired_us IS NULL ORDER BY first_us, number",
-        (series, last_us, first_us),
+        (series.number, last_us, first_us),
     )
-    return (ChunkRow(*row) for row in rows)
+    for row in rows:
+        if not all(isinstance(value, int) for value in row):
+            raise _damaged_chunks(path, series)
+        yield ChunkRow(*row)
 
 
 def is_live(connection: Connection, row: ChunkRow) -> bool:
@@ -190,13 +195,10 @@ def require_chunks(connection: Connection, path: Path, series: Series) -> None:
     The caller reads both in one snapshot.
     """
     count = marks = 0
-    for row in live_rows(connection, series.number, -(2**63), 2**63 - 1):
+    for row in live_rows(connection, path, series):
         count, marks = count + 1, marks + row.mark
     if (count, marks % _MODULUS) != (series.chunks, series.marks):
-        raise StoreCorrupt(
-            f"{path}: the list of chunks of {series.stream}/{series.key} is damaged ({count} found, "
-            f"{series.chunks} were written): restore this file from a backup"
-        )
+        raise _damaged_chunks(path, series)
 
 
 def _series_of(row: tuple[Any, ...], path: Path) -> Series:
@@ -210,3 +212,9 @@ def _series_of(row: tuple[Any, ...], path: Path) -> Series:
 
 def _damaged_list(path: Path) -> StoreCorrupt:
     return StoreCorrupt(f"{path}: the list of series is damaged: restore this file from a backup")
+
+
+def _damaged_chunks(path: Path, series: Series) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"{path}: the list of chunks of {series.stream}/{series.key} is damaged: restore this file from a backup"
+    )

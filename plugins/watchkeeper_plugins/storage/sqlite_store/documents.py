@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
@@ -31,7 +31,7 @@ def put(connection: Connection, operation: Put) -> int:
     number = namespace_number(connection, operation.namespace, create=True)
     now = _revision(connection, number, key)
     _require_expected(operation, now)
-    row = (now + 1, text, _checksum(key, now + 1, text), *fields)
+    row = (now + 1, text, _checksum(key, now + 1, text, fields), *fields)
     if now:
         connection.execute(
             "UPDATE document SET revision = ?, value = ?, checksum = ?, i1 = ?, i2 = ?, i3 = ?, i4 = ?"
@@ -69,7 +69,7 @@ def get(connection: Connection, path: Path, namespace: Namespace, key: str) -> D
 def document_of(row: tuple[Any, ...], path: Path, namespace: Namespace) -> Document:
     """The document that a row of `SELECT` holds, its bytes checked."""
     key, revision, text, checksum, *fields = row
-    if not isinstance(text, str) or _checksum(key, revision, text) != checksum:
+    if not isinstance(text, str) or _checksum(key, revision, text, fields) != checksum:
         raise StoreCorrupt(
             f"{path}: the document {key!r} of {namespace.name!r} has other bytes than were written: restore the file "
             "from a backup"
@@ -120,8 +120,8 @@ def _require_expected(operation: Put | Delete, now: int) -> None:
     )
 
 
-def _checksum(key: str, revision: int, text: str) -> int:
-    return zlib.crc32(f"{key}\n{revision}\n{text}".encode())
+def _checksum(key: str, revision: int, text: str, fields: Sequence[Scalar]) -> int:
+    return zlib.crc32(f"{key}\n{revision}\n{text}\n{fields!r}".encode())
 
 
 def where_of(where: Mapping[str, Scalar] | None, namespace: Namespace) -> dict[str, Scalar]:

@@ -60,6 +60,8 @@ def told(path: Path) -> Iterator[None]:
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
+    if str(error).startswith("Could not decode to UTF-8"):  # from the sqlite3 module, without a code
+        return StoreCorrupt(f"{path} is damaged ({error}): restore it from a backup")
     kind, message = _SAID.get(
         getattr(error, "sqlite_errorcode", 0) & 0xFF, (StoreError, "{path} cannot be used ({error})")
     )

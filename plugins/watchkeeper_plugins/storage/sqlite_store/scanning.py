@@ -105,7 +105,7 @@ class Scanning:
                 if series.number not in database.checked_series:
                     require_chunks(connection, database.path, series)
                     database.checked_series.add(series.number)
-                rows = live_rows(connection, series.number, since, last)
+                rows = live_rows(connection, database.path, series, since, last)
                 places += [ChunkPlace(row.first_us, day, row) for row in rows]
         known: dict[str, str] = {}
         for text in texts:

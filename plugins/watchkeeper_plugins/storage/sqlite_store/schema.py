@@ -28,6 +28,10 @@ class Layout:
     """By version: what turns that version into the next one."""
 
 
+class BlankFile(StoreCorrupt):
+    """The file has no tables at all, where rows are expected."""
+
+
 def found_schema(connection: sqlite3.Connection, path: Path, layout: Layout) -> int:
     """The version of the file, 0 when it is empty; a StoreError when it is somebody else's file, or too new."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

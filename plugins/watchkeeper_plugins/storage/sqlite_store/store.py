@@ -31,7 +31,7 @@ from watchkeeper.contracts.storage import (
     StoredBlob,
 )
 from watchkeeper.contracts.storage_rules import has_appends
-from watchkeeper.domain.errors import StoreError, UsageError
+from watchkeeper.domain.errors import StoreCorrupt, StoreError, UsageError
 from watchkeeper.domain.names import stored_name
 
 from . import documents, logs
@@ -68,6 +68,7 @@ class _Parts:
         with told(folder):
             for part in (folder, folder / "telemetry", folder / "blobs"):
                 part.mkdir(parents=True, exist_ok=True)
+            _require_state(folder)
         layout = Gate(folder / "layout.lock", options.busy_seconds)
         telemetry = Gates(Gate(folder / "telemetry.lock", options.busy_seconds), layout)
         size = int(options.checkpoint_bytes)
@@ -225,13 +226,31 @@ class SqliteStorage:
             if pair is not None:
                 row = connection.execute("SELECT receipt FROM applied WHERE writer = ? AND seq = ?", pair).fetchone()
                 if row is not None:
-                    revisions, digests = json.loads(row[0])
-                    return Receipt(durability, tuple(revisions), tuple(digests), is_replay=True)
+                    return _replayed(row[0], durability, parts.state.path)
             revisions, digests = _applied(connection, operations)
             if pair is not None:
                 receipt = json.dumps([revisions, digests])
                 connection.execute("INSERT INTO applied VALUES (?, ?, ?, ?)", (*pair, self._clock.now_us(), receipt))
         return Receipt(durability, tuple(revisions), tuple(digests))
+
+
+def _replayed(receipt: str, durability: Durability, path: Path) -> Receipt:
+    try:
+        revisions, digests = json.loads(receipt)
+    except ValueError as error:
+        raise StoreCorrupt(f"{path}: the receipt of a commit is damaged: restore this file from a backup") from error
+    return Receipt(durability, tuple(revisions), tuple(digests), is_replay=True)
+
+
+def _require_state(folder: Path) -> None:
+    """StoreCorrupt when state.db is gone and its telemetry is not: a new one would hide the loss."""
+    state = folder / "state.db"
+    has_state = state.exists() and state.stat().st_size > 0
+    if not has_state and any((folder / "telemetry").glob("????-??-??.db")):
+        raise StoreCorrupt(
+            f"{state} is missing or empty, and there are rows under {folder / 'telemetry'}: restore it from a backup, "
+            "or move the folder away to begin anew"
+        )
 
 
 def _applied(connection: Connection, operations: Sequence[Operation]) -> tuple[list[int], list[str]]:
