@@ -35,14 +35,14 @@ def lint(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def types(session: nox.Session) -> None:
     """Strict types over both packages."""
-    session.install("mypy>=1.15", "-e", ".[postgres]")
+    session.install("mypy>=1.15", "-e", ".[postgres,sign]")
     session.run("mypy")
 
 
 @nox.session(python="3.11")
 def tests(session: nox.Session) -> None:
     """The fast tests: unit, contract, property, integration, and the doctests of every module."""
-    session.install(*TESTS, "-e", ".[demo,postgres]")
+    session.install(*TESTS, "-e", ".[demo,postgres,sign]")
     session.run("pytest", "-n", "2", "-m", "not distributions and not faults and not postgres", *session.posargs)
     session.run("pytest", "--doctest-modules", "-q", "core/watchkeeper", "plugins/watchkeeper_plugins")
 
@@ -57,7 +57,7 @@ def plugins(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def faults(session: nox.Session) -> None:
     """Real kill -9, damaged files, full disks."""
-    session.install(*TESTS, "-e", ".")
+    session.install(*TESTS, "-e", ".[sign]")
     session.run("pytest", "-m", "faults", *session.posargs)
 
 

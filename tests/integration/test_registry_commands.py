@@ -116,3 +116,50 @@ def test_verify_passes_after_all_that(project: str) -> None:
     ran(project, "models", "delete", "line@1.2.0")
     assert as_json(project, "models", "verify")["status"] == "OK"
     assert ran(project, "models", "verify").exit_code == 0
+
+
+def test_a_project_that_asks_for_signatures_loads_nothing_without(tmp_path: Path) -> None:
+    key = tmp_path / "ada.pem"
+    public = CliRunner().invoke(app, ["models", "keygen", str(key)]).stdout.strip()
+    path = tmp_path / "watchkeeper.toml"
+    path.write_text(CONFIG + f'[registry]\nsignatures = 1\n[signers.ada]\nkey = "{public}"\n', encoding="utf-8")
+    with wk.open(path, actor="ada") as watch:
+        watch.registry.register(line(1.0), "line")
+        with pytest.raises(NotAllowed, match="1 signatures of trusted keys are needed and 0 are there"):
+            watch.registry.load("line@latest")
+    assert (
+        "ada signed line@1.0.0"
+        in ran(str(path), "models", "sign", "line@1.0.0", "--key", str(key), "--as", "ada").stderr
+    )
+    assert as_json(str(path), "models", "signatures", "line@1.0.0")[0]["is_trusted"]
+    assert "ada" in ran(str(path), "models", "signatures", "line@1.0.0").stdout
+    with wk.open(path) as watch:
+        assert watch.registry.load("line@latest").predict([[2.0]]) == pytest.approx([2.0])
+
+
+def test_a_configured_key_signs_what_is_registered_and_roles_hold(tmp_path: Path) -> None:
+    key = tmp_path / "desk.pem"
+    public = CliRunner().invoke(app, ["models", "keygen", str(key)]).stdout.strip()
+    path = tmp_path / "watchkeeper.toml"
+    governed = f"""
+[registry]
+signatures = 1
+signing_key = "desk.pem"
+signs_as = "desk"
+
+[signers.desk]
+key = "{public}"
+
+[roles.desk]
+role = "operator"
+who = ["ada"]
+models = ["li*"]
+"""
+    path.write_text(CONFIG + governed, encoding="utf-8")
+    with wk.open(path, actor="ada") as watch:
+        watch.registry.register(line(1.0), "line")
+        assert watch.registry.load("line@latest").predict([[2.0]]) == pytest.approx([2.0])
+        with pytest.raises(NotAllowed, match="'ada' may not register 'other'"):
+            watch.registry.register(line(1.0), "other")
+    with wk.open(path, actor="eve") as watch, pytest.raises(NotAllowed, match="'eve' may not view 'line'"):
+        watch.registry.load("line@latest")

@@ -9,6 +9,7 @@ import attrs
 
 from watchkeeper.alerting.system import Alerting
 from watchkeeper.clock import Clock
+from watchkeeper.config.governance import access_of, policy_of
 from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.schema import Config
 from watchkeeper.contracts.format import Format
@@ -22,6 +23,7 @@ from watchkeeper.ensemble.ensembles import Ensembles
 from watchkeeper.explain.explaining import Explaining
 from watchkeeper.monitor.recorder import Recorder
 from watchkeeper.plugins import Plugins
+from watchkeeper.registry.envelopes import SigningKey
 from watchkeeper.registry.registry import Registry
 
 from .built import Built
@@ -77,7 +79,15 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
     storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, {"url": address.url}))
     formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
     registry = Registry(
-        storage, formats, clock, actor, observer=_version_observer(plugins), folder=loaded.config.folder
+        storage,
+        formats,
+        clock,
+        actor,
+        policy=policy_of(loaded.config.registry, dict(loaded.config.signers)),
+        access=access_of(dict(loaded.config.roles)),
+        observer=_version_observer(plugins),
+        folder=loaded.config.folder,
+        signs_with=lambda: _signing_key(loaded.config),
     )
     journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
     recorder = Recorder(storage, clock, journal=journal)
@@ -99,6 +109,11 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
 def _notifier(loaded: LoadedConfig, plugins: Plugins, name: str) -> Notifier:
     use = loaded.config.notifiers[name].plugin
     return cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, loaded.options(use, plugins)))
+
+
+def _signing_key(config: Config) -> SigningKey | None:
+    path, name = config.registry.signing_key, config.registry.signs_as
+    return None if path is None or name is None else SigningKey.read(config.folder / path, name)
 
 
 def _version_observer(plugins: Plugins) -> Callable[[Version], None]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from . import signing
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
@@ -285,3 +286,6 @@ def gc(
     say(f"{len(done.versions)} versions and {len(done.blobs)} blobs of {done.freed_bytes:,} bytes {verb}")
     if not done.can_sweep:
         say("this store cannot remove blobs: versions go, their bytes stay")
+
+
+signing.add_to(app)

@@ -14,8 +14,9 @@ from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.spans import PERSISTENCE_PATTERN, Duration, FalseAlarmBudget, Persistence, WindowSize
 
 from .constraints import Constraint, InstalledPlugins
+from .keys import ABOUT
 from .plugin_use import PluginUse
-from .schema import ABOUT, Action, Config, NotifierConfig, keys_of
+from .schema import Action, Config, NotifierConfig, keys_of
 from .settings import plain
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -8,9 +8,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from watchkeeper.domain.access import Role
 from watchkeeper.domain.alert import Severity
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
+from watchkeeper.domain.policy import EnvironmentRule
 from watchkeeper.domain.spans import Duration, FalseAlarmBudget, WindowSize
 
 from .constraints import Context, check_reference
@@ -33,6 +35,8 @@ def leaf_hooks(context: Context) -> dict[type, Hook]:
         # each enum by itself: cattrs gives those that are also texts the hook of `str`
         Severity: _choice,
         Task: _choice,
+        Role: _choice,
+        EnvironmentRule: _choice,
         **{span: span_hook(span.parse, span.EXPECTED) for span in (Duration, WindowSize, FalseAlarmBudget)},
         Path: lambda value, _: context.folder / text(value, str),
         PluginUse: _plugin_use,

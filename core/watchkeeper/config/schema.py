@@ -16,6 +16,8 @@ from watchkeeper.domain.model import Task
 from watchkeeper.domain.spans import Checks, Duration, FalseAlarmBudget, Persistence, WindowSize
 
 from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
+from .governance import RegistryConfig, RoleConfig, SignerConfig
+from .keys import IS_NO_KEY, KEY, told
 from .plugin_use import InstalledPlugin, PluginUse
 from .positions import KeyPath
 
@@ -26,20 +28,11 @@ DEFAULT_METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
 }
 DEFAULT_DRIFT: Final = ("ks", "psi", "chi2")
 
-KEY: Final = "key"
-ABOUT: Final = "about"
-IS_NO_KEY: Final = "is_no_key"
-
 Text = Annotated[str, NotEmpty("character")]
 MetricUse = Annotated[PluginUse, InstalledPlugin(Kind.METRIC)]
 DriftUse = Annotated[PluginUse, InstalledPlugin(Kind.DRIFT)]
 WeightingUse = Annotated[PluginUse, InstalledPlugin(Kind.WEIGHTING)]
 NotifierUse = Annotated[PluginUse, InstalledPlugin(Kind.NOTIFIER)]
-
-
-def told(about: str, key: str | None = None) -> dict[str, Any]:
-    """A field's metadata: what it says in the file, and its key when that is no Python name."""
-    return {ABOUT: about} if key is None else {ABOUT: about, KEY: key}
 
 
 class Verb(StrEnum):
@@ -209,6 +202,15 @@ class Config:
     )
     notifiers: Mapping[Annotated[str, Named("name for a notifier")], NotifierConfig] = attrs.field(
         factory=dict, metadata=told("who is told")
+    )
+    registry: RegistryConfig = attrs.field(
+        factory=RegistryConfig, metadata=told("what a version must have before production and before it is loaded")
+    )
+    signers: Mapping[Annotated[str, Named("name for a signer")], SignerConfig] = attrs.field(
+        factory=dict, metadata=told("whose signatures count")
+    )
+    roles: Mapping[Annotated[str, Named("name for a table of roles")], RoleConfig] = attrs.field(
+        factory=dict, metadata=told("who may do what to which models; without any, everybody may do everything")
     )
     folder: Path = attrs.field(default=Path(), metadata={IS_NO_KEY: True})
     """The file's folder, absolute: where relative paths begin."""

@@ -17,6 +17,7 @@ from watchkeeper.domain.spans import (
 )
 
 from .constraints import Constraint, Context, check_installed
+from .keys import ABOUT
 from .leaves import Hook, leaf_hooks, span_hook, text, under_key
 from .plugin_use import PluginUse
 from .problems import (
@@ -27,7 +28,7 @@ from .problems import (
     refused,
     unknown_key,
 )
-from .schema import ABOUT, Config, NotifierConfig, keys_of
+from .schema import Config, NotifierConfig, keys_of
 
 
 def structured(raw: Mapping[str, Any], context: Context) -> tuple[Config | None, tuple[Problem, ...]]:

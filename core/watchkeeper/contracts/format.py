@@ -8,7 +8,12 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 @runtime_checkable
 class Format(Protocol):
-    """Saves and loads models of one framework. The caller has checked the bytes' digest before `load`."""
+    """Saves and loads models of one framework. The caller has checked the bytes' digest before `load`.
+
+    A format whose files can run code when they are loaded, such as pickle, has an attribute ``runs_code = True``: it is
+    used only when somebody asks for it by name, and its versions are loaded only when a signer vouches for them whom
+    the project's policy trusts with that.
+    """
 
     def handles(self, model: Any) -> bool:
         """Whether this format is for that object; cheap, and imports no framework that is not imported yet."""

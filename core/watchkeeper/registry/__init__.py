@@ -1,8 +1,9 @@
 """Model versioning: versions, artifacts, stages, guards, audit."""
 
-from .access import Access, Action, Grant, Role
+from watchkeeper.domain.access import Access, Action, Grant, Role
+from watchkeeper.domain.policy import EnvironmentRule, Policy
+
 from .numbering import next_number
-from .policy import EnvironmentRule, Policy
 from .provenance import training_data_of
 from .refs import Ref
 from .registry import Registry

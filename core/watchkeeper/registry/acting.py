@@ -9,11 +9,11 @@ import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Document, LogEntry, Put, Storage
+from watchkeeper.domain.access import Access, Action
 from watchkeeper.domain.model import Version
+from watchkeeper.domain.policy import Policy
 
-from .access import Access, Action
 from .catalogue import Catalogue
-from .policy import Policy
 from .records import AUDIT, VERSIONS, version_of
 from .refs import Ref
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Put
+from watchkeeper.domain.access import Action
 from watchkeeper.domain.errors import Conflict, NotFound
 from watchkeeper.domain.model import Version, checked_name
 
-from .access import Action
 from .acting import Acting, unchanged
 from .records import ALIASES
 from .refs import checked_alias

@@ -12,7 +12,7 @@ import attrs
 
 from watchkeeper.contracts.format import Format
 from watchkeeper.contracts.storage import Storage
-from watchkeeper.domain.errors import DataError, IntegrityError, NotFound, PluginMissing, StoreCorrupt
+from watchkeeper.domain.errors import DataError, IntegrityError, NotFound, PluginError, PluginMissing, StoreCorrupt
 from watchkeeper.domain.model import Version
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.table import Table
@@ -94,13 +94,23 @@ class Artifacts:
                 "store from a backup"
             ) from error
 
+    def runs_code(self, format_name: str) -> bool:
+        """Whether loading by that format can run code from the file."""
+        return bool(getattr(self.formats[self._named(format_name)], "runs_code", False))
+
     def _handling(self, model: Any) -> str:
-        for name, plugin in self.formats.items():
-            if plugin.handles(model):
+        """The first format that handles it; one that runs code when it loads is never chosen unasked."""
+        for name in self.formats:
+            try:
+                plugin = self.formats[name]
+            except PluginError:
+                continue  # a framework that is not installed: the model is none of its models
+            if not getattr(plugin, "runs_code", False) and plugin.handles(model):
                 return name
         raise DataError(
             f"no format can save a {type(model).__module__}.{type(model).__qualname__}: expected a model for one of "
-            f"{', '.join(self.formats) or 'no formats at all'}; install the plugin of its framework"
+            f"{', '.join(self.formats) or 'no formats at all'}; install the plugin of its framework, "
+            "or name a format with save_as"
         )
 
     def _named(self, name: str) -> str:

@@ -8,10 +8,10 @@ from typing import Final
 import attrs
 
 from watchkeeper.contracts.storage import SweepsBlobs
+from watchkeeper.domain.access import Action
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Version
 
-from .access import Action
 from .acting import Acting
 from .records import VERSIONS, version_of
 from .removal import deleted, reasons_to_keep

@@ -8,11 +8,11 @@ from typing import Final
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Namespace, Operation, Put
+from watchkeeper.domain.access import Action
 from watchkeeper.domain.errors import Conflict, NotAllowed, NotFound
 from watchkeeper.domain.model import Version
 from watchkeeper.domain.names import stored_name
 
-from .access import Action
 from .acting import Acting, unchanged
 
 CHECKS: Final = Namespace("version-checks", ("ref",))

@@ -7,10 +7,10 @@ from typing import Final
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Namespace, Put
+from watchkeeper.domain.access import Action
 from watchkeeper.domain.errors import NotFound
 from watchkeeper.domain.names import stored_name
 
-from .access import Action
 from .acting import Acting, unchanged
 
 HOLDS: Final = Namespace("version-holds", ("ref",))

@@ -63,6 +63,14 @@ def version_of(document: Document) -> Version:
             f"{document.key} is recorded at stage {record.get('stage')!r}, which is none of {', '.join(Stage)}: "
             "restore the store from a backup"
         )
+    found = (document.index.get("model"), document.index.get("digest"), document.index.get("rank"))
+    rank = sortable(VersionNumber.parse(record["number"]))
+    is_live = "deleted_us" not in record
+    if is_live and (*found, document.index.get("stage")) != (record["model"], record["digest"], rank, record["stage"]):
+        raise IntegrityError(
+            f"the store lists {document.key} under another model, number, stage or digest than its record has: "
+            "somebody or something changed it, so it is not used; restore the store from a backup"
+        )
     return Version(
         model=record["model"],
         number=VersionNumber.parse(record["number"]),

@@ -13,28 +13,30 @@ import attrs
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.format import Format
 from watchkeeper.contracts.storage import Delete, LoggedEntry, Operation, Put, Storage
+from watchkeeper.domain.access import Access, Action
 from watchkeeper.domain.errors import Conflict, NotAllowed, UsageError
 from watchkeeper.domain.model import Stage, Task, TrainingData, Version, VersionNumber, checked_name
+from watchkeeper.domain.policy import EnvironmentRule, Policy
 from watchkeeper.domain.table import Table
 from watchkeeper.domain.verdict import Verdict
 
-from .access import Access, Action
 from .acting import Acting
 from .aliases import Aliases
 from .artifacts import Artifacts
 from .cleanup import Cleanup
+from .envelopes import SigningKey
 from .environment import environment_changes, environment_of
 from .guards import Guards
 from .holds import Holds
 from .lineage import Difference, Lineage, differences, lineage_of
 from .numbering import next_number, sortable
 from .pages import VersionLine, lines_of, page_puts
-from .policy import EnvironmentRule, Policy
 from .promotion import Move, moved, rollback_target
 from .provenance import revision_of, training_data_of
 from .records import AUDIT, MODELS, TOMBSTONES, VERSIONS, version_of, version_put
 from .refs import Ref
 from .removal import deleted
+from .signatures import Signatures, signing
 from .stages import ChangeKind, StageChange
 from .tenure import Tenure, tenure_at, tenures
 from .verification import verdict_on
@@ -59,14 +61,16 @@ class Registry:
         Called with a version after its new stage is stored.
     folder
         Where the code that trains models is: its Git revision is recorded with each version.
+    signs_with
+        Reads the key that every registered version is signed with, when it is needed; none when it returns None.
 
     Attributes
     ----------
-    aliases, guards, holds, cleanup
-        Pointers; checks and approvals; reasons to keep a version; throwing old ones away.
+    aliases, guards, holds, signatures, cleanup
+        Pointers; checks and approvals; reasons to keep a version; who signed it; throwing old ones away.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - four that are needed, and by name what a project may add
         self,
         storage: Storage,
         formats: Mapping[str, Format],
@@ -77,6 +81,7 @@ class Registry:
         access: Access | None = None,
         observer: Callable[[Version], None] | None = None,
         folder: Path | None = None,
+        signs_with: Callable[[], SigningKey | None] = lambda: None,
     ) -> None:
         self._acting = Acting(storage, clock, actor, access or Access(), policy or Policy())
         self._storage = storage
@@ -88,7 +93,9 @@ class Registry:
         self.aliases = Aliases(self._acting)
         self.guards = Guards(self._acting)
         self.holds = Holds(self._acting)
+        self.signatures = Signatures(self._acting)
         self.cleanup = Cleanup(self._acting)
+        self._signs_with = signs_with
 
     def register(  # noqa: PLR0913 - each is a fact about the version; all but two are optional and named
         self,
@@ -209,6 +216,7 @@ class Registry:
         """
         version = self.get(ref)
         with self._artifacts.verified(version) as source:
+            self._require_signatures(version)
             self._require_environment(version, EnvironmentRule.IGNORE if any_environment else None)
             return self._artifacts.parsed(version, source)
 
@@ -277,6 +285,7 @@ class Registry:
         parsed = rollback_target(self._catalogue, name, None if to is None else _of_model(Ref.parse(to), name))
         version = version_of(self._catalogue.document(parsed))
         with self._artifacts.verified(version):
+            self._require_signatures(version)
             self._require_environment(version, None)
         return self._moved(Ref(name, version.number), Move(Stage.PRODUCTION, ChangeKind.ROLL_BACK, reason, expect))
 
@@ -335,6 +344,9 @@ class Registry:
                 *page_puts(self._storage, [numbered]),
                 self._acting.entry("register", numbered.ref, digest=numbered.digest, **told),
             ]
+            key = self._signs_with()
+            if key is not None:
+                operations += signing(self._acting, numbered, key)
             if self._storage.get(MODELS, version.model) is None:
                 operations.append(Put(MODELS, version.model, {"created_us": numbered.created_us}, expect=0))
             try:
@@ -358,13 +370,17 @@ class Registry:
 
     def _moved(self, ref: Ref, move: Move) -> Version:
         def conditions(version: Version) -> Sequence[Operation]:
-            is_first_time = move.stage is Stage.PRODUCTION and move.kind is ChangeKind.PROMOTE
-            return self.guards.conditions(version) if is_first_time else ()
+            if move.stage is not Stage.PRODUCTION or move.kind is not ChangeKind.PROMOTE:
+                return ()
+            return [*self.guards.conditions(version), *self._require_signatures(version)]
 
         version = moved(self._acting, ref, move, conditions)
         if self._observer is not None:
             self._observer(version)
         return version
+
+    def _require_signatures(self, version: Version) -> Sequence[Operation]:
+        return self.signatures.require(version, runs_code=self._artifacts.runs_code(version.format))
 
     def _require_environment(self, version: Version, rule: EnvironmentRule | None) -> None:
         rule = self._acting.policy.environment if rule is None else rule

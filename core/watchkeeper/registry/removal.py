@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Operation, Put
+from watchkeeper.domain.access import Action
 from watchkeeper.domain.errors import Conflict, NotAllowed
 from watchkeeper.domain.model import Version
 
-from .access import Action
 from .acting import Acting
 from .guards import APPROVALS, CHECKS
 from .holds import HOLDS, holds_on
@@ -18,6 +18,7 @@ from .numbering import sortable
 from .pages import page_puts
 from .promotion import numbers_in_use
 from .records import ALIASES, TOMBSTONES, VERSIONS
+from .signatures import SIGNATURES
 
 
 def deleted(acting: Acting, ref: str, reason: str) -> Version:
@@ -70,7 +71,7 @@ def _operations(acting: Acting, version: Version, document: Document, reason: st
     # of another version that makes this one a rollback target has changed it as well: it retired
     gone = [
         Delete(namespace, found.key, found.revision)
-        for namespace in (CHECKS, APPROVALS, HOLDS)
+        for namespace in (CHECKS, APPROVALS, HOLDS, SIGNATURES)
         for found in acting.storage.find(namespace, {"ref": version.ref})
     ]
     return [

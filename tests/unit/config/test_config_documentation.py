@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from watchkeeper.config import load
+from watchkeeper.config.governance import RegistryConfig, RoleConfig, SignerConfig
 from watchkeeper.config.schema import (
     ColumnsConfig,
     EnsembleConfig,
@@ -28,6 +29,9 @@ TABLES = {
     "`[ensembles.NAME]`": EnsembleConfig,
     "`[rules.NAME]`": RuleConfig,
     "`[notifiers.NAME]`": NotifierConfig,
+    "`[registry]`": RegistryConfig,
+    "`[signers.NAME]`": SignerConfig,
+    "`[roles.NAME]`": RoleConfig,
 }
 
 

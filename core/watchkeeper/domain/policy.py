@@ -17,6 +17,16 @@ class EnvironmentRule(StrEnum):
     IGNORE = "ignore"
 
 
+@attrs.frozen
+class Signer:
+    """Somebody whose signatures count."""
+
+    key: str
+    """The public key: ed25519, 64 hexadecimal digits."""
+    may_run_code: bool = False
+    """Whether versions with this signature may be loaded by formats that run code from the file, such as pickle."""
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """The rules of a project; the defaults ask for nothing that nobody can give yet."""
@@ -32,7 +42,5 @@ class Policy:
     environment: EnvironmentRule = EnvironmentRule.REFUSE
     signatures: int = 0
     """How many valid signatures of different trusted keys a version needs to be promoted to production and loaded."""
-    trusted_keys: Mapping[str, str] = attrs.field(factory=dict)
-    """Public keys (ed25519, 64 hexadecimal digits) that may sign, by the signer's name."""
-    code_formats_by: tuple[str, ...] = ()
-    """Signers whose versions may be loaded by formats that run code from the file (pickle); nobody by default."""
+    signers: Mapping[str, Signer] = attrs.field(factory=dict)
+    """The trust store: whose signatures count, by name."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from watchkeeper.domain.errors import NotAllowed
+from .errors import NotAllowed
 
 
 class Role(StrEnum):
