@@ -46,12 +46,15 @@ class Database:
         self._control("stop", "-m", "immediate")
 
     def start(self):
-        self.server.ensure_postgres_running()
+        folder = self.server.pgdata
+        self._control("start", "-o", f'-h "" -k {folder}', "-l", str(self.server.log))
+        self.server.ensure_postgres_running()  # it looks up the new process
 
     def _control(self, *command):
+        # a busy machine takes its time to bring a server back from a crash
         pgexec(
-            "pg_ctl", ("-w", "-D", str(self.server.pgdata), *command),
-            bin_path=self.server.bin_path, user=self.server.system_user,
+            "pg_ctl", ("-w", "-t", "120", "-D", str(self.server.pgdata), *command),
+            bin_path=self.server.bin_path, user=self.server.system_user, timeout=150,
         )  # fmt: skip
 
 
@@ -68,7 +71,9 @@ def server():
 
 @pytest.fixture
 def database(server):
-    return Database(server, f"test_{next(_numbers)}")
+    made = Database(server, f"test_{next(_numbers)}")
+    yield made
+    made.run(f"DROP SCHEMA IF EXISTS {made.schema}, {made.schema}_other CASCADE")
 
 
 @pytest.fixture

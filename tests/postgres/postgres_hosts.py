@@ -30,3 +30,15 @@ def commit_until_killed(opener, start, sender):
         store.commit([Put(NOTES, "last", {"n": number}), LogEntry("audit", {"n": number})], Durability.FLUSHED)
         sender.send(number)
         number += 1
+
+
+def append_and_maintain(opener, start):
+    """Append 200 rows, two at a time, with scans and maintenance between."""
+    store = opener()
+    for number in range(start, start + 200, 2):
+        store.commit([rows(number, number + 1, wide=("double",))], Durability.FLUSHED)
+        if number % 40 == 0:
+            store.maintain(0.2)
+            mine = [found for found in numbers(store) if start <= found < start + 200]
+            assert mine == list(range(start, number + 2)), "a scan beside other hosts' maintenance misses nothing"
+    store.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import psycopg
@@ -81,21 +79,23 @@ _SAID: Final[tuple[tuple[tuple[type[psycopg.Error], ...], type[StoreError], str]
     ((errors.OperationalError,), StoreError, _UNANSWERED),
 )
 """What is raised for the first class that fits, and its words."""
-
-
-@contextmanager
-def told(place: str) -> Iterator[None]:
-    """Run the block; what PostgreSQL raises becomes a StoreError that says what to do."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise said(error, place) from error
+_REFUSALS: Final[tuple[tuple[str, type[psycopg.Error]], ...]] = (
+    ("password", errors.InvalidPassword),
+    ("pg_hba.conf", errors.InvalidAuthorizationSpecification),
+    ('FATAL:  role "', errors.InvalidAuthorizationSpecification),
+    ('FATAL:  database "', errors.InvalidCatalogName),
+    ("too many clients", errors.TooManyConnections),
+    ("connection slots", errors.TooManyConnections),
+)
+"""What the words of a refused log-in mean, in the server's default language."""
+_STARTING: Final = ("is starting up", "is shutting down", "not yet accepting", "in recovery mode")
 
 
 def said(error: psycopg.Error, place: str) -> StoreError:
     """The StoreError for what PostgreSQL raised."""
+    found = _refusal(error) or type(error)
     for classes, kind, message in _SAID:
-        if isinstance(error, classes):
+        if issubclass(found, classes):
             return kind(message.format(place=place, reason=_reason(error)))
     return StoreError(f"{place} cannot be used ({_reason(error)})")
 
@@ -106,24 +106,32 @@ def is_lost(error: psycopg.Error) -> bool:
     if state.startswith(("08", "57P")):
         return True
     # without a state it comes from the client's side: no server has answered
-    return isinstance(error, errors.OperationalError) and not state and not _is_refusal(error)
+    return type(error) is errors.OperationalError and not state and _refusal(error) is None
+
+
+def is_starting(error: psycopg.Error) -> bool:
+    """Whether a server is there and will take connections in a moment."""
+    return is_lost(error) and any(words in str(error) for words in _STARTING)
 
 
 def is_worth_another_try(error: psycopg.Error) -> bool:
     """Whether the same call may succeed in a moment, and does no harm when it is made again."""
-    return is_lost(error) or isinstance(
-        error, errors.DeadlockDetected | errors.SerializationFailure | errors.TooManyConnections
+    kind = _refusal(error) or type(error)
+    return is_lost(error) or issubclass(
+        kind, errors.DeadlockDetected | errors.SerializationFailure | errors.TooManyConnections
     )
 
 
-def _is_refusal(error: psycopg.Error) -> bool:
-    """A refused log-in comes without a state; the server has answered, and will answer the same."""
+def _refusal(error: psycopg.Error) -> type[psycopg.Error] | None:
+    """What a refused log-in was; the server has answered, and libpq hands on its words alone."""
+    if error.sqlstate is not None or not isinstance(error, errors.OperationalError):
+        return None
     text = str(error)
-    return any(mark in text for mark in ("password authentication", "pg_hba.conf", "does not exist", "no password"))
+    return next((kind for mark, kind in _REFUSALS if mark in text), None)
 
 
 def _reason(error: psycopg.Error) -> str:
     """The first line of what PostgreSQL says."""
     primary = error.diag.message_primary
     lines = (primary or str(error)).strip().splitlines()
-    return " ".join(lines[0].split()) if lines else type(error).__name__
+    return " ".join(lines[0].split()).removeprefix("connection failed: ") if lines else type(error).__name__

@@ -150,7 +150,7 @@ def _index_made(connection: Connection, number: int, name: str, columns: Sequenc
     if row is not None and row[0]:
         return True
     found = connection.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM document WHERE namespace = %s LIMIT %s) AS some",
+        "SELECT count(*) FROM (SELECT 1 FROM document WHERE namespace = %s LIMIT %s) AS counted",
         (number, _WORTH_AN_INDEX),
     ).fetchone()
     if found is None or found[0] < _WORTH_AN_INDEX:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import attrs
 
@@ -29,8 +29,7 @@ def _positive_values(_: object, attribute: attrs.Attribute[Any], value: Mapping[
 
 
 def _readable(_: object, __: attrs.Attribute[Any], url: str) -> None:
-    split = _split(url)
-    schema = dict(parse_qsl(split.query)).get("schema", DEFAULT_SCHEMA)
+    schema = _asked(_split(url)).get("schema", DEFAULT_SCHEMA)
     if not _SCHEMA.fullmatch(schema):
         raise ConfigError(
             f"the schema {schema!r} of the storage URL cannot be used: expected 1 to 63 lower-case letters, digits "
@@ -66,20 +65,21 @@ class PostgresOptions:
     @property
     def schema(self) -> str:
         """The PostgreSQL schema that holds the tables."""
-        return dict(parse_qsl(_split(self.url).query)).get("schema", DEFAULT_SCHEMA)
+        return _asked(_split(self.url)).get("schema", DEFAULT_SCHEMA)
 
     @property
     def conninfo(self) -> str:
         """The URL as libpq takes it: without our own ``schema``."""
         split = _split(self.url)
         kept = [part for part in split.query.split("&") if part and not part.startswith("schema=")]
-        return urlunsplit(split._replace(query="&".join(kept)))
+        query = "&".join(kept)
+        return f"{SCHEME}://{split.netloc}{split.path}{'?' if query else ''}{query}"
 
     @property
     def place(self) -> str:
         """The URL for messages: neither user nor password."""
         split = _split(self.url)
-        host = split.netloc.rpartition("@")[2] or dict(parse_qsl(split.query)).get("host", "")
+        host = split.netloc.rpartition("@")[2] or _asked(split).get("host", "")
         return f"{SCHEME}://{host}{split.path}"
 
 
@@ -99,3 +99,8 @@ def _split(url: str) -> SplitResult:
             "socket postgresql://localhost/database?host=/run/postgresql"
         )
     return split
+
+
+def _asked(split: SplitResult) -> dict[str, str]:
+    """What stands behind the question mark."""
+    return dict(parse_qsl(split.query, keep_blank_values=True))

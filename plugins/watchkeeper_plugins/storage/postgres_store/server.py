@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from watchkeeper.contracts.storage import Durability
 from watchkeeper.domain.errors import ConfigError, StoreBusy, StoreError
 
-from .failures import is_lost, is_worth_another_try, said, told
+from .failures import is_lost, is_starting, is_worth_another_try, said
 from .layout import Connection, make_ready
 from .options import PostgresOptions
 
@@ -37,15 +37,8 @@ class Server:
         self._free = threading.BoundedSemaphore(options.connections)
         self._idle: deque[Connection] = deque()
         self._is_closed = False
-        with told(self.place):
-            connection = self._connected()
-            try:
-                make_ready(connection, options.schema, self.place)
-                row = connection.execute("SELECT current_setting('fsync')").fetchone()
-            except BaseException:
-                connection.close()
-                raise
-        self.syncs = row is not None and row[0] == "on"
+        connection, fsync = self._persistently(self._first_connected, is_starting)
+        self.syncs = fsync == "on"
         """Whether the server brings its commits to the disk at all."""
         self._idle.append(connection)
 
@@ -89,7 +82,20 @@ class Server:
         while self._idle:
             self._idle.pop().close()
 
-    def _persistently(self, attempt: Callable[[], T]) -> T:
+    def _first_connected(self) -> tuple[Connection, str]:
+        """A connection to a store that is ready, and whether its server syncs."""
+        connection = self._connected()
+        try:
+            make_ready(connection, self._options.schema, self.place)
+            row = connection.execute("SELECT current_setting('fsync')").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection, "" if row is None else str(row[0])
+
+    def _persistently(
+        self, attempt: Callable[[], T], is_worth_it: Callable[[psycopg.Error], bool] = is_worth_another_try
+    ) -> T:
         """What `attempt` returns; made again while that may help, for as long as the options say."""
         deadline = time.monotonic() + self._options.retry_seconds
         pause = _FIRST_PAUSE
@@ -97,7 +103,7 @@ class Server:
             try:
                 return attempt()
             except psycopg.Error as error:
-                if not is_worth_another_try(error) or time.monotonic() + pause > deadline:
+                if not is_worth_it(error) or time.monotonic() + pause > deadline:
                     raise said(error, self.place) from error
                 if is_lost(error):
                     self._drop_idle()  # what one connection met, the others have met too
