@@ -1,8 +1,9 @@
-"""The pages that are written from the code: hooks with their contracts, and every built-in plugin with its options."""
+"""The pages that are written from the code: hooks with their contracts, built-in plugins, and every command."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -27,9 +28,13 @@ CONTRACT_OF_KIND = {
 
 
 def write_pages(folder: Path) -> None:
-    """Write ``hooks.md`` and ``plugins.md``; a file that would not change is left alone."""
+    """Write ``hooks.md``, ``plugins.md`` and ``commands.md``; a file that would not change is left alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("hooks.md", hooks_page()), ("plugins.md", plugins_page())):
+    for name, text in (
+        ("hooks.md", hooks_page()),
+        ("plugins.md", plugins_page()),
+        ("commands.md", commands_page()),
+    ):
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
@@ -66,6 +71,39 @@ def plugins_page() -> str:
         for name in plugins.names(kind):
             parts += _plugin(plugins.get(kind, name))
     return "\n".join(parts) + "\n"
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options."""
+    import typer
+
+    from watchkeeper.cli.main import app
+
+    parts = ["# Every command", "", "What they have in common is told [apart](../commands.md).", ""]
+    for path, command in leaf_commands(typer.main.get_command(app), ("watchkeeper",)):
+        parts += [f"## `{' '.join(path)}`", "", *_paragraph(command.help), ""]
+        rows = [f"| {_named(option)} | {_told(option)} |" for option in command.params if option.name != "help"]
+        if rows:
+            parts += ["| argument or option | what it is |", "|---|---|", *rows, ""]
+    return "\n".join(parts) + "\n"
+
+
+def leaf_commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The commands that do something, with the words that call them."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+        return
+    for name, child in children.items():
+        yield from leaf_commands(child, (*path, name))
+
+
+def _named(option: Any) -> str:
+    return f"`{option.name.upper()}`" if option.param_type_name == "argument" else f"`{', '.join(option.opts)}`"
+
+
+def _told(option: Any) -> str:
+    return " ".join((getattr(option, "help", None) or "").split()).replace("|", "or")
 
 
 def _contract(kind: Kind) -> list[str]:
