@@ -14,6 +14,7 @@ from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.errors import NotFound
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.nearest import did_you_mean
+from watchkeeper.domain.plain import alert_of
 
 from . import life
 from .changes import Change, History
@@ -134,7 +135,7 @@ class Alerting:
         if model is not None:
             where["model"] = model
         found = self._storage.find(ALERTS, where, ("-changed_us",), limit=limit)
-        return tuple(record_of(document).alert for document in found)
+        return tuple(alert_of(document.value["alert"]) for document in found)
 
     def alert(self, fingerprint: str) -> Alert:
         """One alert; the beginning of its fingerprint is enough when no other begins so."""
