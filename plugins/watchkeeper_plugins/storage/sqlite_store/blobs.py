@@ -65,6 +65,10 @@ class Blobs:
         """Where the file of a large blob is."""
         return self._folder / digest[:2] / digest
 
+    def files(self) -> Iterator[Path]:
+        """The files of large blobs."""
+        return self._folder.glob("??/*")
+
     def remove_unfinished(self) -> None:
         """Remove what processes that died while they wrote a blob have left behind."""
         with told(self._folder):

@@ -68,11 +68,8 @@ def _unpacked_text(payload: memoryview, rows: int) -> NDArray[np.object_]:
     text = str(payload[4 * rows :], "utf-8")
     ends = np.cumsum(np.maximum(lengths, 0)).tolist()
     column = np.empty(rows, dtype=object)
-    begin = 0
-    for at, (length, end) in enumerate(zip(lengths.tolist(), ends, strict=True)):
-        if length >= 0:
-            column[at] = text[begin:end]
-        begin = end
+    column[:] = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    column[lengths < 0] = None
     return column
 
 

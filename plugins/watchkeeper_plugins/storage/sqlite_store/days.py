@@ -70,10 +70,10 @@ class Days:
 
     def names(self) -> list[str]:
         """The files that hold rows, oldest first; StoreCorrupt when one that is listed is not there."""
-        present = self._present()
+        present = self.present()
         listed = self._listed()
         if any(expired_us is None and name not in present for name, expired_us in listed.items()):
-            present = self._present()  # it may have been created between the two looks
+            present = self.present()  # it may have been created between the two looks
             self._require_all(self._listed(), present)
         return sorted(name for name in present if self._holds_rows(name, listed))
 
@@ -85,6 +85,12 @@ class Days:
             return self.file(name) is not None
         except BlankFile:
             return False
+
+    def present(self) -> set[str]:
+        """The days whose files are in the folder, whatever they hold."""
+        with told(self._folder):
+            matches = (_FILE.fullmatch(name) for name in os.listdir(self._folder))  # noqa: PTH208 - a tenth of iterdir's time, at every scan
+            return {match[1] for match in matches if match}
 
     def recent(self, but: str) -> Iterator[Database]:
         """The newest few files other than the one of the day `but`, newest first."""
@@ -114,7 +120,7 @@ class Days:
 
     def forget_missing(self) -> tuple[str, ...]:
         """Forget the files that are gone, so that what is left can be read again; the names of their days."""
-        present = self._present()
+        present = self.present()
         gone = tuple(name for name, expired_us in self._listed().items() if expired_us is None and name not in present)
         with self._state.writing(Durability.SYNCED) as connection:
             # not crossed out: should the file turn up again, its rows count
@@ -128,7 +134,7 @@ class Days:
 
     def crossed_out(self) -> list[str]:
         """Days that are crossed out and whose files are still there: a removal was interrupted."""
-        present = self._present()
+        present = self.present()
         return [name for name, expired_us in self._listed().items() if expired_us is not None and name in present]
 
     def close(self) -> None:
@@ -194,11 +200,6 @@ class Days:
     def _listed(self) -> dict[str, int | None]:
         with self._state.reading() as connection:
             return dict(connection.execute("SELECT name, expired_us FROM day"))
-
-    def _present(self) -> set[str]:
-        with told(self._folder):
-            matches = (_FILE.fullmatch(name) for name in os.listdir(self._folder))  # noqa: PTH208 - a tenth of iterdir's time, at every scan
-            return {match[1] for match in matches if match}
 
     def _cross_out(self, name: str) -> None:
         with self._state.writing(Durability.SYNCED) as connection:

@@ -38,8 +38,11 @@ def read(state: Database, log: str, after: int) -> Iterator[LoggedEntry]:
     name = stored_name(log, "log")
     if after < 0:
         raise UsageError(f"after is {after}; expected 0 or the number of an entry")
-    with state.reading() as connection:
+    with state.snapshot() as connection:
         last, head = _head(connection, name)
+        (highest,) = connection.execute("SELECT max(number) FROM log WHERE name = ?", (name,)).fetchone()
+        if (highest or 0) > last:
+            raise _broken(state, name, last + 1)
         previous = _digest_of(connection, name, after) if 0 < after <= last else ""
     return _checked(state, name, (after, previous), (last, head))
 

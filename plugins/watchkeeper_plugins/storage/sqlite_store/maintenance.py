@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import attrs
@@ -68,6 +69,12 @@ class Maintaining:
         except StoreBusy:
             return Maintenance(done.compacted, done.expired_bytes, is_finished=False)
         return Maintenance(done.compacted, done.expired_bytes)
+
+    @contextmanager
+    def kept_away(self) -> Iterator[None]:
+        """While the block runs, no process compacts or expires anything in this store."""
+        with self._gate.turn():
+            yield
 
     def _chores(self, done: _Done) -> Iterator[None]:
         """Each step is short and leaves the store whole."""

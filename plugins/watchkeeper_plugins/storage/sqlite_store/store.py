@@ -36,6 +36,7 @@ from watchkeeper.domain.names import stored_name
 
 from . import documents, logs
 from .appending import Appending
+from .backup import back_up
 from .blobs import Blobs
 from .database import Database, Gates
 from .days import Days
@@ -46,6 +47,7 @@ from .layouts import STATE, TELEMETRY
 from .maintenance import Maintaining
 from .options import SqliteOptions
 from .scanning import Scanning
+from .verifying import problems_of
 
 
 @attrs.frozen(eq=False)
@@ -206,6 +208,18 @@ class SqliteStorage:
     def forget_missing(self) -> tuple[str, ...]:
         """Go on without telemetry files that are gone; returns the days that they held rows of."""
         return self._usable().days.forget_missing()
+
+    def back_up(self, target: Path) -> None:
+        """Copy the store into a new folder while others go on; the copy is a store, restored by putting it in place."""
+        parts = self._usable()
+        with parts.maintaining.kept_away():
+            back_up(parts.state, parts.days, parts.blobs, target)
+
+    def verify(self) -> tuple[str, ...]:
+        """A sentence for each thing that is not as it was written; reads everything."""
+        parts = self._usable()
+        with parts.maintaining.kept_away():
+            return tuple(problems_of(parts.state, parts.days, parts.blobs))
 
     def _usable(self) -> _Parts:
         """The open parts; opened anew in a process that was forked off, where SQLite forbids to use the parent's."""
