@@ -6,7 +6,8 @@ import threading
 import attrs
 import pytest
 
-from watchkeeper.alerting import Alerting, Patience, Rule, Sender, parsed
+from watchkeeper.alerting import Alerting, Limit, Patience, Rule, Sender, parsed
+from watchkeeper.alerting.limits import Bucket
 from watchkeeper.alerting.outbox import Letter, Outbox
 from watchkeeper.domain.alert import Delivery, Severity
 from watchkeeper.domain.errors import (
@@ -516,6 +517,72 @@ def test_when_others_are_always_faster_nothing_is_taken():
     desk.storage.is_open = False
 
     assert desk.outbox.take("ops", desk.clock.now_us(), 0, 8) == ()
+
+
+class Limited(Desk):
+    def __init__(self, limit, **receivers):
+        super().__init__(**receivers)
+        self.made = self.alerting.courier(receivers, attempt, rng=self.rng, limits={"ops": limit})
+
+    @property
+    def courier(self):
+        return self.made
+
+
+def test_above_its_limit_a_receiver_is_told_later_and_why():
+    desk = Limited(Limit(6, burst=2), ops=Receiver())
+    desk.write(*"abcd")
+
+    assert len(desk.deliver().delivered) == 2
+    assert {letter.error for letter in desk.outbox.waiting()} == {"held back by the limit of 6 a minute"}
+    assert desk.deliver(9).delivered == ()
+    desk.deliver(1)
+    desk.deliver(10)
+
+    told = [(one.key, one.reason) for one in desk.receivers["ops"].notifications]
+    assert told == [
+        ("a", ""),
+        ("b", ""),
+        ("c", "it comes 10 s late: this receiver's limit is 6 a minute"),
+        ("d", "it comes 20 s late: this receiver's limit is 6 a minute"),
+    ]
+
+
+def test_critical_news_is_not_limited():
+    desk = Limited(Limit(1, burst=1), ops=Receiver())
+    desk.write(*"abc", severity=Severity.CRITICAL)
+
+    assert len(desk.deliver().delivered) == 3
+
+
+def test_another_receiver_is_not_limited():
+    desk = Limited(Limit(1, burst=1), ops=Receiver(), mail=Receiver())
+    desk.write(*"abc", receiver="mail")
+
+    assert len(desk.deliver().delivered) == 3
+
+
+def test_a_repeated_attempt_is_not_counted_again():
+    desk = Limited(Limit(1, burst=1), ops=Receiver(DeliveryDelayed("503")))
+    desk.write("a")
+    desk.deliver()
+
+    assert len(desk.deliver(1).delivered) == 1
+
+
+def test_a_clock_that_is_set_back_does_not_lift_the_limit():
+    bucket = Bucket(Limit(60, burst=1))
+
+    assert bucket.wait_us(10 * SECOND) == 0
+    assert bucket.wait_us(5 * SECOND) == SECOND
+    assert bucket.wait_us(10 * SECOND) == SECOND
+    assert bucket.wait_us(11 * SECOND) == 0
+
+
+@pytest.mark.parametrize("settings", [(0.0, 1), (float("nan"), 1), (1.0, 0)])
+def test_a_limit_of_nothing_is_refused(settings):
+    with pytest.raises(ConfigError, match="a limit is more than 0 a minute and at least 1 at once, found"):
+        Limit(*settings)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from .condition import Condition
 from .delivery import Courier, DeliveryReport, Patience, Undelivered
 from .escalation import Escalation, Step
 from .grouping import Grouping
+from .limits import Limit
 from .matching import Matcher
 from .muting import Inhibition
 from .outbox import Letter, Outbox
@@ -25,6 +26,7 @@ __all__ = [
     "Grouping",
     "Inhibition",
     "Letter",
+    "Limit",
     "Matcher",
     "NoData",
     "Outbox",

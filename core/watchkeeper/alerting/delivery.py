@@ -11,11 +11,12 @@ import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.domain.alert import Delivery, Notification
+from watchkeeper.domain.alert import Delivery, Notification, Severity
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryError, DeliveryRefused, PluginError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
 
+from .limits import Bucket, Limit
 from .outbox import Letter, Outbox
 
 T = TypeVar("T")
@@ -91,6 +92,8 @@ class Courier:
         Spreads the retries.
     fallback
         A receiver that is told when another cannot be reached for good.
+    limits
+        By receiver, how much it is told; counted in this process.
     """
 
     outbox: Outbox
@@ -100,6 +103,12 @@ class Courier:
     rng: random.Random
     patience: Patience = Patience()
     fallback: str | None = None
+    limits: Mapping[str, Limit] = attrs.field(factory=dict)
+    _buckets: dict[str, Bucket] = attrs.field(init=False)
+
+    @_buckets.default
+    def _full(self) -> dict[str, Bucket]:
+        return {receiver: Bucket(limit) for receiver, limit in self.limits.items()}
 
     def deliver(self) -> DeliveryReport:
         """One pass over everything that is due, the receivers side by side: none waits for another."""
@@ -131,7 +140,7 @@ class Courier:
             for at, letter in enumerate(taken):
                 if self.clock.now_us() > letter.next_us - _us(self.patience.lease_seconds / 2):
                     break  # the lease may end while it is being sent; it is due again by itself then
-                if self._is_held(letter):
+                if self._is_held(letter) or self._is_limited(letter):
                     continue
                 result = self._sent(letter)
                 report += result
@@ -151,6 +160,27 @@ class Courier:
         if until_us is not None:
             self.outbox.postponed(attrs.evolve(letter, attempts=letter.attempts - 1), until_us, letter.error)
         return until_us is not None
+
+    def _is_limited(self, letter: Letter) -> bool:
+        """Whether the receiver has been told enough for now; critical news and repeated attempts are not counted."""
+        bucket = self._buckets.get(letter.receiver)
+        if bucket is None or letter.attempts > 1 or letter.notification.alert.severity is Severity.CRITICAL:
+            return False
+        now_us = self.clock.now_us()
+        wait_us = bucket.wait_us(now_us)
+        if wait_us:
+            held = attrs.evolve(letter, attempts=letter.attempts - 1, is_limited=True)
+            self.outbox.postponed(held, now_us + wait_us, f"held back by the limit of {self.limits[letter.receiver]}")
+        return wait_us > 0
+
+    def _notification(self, letter: Letter) -> Notification:
+        """The letter's notification, saying so when it was held back."""
+        notification = self.outbox.threaded(letter)
+        if not letter.is_limited:
+            return notification
+        seconds = (self.clock.now_us() - letter.first_us) // 1_000_000
+        told = f"it comes {seconds} s late: this receiver's limit is {self.limits.get(letter.receiver, 'lifted')}"
+        return attrs.evolve(notification, reason="; ".join(filter(None, [notification.reason, told])))
 
     def _sent(self, letter: Letter) -> DeliveryReport:
         result = self.attempt(
@@ -172,7 +202,7 @@ class Courier:
             notifier = self.notifiers[letter.receiver]  # it may be built now, which can fail
         except (ConfigError, PluginError) as error:
             return DeliveryDelayed(f"the notifier cannot be made: {error}")
-        return delivery_or_error(notifier, self.outbox.threaded(letter))
+        return delivery_or_error(notifier, self._notification(letter))
 
     def _failed(self, letter: Letter, failure: Failure) -> DeliveryReport:
         """A notifier's bug: it may be a passing one, so it is tried a few times."""

@@ -55,6 +55,8 @@ class Letter:
     """Keys of earlier letters to this receiver about the same alerts, which must not be overtaken."""
     is_leased: bool = False
     """Whether somebody is sending it."""
+    is_limited: bool = False
+    """Whether the receiver's limit has held it back."""
     is_fallback: bool = False
     """Whether it is sent in place of one that could not be delivered."""
     revision: int = 0
@@ -80,6 +82,7 @@ class Letter:
             "error": self.error,
             "after": list(self.after),
             "is_leased": self.is_leased,
+            "is_limited": self.is_limited,
             "is_fallback": self.is_fallback,
         }
         index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
@@ -99,6 +102,7 @@ def letter_of(document: Document) -> Letter:
         error=plain["error"],
         after=tuple(plain.get("after", ())),
         is_leased=plain.get("is_leased", False),
+        is_limited=plain.get("is_limited", False),
         is_fallback=plain["is_fallback"],
         revision=document.revision,
     )

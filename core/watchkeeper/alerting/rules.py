@@ -45,7 +45,7 @@ class Rule:
     """How many checks in a row must find it true, at least 1."""
     for_us: int = 0
     """How long it must have been true, in microseconds; both must be fulfilled."""
-    severity: Severity = Severity.WARNING
+    severity: Severity = attrs.field(default=Severity.WARNING, converter=Severity)
     receivers: tuple[str, ...] = ()
     """Names of notifiers."""
     models: frozenset[str] | None = attrs.field(default=None, converter=_distinct)

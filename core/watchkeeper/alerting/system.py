@@ -21,6 +21,7 @@ from .changes import Change, History
 from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .grouping import Grouping
+from .limits import Limit
 from .measured import Measured
 from .muting import Inhibition
 from .outbox import ALERT_LOG, Outbox
@@ -166,10 +167,18 @@ class Alerting:
         rng: random.Random,
         patience: Patience | None = None,
         fallback: str | None = None,
+        limits: Mapping[str, Limit] | None = None,
     ) -> Courier:
         """What delivers this system's outbox through `notifiers`; for `Sender`, or for one pass with ``deliver()``."""
         return Courier(
-            self.outbox, notifiers, attempt, self._clock, rng, patience=patience or Patience(), fallback=fallback
+            self.outbox,
+            notifiers,
+            attempt,
+            self._clock,
+            rng,
+            patience=patience or Patience(),
+            fallback=fallback,
+            limits=limits or {},
         )
 
     def deliver(
