@@ -83,26 +83,24 @@ class Committing:
 
     def _committed(self, work: Work, durability: Durability, pair: tuple[str, int] | None) -> Receipt:
         kept = self._server.kept(durability)
-        writer, seq = pair or (self._writer, next(self._numbers))
+        written = pair or (self._writer, next(self._numbers))
         call = uuid.uuid4()
-        earlier: list[tuple[uuid.UUID, Done]] = []
+        attempts: list[Done] = []
+        """What this call has done so far; the last may have arrived, or not."""
 
-        def attempt(connection: Connection) -> Done:
-            earlier.clear()
-            if not self._begun(connection, (writer, seq), call):
-                earlier.append(_earlier(connection, writer, seq))
-                return earlier[0][1]
+        def attempt(connection: Connection) -> Receipt:
+            if not self._begun(connection, written, call):
+                whose, done = _earlier(connection, written)
+                is_replay = whose != call
+                done = done if is_replay else attempts[-1]
+                return Receipt(kept, done.revisions, done.digests, is_replay=is_replay)
             done = work(connection)
-            if done.revisions or done.digests:
-                connection.execute(
-                    "UPDATE applied SET receipt = %s WHERE writer = %s AND seq = %s",
-                    (json.dumps([done.revisions, done.digests]), writer, seq),
-                )
-            return done
+            attempts.append(done)
+            if pair is not None and (done.revisions or done.digests):
+                _note(connection, pair, done)
+            return Receipt(kept, done.revisions, done.digests)
 
-        done = self._server.write(attempt, kept)
-        is_replay = bool(earlier) and earlier[0][0] != call
-        return Receipt(kept, done.revisions, done.digests, is_replay=is_replay)
+        return self._server.write(attempt, kept)
 
     def _begun(self, connection: Connection, pair: tuple[str, int], call: uuid.UUID) -> bool:
         """Write the pair; False when it is there already. Waits for another attempt with it that is under way."""
@@ -159,13 +157,19 @@ def _ready(operation: Operation) -> Ready:
     raise TypeError(f"an {type(operation).__name__} is committed by `append`")
 
 
-def _earlier(connection: Connection, writer: str, seq: int) -> tuple[uuid.UUID, Done]:
+def _note(connection: Connection, pair: tuple[str, int], done: Done) -> None:
+    """Keep what a caller is told who sends the same pair again."""
+    connection.execute(
+        "UPDATE applied SET receipt = %s WHERE writer = %s AND seq = %s",
+        (json.dumps([done.revisions, done.digests]), *pair),
+    )
+
+
+def _earlier(connection: Connection, pair: tuple[str, int]) -> tuple[uuid.UUID, Done]:
     """Whose commit of this pair is done, and what it brought about."""
-    row = connection.execute(
-        "SELECT call, receipt FROM applied WHERE writer = %s AND seq = %s", (writer, seq)
-    ).fetchone()
+    row = connection.execute("SELECT call, receipt FROM applied WHERE writer = %s AND seq = %s", pair).fetchone()
     if row is None:
-        raise StoreBusy(f"the commit {seq} of {writer!r} was being forgotten while it was sent again: try again")
+        raise StoreBusy(f"the commit {pair[1]} of {pair[0]!r} was forgotten while it was sent again: try again")
     call, text = row
     revisions, digests = json.loads(text) if text else ((), ())
     return call, Done(tuple(revisions), tuple(digests))
