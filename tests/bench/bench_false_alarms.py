@@ -22,8 +22,8 @@ from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.monitor.alarms.blocks import cut_by_time
 from watchkeeper.monitor.alarms.drift import Blocks, DriftAlarms
+from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.alarms.fitting import AlarmTerms, fitted_alarms
-from watchkeeper.monitor.alarms.standing import Standing
 
 REFERENCE, MONTH, ROWS, FEATURES, CHANGE = 200, 720, 500, 30, 240
 HOUR_US = 3_600_000_000
@@ -159,8 +159,8 @@ def _replaced(alarms: DriftAlarms, blocks: Blocks, changed: dict[str, Column]) -
 
 def _onsets(alarms: DriftAlarms, blocks: Blocks) -> list[tuple[int, str]]:
     """When each alarm was noticed, in windows since the month began, and in which column; one a window at most."""
-    standing: Standing = alarms.advanced(alarms.fresh, blocks)
-    every = (*standing.ended, *standing.open.values())
+    evidence: Evidence = alarms.advanced(alarms.fresh, blocks)
+    every = (*evidence.ended, *evidence.open.values())
     first = int(blocks.end_us[0])
     found: dict[int, str] = {}
     for alarm in every:
@@ -169,11 +169,11 @@ def _onsets(alarms: DriftAlarms, blocks: Blocks) -> list[tuple[int, str]]:
 
 
 def _delay(alarms: DriftAlarms, blocks: Blocks, columns: set[str]) -> int:
-    standing = alarms.advanced(alarms.fresh, blocks)
+    evidence = alarms.advanced(alarms.fresh, blocks)
     first = int(blocks.end_us[0])
     windows = [
         (alarm.noticed_us - first) // HOUR_US - CHANGE
-        for alarm in (*standing.ended, *standing.open.values())
+        for alarm in (*evidence.ended, *evidence.open.values())
         if alarm.column in columns
     ]
     return min((window for window in windows if window >= 0), default=NEVER)

@@ -7,63 +7,71 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.contracts.storage import Durability, Namespace, Put, Storage
+from watchkeeper.contracts.storage import Document, Durability, Namespace, Put, Storage
 from watchkeeper.domain.errors import Conflict
 from watchkeeper.monitor.records import PREDICTIONS, sorted_rows
 
 from .blocks import BlockSize, Cut, cut_by_rows, cut_by_time
 from .drift import DriftAlarms
-from .standing import Standing
+from .evidence import Evidence
 
-STANDINGS: Final = Namespace("drift_standings")
+EVIDENCE: Final = Namespace("drift_evidence")
 _BLOCKS_AT_ONCE: Final = 64
 _HOUR_US: Final = 3_600_000_000
 
 
-def counted_standing(storage: Storage, model: str, alarms: DriftAlarms, until_us: int | None = None) -> Standing:
-    """Count the model's complete blocks that were not counted yet, keep the standing, and return it.
+def counted_evidence(storage: Storage, model: str, alarms: DriftAlarms) -> Evidence:
+    """Count the model's complete blocks that were not counted yet, keep the evidence, and return it.
 
-    A block is complete when a row at or after its end has arrived. It is counted once: the standing is written with
+    A block is complete when a row at or after its end has arrived. It is counted once: the evidence is written with
     compare-and-swap, and whoever comes second counts on from there. Rows that arrive later for a block that was
     counted are in the windows' measurements, but no longer in the evidence. A new reference, tolerance or budget begins
     anew. Progress is kept every 64 blocks, so that a kill during years of history loses little.
-
-    Parameters
-    ----------
-    until_us
-        Count no block that ends later.
     """
     while True:
-        document = storage.get(STANDINGS, model)
-        standing = None if document is None else Standing.from_document(document.value, alarms.bets.nothing)
-        if standing is None or standing.digest != alarms.digest:
-            standing = alarms.fresh
-        advanced = _advanced(storage, model, alarms, standing, until_us)
+        document = storage.get(EVIDENCE, model)
+        advanced = _advanced(storage, model, alarms, known := _kept(document, alarms), None)
         if advanced is None:
-            return standing
-        put = Put(STANDINGS, model, advanced.to_document(), expect=0 if document is None else document.revision)
+            return known
+        put = Put(EVIDENCE, model, advanced.to_document(), expect=0 if document is None else document.revision)
         try:
             storage.commit([put], Durability.FLUSHED)  # what a power loss takes is counted again, to the same result
         except Conflict:
             continue  # another process counted meanwhile: go on from what it found
 
 
+def past_evidence(storage: Storage, model: str, alarms: DriftAlarms, until_us: int) -> Evidence:
+    """The evidence with the blocks that ended by `until_us`, or more; nothing is kept.
+
+    What is kept may know of later blocks: `Evidence.open_at` tells which alarms were open then.
+    """
+    evidence = _kept(storage.get(EVIDENCE, model), alarms)
+    while (advanced := _advanced(storage, model, alarms, evidence, until_us)) is not None:
+        evidence = advanced
+    return evidence
+
+
+def _kept(document: Document | None, alarms: DriftAlarms) -> Evidence:
+    found = None if document is None else Evidence.from_document(document.value, alarms.bets.nothing)
+    return alarms.fresh if found is None or found.digest != alarms.digest else found
+
+
 def _advanced(
-    storage: Storage, model: str, alarms: DriftAlarms, standing: Standing, until_us: int | None
-) -> Standing | None:
-    """The standing after the next blocks, or None when no further block is complete."""
+    storage: Storage, model: str, alarms: DriftAlarms, evidence: Evidence, until_us: int | None
+) -> Evidence | None:
+    """The evidence after the next blocks, or None when no further block is complete."""
     span = storage.span(PREDICTIONS, model)
     if span is None:
         return None
     reach_us = _aligned(span[1] if until_us is None else min(until_us, span[1]), alarms.size)
     slice_us = _slice_us(alarms.size)
-    since_us = _next_row(storage, model, standing.through_us, reach_us)
+    since_us = _next_row(storage, model, evidence.through_us, reach_us)
     while since_us is not None:
         until = min(_aligned(since_us + slice_us, alarms.size), reach_us)
         time, table = sorted_rows(storage.scan(PREDICTIONS, model, since_us, until, list(alarms.legs)))
-        cut = _cut(time, alarms.size, standing.through_us)
+        cut = _cut(time, alarms.size, evidence.through_us)
         if len(cut):
-            return alarms.advanced(standing, alarms.blocks(table, time, cut))
+            return alarms.advanced(evidence, alarms.blocks(table, time, cut))
         if until == reach_us:
             return None
         slice_us *= 4  # too few rows for a block

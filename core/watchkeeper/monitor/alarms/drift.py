@@ -14,9 +14,9 @@ from watchkeeper.domain.martingales import ChangeBets
 from watchkeeper.domain.table import Table
 
 from .blocks import BlockSize, Cut, cut_by_time, cut_evenly
+from .evidence import ENDED_ALARMS, DriftAlarm, Evidence
 from .legs import Legs
 from .seasons import Seasons
-from .standing import ENDED_ALARMS, DriftAlarm, Standing
 from .whitening import Whitening
 
 _AT_REST: Final = 2.0
@@ -81,13 +81,13 @@ class DriftAlarms:
         return np.array([weight for found in self.legs.values() for weight in found.weights])
 
     @property
-    def fresh(self) -> Standing:
+    def fresh(self) -> Evidence:
         """Before the first block; the rows of the reference are not counted again."""
-        return self.standing_from(self.reference_end_us or 0)
+        return self.evidence_from(self.reference_end_us or 0)
 
-    def standing_from(self, since_us: int) -> Standing:
+    def evidence_from(self, since_us: int) -> Evidence:
         """Before the first block, which begins at `since_us` or later."""
-        return Standing.fresh(self.digest, self.bets.nothing, since_us)
+        return Evidence.fresh(self.digest, self.bets.nothing, since_us)
 
     def blocks(self, table: Table, times: NDArray[np.int64] | None, cut: Cut) -> Blocks:
         """The statistics of rows (in time order) that were cut into blocks; a missing column is undefined."""
@@ -101,71 +101,71 @@ class DriftAlarms:
         shares[lasted <= 0] = _LARGEST_SHARE
         return Blocks(values, rows, cut.start_us, cut.end_us, shares, times is not None)
 
-    def advanced(self, standing: Standing, blocks: Blocks) -> Standing:
-        """The standing after these blocks. O(blocks * series)."""
+    def advanced(self, evidence: Evidence, blocks: Blocks) -> Evidence:
+        """The evidence after these blocks. O(blocks * series)."""
         usual = self.seasons.at(blocks.start_us) if blocks.has_times else 0.0
         deviations = blocks.values - self.whitening.mean - usual
         for at in range(len(deviations)):
-            standing = self._after(standing, deviations[at], blocks, at)
-        return standing
+            evidence = self._after(evidence, deviations[at], blocks, at)
+        return evidence
 
-    def _after(self, standing: Standing, deviation: NDArray[np.float64], blocks: Blocks, at: int) -> Standing:
+    def _after(self, evidence: Evidence, deviation: NDArray[np.float64], blocks: Blocks, at: int) -> Evidence:
         share, start_us, end_us = float(blocks.shares[at]), int(blocks.start_us[at]), int(blocks.end_us[at])
-        residual = self.whitening.residual(deviation, standing.previous, blocks.rows[at])
-        sums = self.bets.advanced(standing.sums, residual, share)
-        rested = standing.sums.mean(axis=1) <= _AT_REST * share
+        residual = self.whitening.residual(deviation, evidence.previous, blocks.rows[at])
+        sums = self.bets.advanced(evidence.sums, residual, share)
+        rested = evidence.sums.mean(axis=1) <= _AT_REST * share
         known = np.isfinite(deviation)
-        moved = np.where(rested, 0.0, standing.moved) + np.where(known, deviation, 0.0)
-        lasted = np.where(rested, 0.0, standing.lasted) + known
+        moved = np.where(rested, 0.0, evidence.moved) + np.where(known, deviation, 0.0)
+        lasted = np.where(rested, 0.0, evidence.lasted) + known
         after = attrs.evolve(
-            standing,
+            evidence,
             through_us=end_us,
-            blocks=standing.blocks + 1,
+            blocks=evidence.blocks + 1,
             sums=sums,
-            previous=np.where(known, deviation, standing.previous),
-            began_us=np.where(rested, float(start_us), standing.began_us),
+            previous=np.where(known, deviation, evidence.previous),
+            began_us=np.where(rested, float(start_us), evidence.began_us),
             moved=moved,
             lasted=lasted,
         )
         return self._judged(after, end_us)
 
-    def evidence(self, standing: Standing) -> NDArray[np.float64]:
+    def by_column(self, evidence: Evidence) -> NDArray[np.float64]:
         """(columns,) each column's evidence of a change: an alarm needs 1 on average over all columns."""
-        by_series = standing.sums.mean(axis=1).sum(axis=0) * self.weights
+        by_series = evidence.sums.mean(axis=1).sum(axis=0) * self.weights
         return np.bincount(self.column_of, by_series, len(self.legs)).astype(np.float64)
 
-    def _judged(self, standing: Standing, now_us: int) -> Standing:
-        evidence = self.evidence(standing)
-        names = list(self.legs)
-        over = [name for name in standing.open if evidence[names.index(name)] <= _OVER_AT]
-        stay = {name: self._restated(standing, alarm) for name, alarm in standing.open.items() if name not in over}
-        at_large = np.array([0.0 if name in standing.open else evidence[at] for at, name in enumerate(names)])
+    def _judged(self, evidence: Evidence, now_us: int) -> Evidence:
+        names, sizes = list(self.legs), self.by_column(evidence)
+        size_of = dict(zip(names, sizes, strict=True))
+        over = [name for name in evidence.open if size_of[name] <= _OVER_AT]
+        stay = {name: self._restated(evidence, alarm) for name, alarm in evidence.open.items() if name not in over}
+        at_large = np.array([0.0 if name in evidence.open else size_of[name] for name in names])
         found = {}
         if at_large.mean() >= 1.0:
-            found = {names[at]: self._alarm(standing, int(at), now_us) for at in np.flatnonzero(at_large >= 1.0)}
+            found = {names[at]: self._alarm(evidence, int(at), now_us) for at in np.flatnonzero(at_large >= 1.0)}
         if not over and not found and not stay:
-            return standing
-        closed = tuple(attrs.evolve(standing.open[name], ended_us=now_us) for name in over)
-        return attrs.evolve(standing, open={**stay, **found}, ended=(*standing.ended, *closed)[-ENDED_ALARMS:])
+            return evidence
+        closed = tuple(attrs.evolve(evidence.open[name], ended_us=now_us) for name in over)
+        return attrs.evolve(evidence, open={**stay, **found}, ended=(*evidence.ended, *closed)[-ENDED_ALARMS:])
 
-    def _alarm(self, standing: Standing, column: int, now_us: int) -> DriftAlarm:
-        side, series = self._strongest(standing, column)
-        since_us = int(standing.began_us[side, series])
+    def _alarm(self, evidence: Evidence, column: int, now_us: int) -> DriftAlarm:
+        side, series = self._strongest(evidence, column)
+        since_us = int(evidence.began_us[side, series])
         name, leg = self.series[series]
-        return DriftAlarm(name, leg, side == 0, _size(standing, side, series), since_us, now_us)
+        return DriftAlarm(name, leg, side == 0, _size(evidence, side, series), since_us, now_us)
 
-    def _restated(self, standing: Standing, alarm: DriftAlarm) -> DriftAlarm:
+    def _restated(self, evidence: Evidence, alarm: DriftAlarm) -> DriftAlarm:
         """How far it has moved by now; what moved stays what it was."""
         series = self.series.index((alarm.column, alarm.leg))
-        return attrs.evolve(alarm, size=_size(standing, 0 if alarm.is_up else 1, series))
+        return attrs.evolve(alarm, size=_size(evidence, 0 if alarm.is_up else 1, series))
 
-    def _strongest(self, standing: Standing, column: int) -> tuple[int, int]:
-        weighed = np.where(self.column_of == column, standing.sums.mean(axis=1) * self.weights, -1.0)
+    def _strongest(self, evidence: Evidence, column: int) -> tuple[int, int]:
+        weighed = np.where(self.column_of == column, evidence.sums.mean(axis=1) * self.weights, -1.0)
         side, series = np.unravel_index(int(np.argmax(weighed)), weighed.shape)
         return int(side), int(series)
 
-    def judged_alone(self, table: Table, times: NDArray[np.int64] | None) -> Standing:
-        """The standing after these rows only, with nothing known from before: for a file, or the first rows of all."""
+    def judged_alone(self, table: Table, times: NDArray[np.int64] | None) -> Evidence:
+        """The evidence after these rows only, with nothing known from before: for a file, or the first rows of all."""
         count = len(table)
         if times is not None and self.size.duration_us is not None:
             cut = cut_by_time(times, self.size.duration_us)
@@ -176,11 +176,11 @@ class DriftAlarms:
             if times is not None:
                 cut = _timed(cut, times)
         blocks = self.blocks(table, times, cut)
-        return self.advanced(self.standing_from(int(blocks.start_us[0])), blocks)
+        return self.advanced(self.evidence_from(int(blocks.start_us[0])), blocks)
 
 
-def _size(standing: Standing, side: int, series: int) -> float:
-    return float(standing.moved[side, series] / max(standing.lasted[side, series], 1.0))
+def _size(evidence: Evidence, side: int, series: int) -> float:
+    return float(evidence.moved[side, series] / max(evidence.lasted[side, series], 1.0))
 
 
 def _timed(cut: Cut, times: NDArray[np.int64]) -> Cut:

@@ -23,6 +23,8 @@ _NAMED_LABELS: Final = 8
 _SMALLEST_SHARE: Final = 0.01
 """Shares below this are taken for it: a first missing row in a thousand is no change that matters."""
 _SMALLEST_VARIANCE: Final = 1e-4
+_FURTHEST: Final = 3.0
+"""Values further beyond the reference's extremes than so many of its sds are all the same."""
 
 
 class Legs(Protocol):
@@ -62,8 +64,8 @@ def angle(share: NDArray[np.float64]) -> NDArray[np.float64]:
 class NumberLegs:
     """Mean, spread, share in the middle half and missing share of a block, by the reference's normal scores.
 
-    A value's score is the normal quantile of its rank in the reference, so that one wild value moves a block no
-    further than the reference's own extremes do. O(n log cells).
+    A value's score is the normal quantile of its rank in the reference, and goes on for three sds beyond the
+    reference's extremes: one wild value moves a block only so far. O(n log cells).
     """
 
     names: tuple[str, ...]
@@ -80,7 +82,7 @@ class NumberLegs:
         share = counted.counts / counted.present
         rank = np.cumsum(share) - 0.5 * share
         edge = 0.5 / counted.present
-        scores = ndtri(np.clip(rank, edge, 1.0 - edge))
+        scores = _extended(ndtri(np.clip(rank, edge, 1.0 - edge)), cells, counted)
         spread = float(np.sqrt(np.sum(share * scores**2) - np.sum(share * scores) ** 2))
         in_middle = ((rank > 0.25) & (rank < 0.75)).astype(np.float64)
         kept = dict(_NUMBER_WEIGHTS)
@@ -112,6 +114,17 @@ class NumberLegs:
             gone = angle((rows - present) / rows)
         found = {MEAN: mean, SPREAD: np.where(present > 1, spread, np.nan), MIDDLE: middle, MISSING: gone}
         return np.column_stack([found[name] for name in self.names])
+
+
+def _extended(scores: NDArray[np.float64], cells: NumberCells, counted: NumberProfile) -> NDArray[np.float64]:
+    """(cells,) scores that grow with the distance beyond the reference's range, where ranks are all the same."""
+    deviation = counted.deviation(cells).number
+    if not deviation or counted.minimum is None or counted.maximum is None:
+        return scores
+    middle = np.concatenate((cells.edges[:1], 0.5 * cells.edges[:-1] + 0.5 * cells.edges[1:], cells.edges[-1:]))
+    with np.errstate(over="ignore"):
+        beyond = np.maximum(middle - counted.maximum, 0.0) - np.maximum(counted.minimum - middle, 0.0)
+        return scores + np.clip(beyond / deviation, -_FURTHEST, _FURTHEST)
 
 
 @attrs.frozen(eq=False)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 _LARGEST_RHO: Final = 0.97
 _BATCHES: Final = 10
+_STILL: Final = 1e-4
+"""A variance far below this part of what sampling gives is none."""
 _ESTIMATION: Final = 3.0
 """Residual sds are taken larger by this over the number of blocks: they are estimates."""
 _LEAST_OF_SAMPLING: Final = 0.5
@@ -52,8 +54,8 @@ class Whitening:
         both = np.isfinite(before) & np.isfinite(after)
         pairs = np.maximum(both.sum(axis=0), 1)
         before, after = np.where(both, before, 0.0), np.where(both, after, 0.0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rho = np.nan_to_num((before * after).sum(axis=0) / (before * before).sum(axis=0))
+        # a little is added so that a series that does not move, but for rounding, has no memory
+        rho = (before * after).sum(axis=0) / ((before * before).sum(axis=0) + pairs * _STILL / rows)
         rho = np.clip(rho + (1.0 + 3.0 * rho) / pairs, 0.0, _LARGEST_RHO)
         squares = ((after - rho * before) ** 2).sum(axis=0)
         sigma = np.sqrt(squares / np.maximum(pairs - 3.0 - learnt, 1.0)) * (1.0 + _ESTIMATION / pairs)

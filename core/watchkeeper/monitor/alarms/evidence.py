@@ -37,7 +37,7 @@ class DriftAlarm:
 
 
 @attrs.frozen(eq=False)
-class Standing:
+class Evidence:
     """What the blocks so far have told about k series (the legs of all columns)."""
 
     digest: str
@@ -61,7 +61,7 @@ class Standing:
     ended: tuple[DriftAlarm, ...] = ()
 
     @classmethod
-    def fresh(cls, digest: str, nothing: NDArray[np.float64], since_us: int) -> Standing:
+    def fresh(cls, digest: str, nothing: NDArray[np.float64], since_us: int) -> Evidence:
         """Before the first block."""
         series = nothing.shape[-1]
         began = np.full((2, series), float(since_us))
@@ -85,7 +85,7 @@ class Standing:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], nothing: NDArray[np.float64]) -> Standing | None:
+    def from_document(cls, document: Mapping[str, Any], nothing: NDArray[np.float64]) -> Evidence | None:
         """What `to_document` told; None when it was written by another version of watchkeeper."""
         series = nothing.shape[-1]
         shapes = {"sums": nothing.shape, "previous": (series,)}
