@@ -10,6 +10,9 @@ import attrs
 from watchkeeper.domain.alert import Alert, AlertState, Severity
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
+from watchkeeper.monitor.alarms.counting import counted_evidence, past_evidence
+from watchkeeper.monitor.alarms.drift import DriftAlarms
+from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.records import stored_records
 from watchkeeper.monitor.result import CheckResult
@@ -36,17 +39,26 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
         records = stored_records(systems.storage, model, config.window, watched.recorded, until_us)
     else:
         records = records_of(config, watched.references, data, source)
+    evidence = _evidence(systems, model, watched.alarms, until_us) if data is None else None
     if until_us is not None:
-        past = watched.check(records)
+        past = watched.check(records, None, evidence)
         return _with(past, _rules_that_hold(systems, model, past.measurements), ())
     now_us = systems.clock.now_us()
-    result = watched.check(records, now_us)
+    result = watched.check(records, now_us, evidence)
     keep_measurements(systems.storage, model, result.measurements, now_us)
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)
     whole = _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
     keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
     return whole
+
+
+def _evidence(systems: Systems, model: str, alarms: DriftAlarms | str, until_us: int | None) -> Evidence | None:
+    if isinstance(alarms, str):
+        return None
+    if until_us is not None:
+        return past_evidence(systems.storage, model, alarms, until_us)
+    return counted_evidence(systems.storage, model, alarms)
 
 
 def _with(result: CheckResult, findings: Sequence[Finding], alerts: Sequence[Alert]) -> CheckResult:

@@ -9,6 +9,7 @@ from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict, worst
 from watchkeeper.domain.window import told_time
 
+from .alarms.telling import DriftState, alarm_sentence
 from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
 
 _STALE_AFTER_US = 86_400_000_000
@@ -67,24 +68,42 @@ def _metric_finding(metric: Measurement) -> Finding:
     return Finding(Status.OK, metric.name, f"{metric.name} {value.number:.4g}{spread}", (metric,))
 
 
-def drift_finding(feature: str, drifts: Sequence[Measurement]) -> Finding:
-    """Whether a feature has drifted: by any detector's threshold, or by its p-value where there is no threshold."""
-    defined = [drift for drift in drifts if drift.value.number is not None]
-    if not defined:
-        reason = drifts[0].value.reason if drifts else "no detector is for this kind of column"
-        return Finding(Status.UNKNOWN, feature, f'feature "{feature}": drift UNKNOWN, not OK: {reason}', tuple(drifts))
-    judged = [(drift, exceeds) for drift in defined if (exceeds := has_drifted(drift)) is not None]
-    if not judged:
-        sentence = f'feature "{feature}": drift UNKNOWN, not OK: the reference does not tell what is usual'
-        return Finding(Status.UNKNOWN, feature, sentence, tuple(drifts))
-    fired = [drift for drift, exceeds in judged if exceeds]
-    if fired:
-        told = ", ".join(_against_threshold(drift) for drift in fired)
-        return Finding(Status.WARN, feature, f'feature "{feature}" drifted: {told}', tuple(drifts))
-    return Finding(Status.OK, feature, f'feature "{feature}" is as in the reference', tuple(drifts))
+def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> Finding:
+    """Whether a feature has drifted: by its alarm; by the detectors' edges where the reference is too short for it."""
+    verdict = has_drifted(feature, drifts, state)
+    if verdict is None:
+        return Finding(
+            Status.UNKNOWN, feature, f'feature "{feature}": drift UNKNOWN, not OK: {_doubt(drifts)}', tuple(drifts)
+        )
+    if not verdict:
+        return Finding(Status.OK, feature, f'feature "{feature}" is as in the reference', tuple(drifts))
+    if state is not None and feature in state.open:
+        told = alarm_sentence(state.open[feature], has_times=state.has_times)
+        return Finding(Status.WARN, feature, f'feature "{feature}" {told}', tuple(drifts))
+    told = ", ".join(_against_threshold(drift) for drift in drifts if _exceeds(drift))
+    return Finding(Status.WARN, feature, f'feature "{feature}" drifted: {told}', tuple(drifts))
 
 
-def has_drifted(drift: Measurement) -> bool | None:
+def has_drifted(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> bool | None:
+    """Whether it is in alarm, or over an edge where there are no alarms; None when nothing can judge it."""
+    if drifts and not any(drift.value.is_defined for drift in drifts):
+        return None  # the window has nothing to compare
+    if state is not None and feature in state.evidence:
+        return feature in state.open
+    verdicts = [exceeds for drift in drifts if (exceeds := _exceeds(drift)) is not None]
+    return any(verdicts) if verdicts else None
+
+
+def _doubt(drifts: Sequence[Measurement]) -> str:
+    if not drifts:
+        return "no detector is for this kind of column"
+    undefined = [drift.value.reason for drift in drifts if drift.value.reason is not None]
+    if len(undefined) == len(drifts):
+        return undefined[0]
+    return "the reference does not tell what is usual"
+
+
+def _exceeds(drift: Measurement) -> bool | None:
     """True, False, or None when there is neither a threshold nor a limit of the p-value to judge by."""
     if drift.value.number is None:
         return None

@@ -17,6 +17,10 @@ from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure, Finding, Status
 
+from .alarms.drift import DriftAlarms
+from .alarms.evidence import Evidence
+from .alarms.fitting import TOLERANCE, AlarmTerms, fitted_alarms
+from .alarms.telling import DriftState, drift_state
 from .calibration import Allowance, Edge, edges_of
 from .evaluating import Judging, evaluation_of
 from .judging import (
@@ -33,6 +37,9 @@ from .quality import DUPLICATE_SHARE, MISSING_SHARE, QUALITY_SCORE, duplicate_sh
 from .records import Records
 from .result import CheckResult
 from .segments import segments_of
+
+DRIFT_EVIDENCE = "drift_evidence"
+"""How far a feature is on the way to an alarm: one is raised when the evidence of all adds up to 1."""
 
 PREDICTION = "prediction"
 """The label under which the drift of the predictions themselves is measured."""
@@ -51,6 +58,8 @@ class WatchedModel:
     edges: Mapping[tuple[str, str], Edge]
     allowance: Allowance
     min_rows: int
+    alarms: DriftAlarms | str
+    """What raises drift alarms, or why the reference is too short for it: then the edges do."""
     segments: tuple[str, ...] = ()
     """Columns by whose values the metrics are given apart."""
 
@@ -64,10 +73,15 @@ class WatchedModel:
         """The columns that are stored with a prediction: features, and segments that are no features."""
         return tuple(dict.fromkeys((*self.features, *self.segments)))
 
-    def check(self, records: Records, now_us: int | None = None) -> CheckResult:
+    def check(self, records: Records, now_us: int | None = None, evidence: Evidence | None = None) -> CheckResult:
         """Measure and judge one window. One plugin's failure, or one broken column, leaves the others' results.
 
-        With `now_us` the age of the last row is judged too: rows that stopped coming are UNKNOWN.
+        Parameters
+        ----------
+        now_us
+            The age of the last row is judged too: rows that stopped coming are UNKNOWN.
+        evidence
+            What all blocks up to now have told about drift; the window's own rows do when it is left out.
         """
         subject = Subject(self.name, records.version, records.window)
         samples = subject.measurement("samples", Value.of(len(records)))
@@ -80,7 +94,10 @@ class WatchedModel:
             measurements.append(age)
             findings.append(age_finding(age, int(np.diff(records.time).max(initial=0))))
         self._check_performance(subject, records, labelled, (measurements, findings, failures))
-        self._check_columns(subject, records, (measurements, findings, failures))
+        state = None
+        if isinstance(self.alarms, DriftAlarms) and len(records):
+            state = drift_state(self.alarms, evidence, records, PREDICTION)
+        self._check_columns(subject, records, state, (measurements, findings, failures))
         if len(records) < self.min_rows:  # too few rows to judge anything: what was found is kept, not acted upon
             findings = [finding for finding in findings if finding.status is not Status.WARN]
         return CheckResult(
@@ -112,7 +129,7 @@ class WatchedModel:
                 measurements += found
         return measurements
 
-    def _check_columns(self, subject: Subject, records: Records, into: _Collected) -> None:
+    def _check_columns(self, subject: Subject, records: Records, state: DriftState | None, into: _Collected) -> None:
         measurements, findings, failures = into
         judged: list[bool] = []
         for name, reference in self.references.items():
@@ -123,11 +140,12 @@ class WatchedModel:
             quality = measured_quality(subject, reference, column)
             drifts, failed = measured_drift(subject, reference, column, self.detectors, self.edges)
             measurements += [*quality, *drifts]
+            if state is not None and name in state.evidence:
+                measurements.append(_evidence(subject, name, state))
             failures += failed
-            findings += self._column_findings(name, reference, quality, drifts)
-            verdicts = [has_drifted(drift) for drift in drifts]
-            if name != PREDICTION and any(verdict is not None for verdict in verdicts):
-                judged.append(any(verdicts))
+            findings += self._column_findings(name, reference, quality, drifts, state)
+            if name != PREDICTION and (verdict := has_drifted(name, drifts, state)) is not None:
+                judged.append(verdict)
         measurements += self._whole_quality(subject, records, measurements)
         if self.detectors:
             measurements.append(subject.measurement("drift_share", _drift_share(judged)))
@@ -147,7 +165,12 @@ class WatchedModel:
         return records.features.columns.get(name)
 
     def _column_findings(
-        self, name: str, reference: ReferenceColumn, quality: list[Measurement], drifts: list[Measurement]
+        self,
+        name: str,
+        reference: ReferenceColumn,
+        quality: list[Measurement],
+        drifts: list[Measurement],
+        state: DriftState | None,
     ) -> list[Finding]:
         shares = {share.name: share.value for share in quality}
         gone = shares[MISSING_SHARE]
@@ -156,7 +179,7 @@ class WatchedModel:
             return [Finding(Status.UNKNOWN, name, sentence, tuple(quality))]
         findings = [quality_finding(name, quality, reference.missing_share.number or 0.0)]
         if self.detectors:
-            findings.append(drift_finding(name, drifts))
+            findings.append(drift_finding(name, drifts, state))
         return findings
 
 
@@ -168,13 +191,17 @@ def _absent(name: str, reference: ReferenceColumn, subject: Subject) -> Finding:
     return Finding(Status.UNKNOWN, reference.name, sentence)
 
 
+def _evidence(subject: Subject, name: str, state: DriftState) -> Measurement:
+    return subject.measurement(DRIFT_EVIDENCE, Value.of(state.evidence[name]), {"feature": name})
+
+
 def _drift_share(judged: list[bool]) -> Value:
     if not judged:
         return Value.undefined("no feature's drift could be judged")
     return Value.of(sum(judged) / len(judged), samples=len(judged))
 
 
-def fitted(
+def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     name: str,
     judging: Judging,
     reference: Table,
@@ -184,6 +211,7 @@ def fitted(
     window: WindowSize,
     budget: FalseAlarmBudget,
     min_rows: int,
+    tolerance: float = TOLERANCE,
 ) -> WatchedModel:
     """Learn from the reference: `reference` holds the features, `PREDICTION`, and ``time`` as int64 µs when known."""
     times = reference.columns.get("time")
@@ -195,7 +223,11 @@ def fitted(
     )
     allowance = Allowance.of(budget, window_us, tests)
     edges = edges_of(detectors, columns, references, rows, allowance)
-    return WatchedModel(name, judging, references, metrics, detectors, edges, allowance, min_rows)
+    alarms: DriftAlarms | str = "no drift detector is configured"
+    if detectors:
+        at = None if times is None or isinstance(times, Categories) else times
+        alarms = fitted_alarms(references, Table(columns), at, AlarmTerms(window, budget, tolerance))
+    return WatchedModel(name, judging, references, metrics, detectors, edges, allowance, min_rows, alarms)
 
 
 def _is_comparable(column: Column) -> bool:
