@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 
 import attrs
@@ -328,6 +329,18 @@ def test_what_a_dead_process_left_of_a_blob_is_removed(opened, folder):
     left.write_bytes(b"half")
     finished(store)
     assert not left.exists()
+
+
+def test_a_blob_file_without_its_row_is_removed(opened, folder):
+    store = opened()
+    kept, orphan = (store.put_blob(io.BytesIO(bytes([number]) * 100_000)) for number in (1, 2))
+    connection = sqlite3.connect(folder / "state.db")
+    connection.execute("DELETE FROM blob WHERE digest = ?", (orphan,))
+    connection.commit()
+    connection.close()
+    finished(store)
+    assert [path.name for path in (folder / "blobs").glob("??/*")] == [kept]
+    store.open_blob(kept).close()
 
 
 # budget

@@ -79,6 +79,9 @@ class Blobs:
                         path.unlink(missing_ok=True)
                 except (BlockingIOError, FileNotFoundError):
                     continue  # its writer lives, or has just finished
+            known = {blob.digest for blob in self.all()}
+            for path in [path for path in self.files() if path.name not in known]:
+                self._remove_orphan(path)
 
     def all(self) -> Iterator[StoredBlob]:
         """Every blob that has a row, in order of the digest."""
@@ -88,13 +91,22 @@ class Blobs:
 
     def remove(self, digest: str, before_us: int) -> bool:
         """Remove a blob that was last put before `before_us`; takes turns with those who put."""
-        with self._state.writing(Durability.SYNCED) as connection:
-            gone = connection.execute("DELETE FROM blob WHERE digest = ? AND kept_us < ?", (digest, before_us)).rowcount
+        path = self.path(digest)
+        with self._state.turn():
+            with self._state.transaction(Durability.SYNCED) as connection:
+                statement = "DELETE FROM blob WHERE digest = ? AND kept_us < ?"
+                gone = connection.execute(statement, (digest, before_us)).rowcount
             if gone:
-                path = self.path(digest)
+                # after the row: a file without a row is harmless, and `remove_unfinished` finds it
                 with told(path):
                     path.unlink(missing_ok=True)
         return bool(gone)
+
+    def _remove_orphan(self, path: Path) -> None:
+        """Remove a file that has no row: its removal, or its putting, was interrupted."""
+        with self._state.turn(), self._state.reading() as connection:
+            if connection.execute("SELECT 1 FROM blob WHERE digest = ?", (path.name,)).fetchone() is None:
+                path.unlink(missing_ok=True)
 
     def _put_file(self, start: bytes, source: BinaryIO) -> str:
         """Write beside, sync, rename: a file under its final name is always whole."""

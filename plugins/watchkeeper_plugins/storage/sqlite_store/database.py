@@ -89,6 +89,13 @@ class Database:
             yield connection
 
     @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep other writers away for a block that does more than one transaction."""
+        self._require_usable()
+        with self._gates.writing.turn():
+            yield
+
+    @contextmanager
     def transaction(self, durability: Durability) -> Iterator[sqlite3.Connection]:
         """The same for a caller who holds the gate already."""
         self._require_usable()

@@ -178,7 +178,9 @@ class SqliteStorage:
 
     def remove_blob(self, digest: str, before_us: int) -> bool:
         """Remove a blob that was last put before `before_us`; whether it was removed."""
-        return self._usable().blobs.remove(digest, before_us)
+        parts = self._usable()
+        with parts.maintaining.kept_away():  # and backups, which copy the rows first and the files later
+            return parts.blobs.remove(digest, before_us)
 
     def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
         """The entries of a log, each checked."""
