@@ -19,6 +19,7 @@ TESTS = [
     "pandas>=2.2",
     "polars>=1.20",
     "aiosmtpd>=1.4.6",
+    "apprise>=1.9",
 ]
 ROOT = Path(__file__).parent
 
