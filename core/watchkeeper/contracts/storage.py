@@ -127,6 +127,8 @@ class Batch:
 
     time: NDArray[np.int64]
     table: Table
+    wide: tuple[str, ...] = ()
+    """Those of its columns that are stored apart."""
 
 
 @attrs.frozen

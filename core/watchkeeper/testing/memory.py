@@ -30,6 +30,7 @@ from watchkeeper.contracts.storage import (
     Scalar,
     StoredBlob,
 )
+from watchkeeper.contracts.storage_contents import HeldLog, HeldNamespace, HeldSeries, Inventory
 from watchkeeper.contracts.storage_kinds import as_known, require_same_kinds, written_kinds
 from watchkeeper.contracts.storage_rules import (
     canonical_json,
@@ -208,6 +209,23 @@ class MemoryStorage:
             del self._blobs[digest], self._kept_us[digest]
             return True
 
+    def inventory(self) -> Inventory:
+        """What is there now, besides blobs."""
+        with self._lock:
+            self._check_open()
+            rows = {names: sum(len(batch.time) for batch in batches) for names, batches in self._batches.items()}
+            state = self._state
+        return Inventory(
+            # eight bytes for each time; what the columns take is Python's affair
+            series=tuple(HeldSeries(*names, count, count * 8) for names, count in sorted(rows.items())),
+            namespaces=tuple(
+                HeldNamespace(state.namespaces[name], len(found))
+                for name, found in sorted(state.documents.items())
+                if found
+            ),
+            logs=tuple(HeldLog(name, len(entries)) for name, entries in sorted(state.logs.items())),
+        )
+
     def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
         """Entries with a number above `after`."""
         checked_storage_name(log, "log")
@@ -339,7 +357,7 @@ def _rank(value: Scalar) -> tuple[int, float, str]:
 
 def _sorted_copy(append: Append) -> Batch:
     order = np.argsort(append.time, kind="stable")
-    return Batch(append.time[order], append.table.rows(order))
+    return Batch(append.time[order], append.table.rows(order), append.wide)
 
 
 def _part(batch: Batch, since_us: int | None, until_us: int | None, columns: Sequence[str] | None) -> Batch:
@@ -348,12 +366,12 @@ def _part(batch: Batch, since_us: int | None, until_us: int | None, columns: Seq
     names = batch.table.names if columns is None else [name for name in columns if name in batch.table]
     part = slice(start, max(start, stop))
     table = Table({name: _copied(batch.table[name][part]) for name in names})
-    return Batch(batch.time[part].copy(), table)
+    return Batch(batch.time[part].copy(), table, tuple(name for name in batch.wide if name in table))
 
 
 def _known(batch: Batch, kinds: Mapping[str, str]) -> Batch:
     table = Table({name: as_known(column, kinds.get(name)) for name, column in batch.table.columns.items()})
-    return Batch(batch.time, table)
+    return Batch(batch.time, table, batch.wide)
 
 
 def _copied(column: Column) -> Column:

@@ -27,6 +27,7 @@ from watchkeeper.contracts.storage import (
     Scalar,
     StoredBlob,
 )
+from watchkeeper.contracts.storage_contents import Inventory
 from watchkeeper.contracts.storage_rules import has_appends
 from watchkeeper.domain.errors import StoreError, UsageError
 from watchkeeper.domain.names import stored_name
@@ -35,6 +36,7 @@ from . import logs
 from .appending import Appending
 from .blobs import Blobs
 from .committing import Committing
+from .contents import inventory
 from .documents import SELECT, Namespaces, document_of
 from .finding import Finding
 from .layout import SCHEMA, Connection
@@ -161,6 +163,10 @@ class PostgresStorage:
     def remove_blob(self, digest: str, before_us: int) -> bool:
         """Remove a blob that was last put before `before_us`; whether it was removed."""
         return self._usable().blobs.remove(digest, before_us)
+
+    def inventory(self) -> Inventory:
+        """What is there now, besides blobs."""
+        return inventory(self._usable().server)
 
     def read_log(self, log: str, after: int = 0) -> Iterator[LoggedEntry]:
         """The entries of a log, each checked."""

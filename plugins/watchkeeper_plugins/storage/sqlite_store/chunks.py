@@ -79,9 +79,10 @@ class StoredChunk:
         end = len(time) if until_us is None else int(np.searchsorted(time, until_us, side="left"))
         known = kinds or {}
         table = Table({name: as_known(column, known.get(name)) for name, column in self._columns(columns).items()})
+        wide = tuple(name for name in self.wide_names if name in table)
         if start > 0 or end < len(time):
-            return Batch(time[start:end], table.rows(slice(start, end)))
-        return Batch(time, table)
+            return Batch(time[start:end], table.rows(slice(start, end)), wide)
+        return Batch(time, table, wide)
 
     @property
     def wide_names(self) -> tuple[str, ...]:

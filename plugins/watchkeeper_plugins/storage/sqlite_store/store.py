@@ -30,6 +30,7 @@ from watchkeeper.contracts.storage import (
     Scalar,
     StoredBlob,
 )
+from watchkeeper.contracts.storage_contents import Inventory
 from watchkeeper.contracts.storage_rules import has_appends
 from watchkeeper.domain.errors import StoreCorrupt, StoreError, UsageError
 from watchkeeper.domain.names import stored_name
@@ -38,6 +39,7 @@ from . import documents, logs
 from .appending import Appending
 from .backup import back_up
 from .blobs import Blobs
+from .contents import inventory
 from .database import Database, Gates
 from .days import Days
 from .failures import told
@@ -206,6 +208,11 @@ class SqliteStorage:
             parts, self._parts = self._parts, None
             if parts is not None and parts.process == os.getpid():
                 parts.close()
+
+    def inventory(self) -> Inventory:
+        """What is there now, besides blobs."""
+        parts = self._usable()
+        return inventory(parts.state, parts.days)
 
     def forget_missing(self) -> tuple[str, ...]:
         """Go on without telemetry files that are gone; returns the days that they held rows of."""
