@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from watchkeeper.alerting import Alerting, NoData, Rule, parsed
@@ -322,6 +323,19 @@ def test_everything_that_was_said_is_read_back():
     assert notification.alert == desk.alerting.alert(desk.fingerprint)
     (measurement,) = notification.measurements
     assert (measurement.value.number, measurement.details["threshold"]) == (0.6, 0.8)
+
+
+def test_numbers_of_numpy_are_as_good_as_pythons():
+    desk = Desk()
+    value = Value(np.float64(0.5), None, (np.float64(0.4), np.float64(np.inf)), np.int64(50))
+    window = Window(np.int64(0), np.int64(1), np.int64(50))
+    details = {"effect": np.float32(0.25), "broken": np.float64(np.nan)}
+    desk.alerting.evaluate("m", [Measurement("accuracy", value, "m", None, window, {}, details)])
+
+    (letter,) = desk.alerting.outbox.waiting()
+    (measurement,) = letter.notification.measurements
+    assert (measurement.value.number, measurement.value.samples, measurement.value.interval) == (0.5, 50, None)
+    assert dict(measurement.details) == {"effect": 0.25, "threshold": 0.8}
 
 
 def test_a_notification_carries_the_history_of_what_led_to_it():

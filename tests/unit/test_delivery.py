@@ -519,6 +519,30 @@ def test_when_others_are_always_faster_nothing_is_taken():
     assert desk.outbox.take("ops", desk.clock.now_us(), 0, 8) == ()
 
 
+def test_a_receiver_can_be_tried_out_and_nothing_is_kept():
+    desk = Desk(ops=Receiver())
+
+    assert desk.courier.try_out("ops") == Delivery("ops", "200")
+
+    (notification,) = desk.receivers["ops"].notifications
+    assert notification.alert.summary.startswith("this is a test of the notifier")
+    assert desk.outbox.waiting() == ()
+    assert desk.events() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(DeliveryDelayed("503"), "503"), (DeliveryRefused("404"), "404"), (ValueError("oops"), "ValueError: oops")],
+    ids=["delayed", "refused", "broken"],
+)
+def test_what_a_trial_says_when_it_fails(answer, error):
+    assert Desk(ops=Receiver(answer)).courier.try_out("ops").error == error
+
+
+def test_an_unknown_receiver_cannot_be_tried_out():
+    assert Desk(ops=Receiver()).courier.try_out("opps").error == "no notifier is called 'opps'; did you mean 'ops'?"
+
+
 class Limited(Desk):
     def __init__(self, limit, **receivers):
         super().__init__(**receivers)

@@ -11,7 +11,7 @@ import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.domain.alert import Delivery, Notification, Severity
+from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryError, DeliveryRefused, PluginError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
@@ -125,11 +125,33 @@ class Courier:
         now_us = self.clock.now_us()
         due = self.outbox.waiting(limit=_MOST_DUE)
         for receiver in sorted({letter.receiver for letter in due if letter.next_us <= now_us} - set(self.notifiers)):
-            error = f"no notifier is called {receiver!r}{did_you_mean(receiver, self.notifiers)}"
             while taken := self._take(receiver, now_us):
                 for letter in taken:
-                    report += self._delayed(letter, error, None)
+                    report += self._delayed(letter, self._unknown(receiver), None)
         return report
+
+    def _unknown(self, receiver: str) -> str:
+        return f"no notifier is called {receiver!r}{did_you_mean(receiver, self.notifiers)}"
+
+    def try_out(self, receiver: str) -> Delivery | Undelivered:
+        """Send one notification that says it is a test, past the outbox; once, and not kept."""
+        now_us = self.clock.now_us()
+        alert = Alert(
+            fingerprint="test",
+            rule="test",
+            model="watchkeeper",
+            severity=Severity.INFO,
+            state=AlertState.FIRING,
+            summary="this is a test of the notifier; nothing is wrong and nobody needs to do anything",
+            since_us=now_us,
+            changed_us=now_us,
+        )
+        letter = Letter(receiver, Notification(f"test-{now_us}-{receiver}", alert), now_us, now_us)
+        result = self.attempt(f"notifier.{receiver}", letter.key, lambda: self._delivery_or_error(letter))
+        if isinstance(result, Delivery):
+            return result
+        error = result.error if isinstance(result, Failure) else str(result)
+        return Undelivered(receiver, letter.key, error, is_final=True)
 
     def deliver_to(self, receiver: str) -> DeliveryReport:
         """One pass over what is due for one receiver; it ends early when several attempts in a row fail."""
@@ -198,6 +220,8 @@ class Courier:
         return self._delayed(letter, str(result), result.retry_after_seconds)
 
     def _delivery_or_error(self, letter: Letter) -> Delivery | DeliveryDelayed | DeliveryRefused:
+        if letter.receiver not in self.notifiers:
+            return DeliveryDelayed(self._unknown(letter.receiver))
         try:
             notifier = self.notifiers[letter.receiver]  # it may be built now, which can fail
         except (ConfigError, PluginError) as error:

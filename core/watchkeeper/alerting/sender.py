@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Final
 
 from watchkeeper.domain.errors import StoreError
@@ -55,13 +56,14 @@ class Sender:
     def stop(self, timeout_seconds: float = 15.0) -> None:
         """End after the attempts that are being made; when it does not run, nothing happens.
 
-        A thread that still waits for a receiver after `timeout_seconds` is left behind; its letter is due again when
-        the lease ends.
+        A thread that still waits for a receiver after `timeout_seconds` in all is left behind; its letter is due again
+        when the lease ends.
         """
         self._stopping.set()
         self._courier.outbox.wake()
+        deadline = time.monotonic() + timeout_seconds
         for thread in self._running:
-            thread.join(timeout_seconds)
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._running = []
 
     def _work(self, receiver: str | None) -> None:

@@ -27,19 +27,29 @@ def alert_of(plain: Mapping[str, Any]) -> Alert:
 
 
 def plain_measurement(measurement: Measurement) -> dict[str, Any]:
-    """The measurement with its value and window unfolded; an undefined number is null beside its reason."""
+    """The measurement with its value and window unfolded; an undefined number is null beside its reason.
+
+    Numpy's numbers become Python's: those who measure need not think of JSON.
+    """
     value, window = measurement.value, measurement.window
     return {
         "name": measurement.name,
         "labels": dict(measurement.labels),
         "value": value.number,
         "reason": value.reason,
-        "interval": list(value.interval) if value.interval and all(map(math.isfinite, value.interval)) else None,
-        "samples": value.samples,
-        "details": {name: number for name, number in measurement.details.items() if math.isfinite(number)},
+        "interval": [float(end) for end in value.interval]
+        if value.interval and all(map(math.isfinite, value.interval))
+        else None,
+        "samples": int(value.samples),
+        "details": {name: float(number) for name, number in measurement.details.items() if math.isfinite(number)},
         "model": measurement.model,
         "version": measurement.version,
-        "window": {"start_us": window.start_us, "end_us": window.end_us, "rows": window.rows, "source": window.source},
+        "window": {
+            "start_us": int(window.start_us),
+            "end_us": int(window.end_us),
+            "rows": int(window.rows),
+            "source": window.source,
+        },
     }
 
 
