@@ -6,6 +6,7 @@ from .delivery import Courier, DeliveryReport, Patience, Undelivered
 from .escalation import Escalation, Step
 from .grouping import Grouping
 from .limits import Limit
+from .maintenance import MaintenanceWindow
 from .matching import Matcher
 from .muting import Inhibition
 from .outbox import Letter, Outbox
@@ -27,6 +28,7 @@ __all__ = [
     "Inhibition",
     "Letter",
     "Limit",
+    "MaintenanceWindow",
     "Matcher",
     "NoData",
     "Outbox",

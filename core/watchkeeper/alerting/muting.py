@@ -1,4 +1,4 @@
-"""Why nobody is told about an alert now: a silence, or another alert that explains it."""
+"""Why nobody is told about an alert now: a silence, a maintenance window, or another alert that explains it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.window import iso_time
 
+from .maintenance import MaintenanceWindow
 from .matching import Matcher, fits_all, label_of
 from .silences import Silence
 
@@ -56,6 +57,8 @@ class Muting:
     """What holds back news at one moment."""
 
     silences: Sequence[Silence] = ()
+    windows: Sequence[tuple[MaintenanceWindow, int]] = ()
+    """Maintenance windows that are open, and when they end."""
     inhibitions: Sequence[Inhibition] = ()
     alerts: Sequence[Alert] = ()
     """Alerts that may explain others."""
@@ -65,6 +68,9 @@ class Muting:
         for silence in self.silences:
             if silence.covers(alert):
                 return f"silenced by {silence.by} until {iso_time(silence.ends_us)}: {silence.comment}"
+        for window, ends_us in self.windows:
+            if window.covers(alert):
+                return f"in the maintenance window {window.name} until {iso_time(ends_us)}"
         for inhibition in self.inhibitions:
             for source in self.alerts:
                 if inhibition.inhibits(source, alert):

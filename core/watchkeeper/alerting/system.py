@@ -22,6 +22,7 @@ from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .grouping import Grouping
 from .limits import Limit
+from .maintenance import MaintenanceWindow
 from .measured import Measured
 from .muting import Inhibition
 from .outbox import ALERT_LOG, Outbox
@@ -64,6 +65,8 @@ class Alerting:
         Which alerts explain others, about which nobody is told meanwhile.
     grouping
         Which alerts are told in one message; None: each in its own.
+    windows
+        Maintenance windows, in which nobody is told about certain alerts.
     """
 
     def __init__(
@@ -76,13 +79,16 @@ class Alerting:
         history: History = _no_history,
         inhibitions: Sequence[Inhibition] = (),
         grouping: Grouping | None = None,
+        windows: Sequence[MaintenanceWindow] = (),
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
         self.outbox = Outbox(storage)
         self.silences = Silences(storage, clock)
-        self._writer = Writer(storage, self.outbox, self.silences, tuple(inhibitions), history, observer, grouping)
+        self._writer = Writer(
+            storage, self.outbox, self.silences, tuple(inhibitions), history, observer, grouping, windows
+        )
 
     def evaluate(
         self, model: str, measurements: Sequence[Measurement], *, now_us: int | None = None

@@ -13,6 +13,7 @@ from watchkeeper.domain.errors import Conflict
 
 from .changes import Change, Circumstances, History, Written, written
 from .grouping import Grouping, bundled
+from .maintenance import MaintenanceWindow
 from .muting import Inhibition, Muting, possible_sources
 from .outbox import Outbox
 from .record import ALERTS, record_of
@@ -32,6 +33,7 @@ class Writer:
     history: History
     observer: Callable[[Alert], None]
     grouping: Grouping | None = None
+    windows: Sequence[MaintenanceWindow] = ()
 
     def commit(self, changes: Callable[[], Sequence[Change]], now_us: int) -> list[Written]:
         """Store what `changes` gives, then tell the observer; what had to be written and what came of it."""
@@ -66,11 +68,12 @@ class Writer:
         return True
 
     def _muting(self, changes: Sequence[Change], now_us: int) -> Muting:
-        """What holds back news: the silences, and the alerts that explain others as they are after these changes."""
+        """What holds back news: silences, windows, and alerts that explain others, as they are after these changes."""
         silences = self.silences.active(now_us)
+        windows = [(one, until_us) for one in self.windows if (until_us := one.until_us(now_us)) is not None]
         if not self.inhibitions:
-            return Muting(silences)
+            return Muting(silences, windows)
         stored = (record_of(document).alert for document in self.storage.find(ALERTS, {"is_open": 1}))
         alerts = {alert.fingerprint: alert for alert in stored}
         alerts |= {change.after.alert.fingerprint: change.after.alert for change in changes if change.after is not None}
-        return Muting(silences, self.inhibitions, possible_sources(self.inhibitions, alerts.values()))
+        return Muting(silences, windows, self.inhibitions, possible_sources(self.inhibitions, alerts.values()))
