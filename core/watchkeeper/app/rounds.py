@@ -19,6 +19,7 @@ def rounds(
     done = 0
     while not stopped.is_set():
         results = watch.check_all()
+        watch.advance_deployments()
         watch.deliver()
         yield results
         done += 1

@@ -21,10 +21,12 @@ from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import Standing, standings
 from watchkeeper.plugins import Plugins
+from watchkeeper.registry.deployments import Deployment
 
 from .assembly import Systems, assembled
 from .checking import checked
 from .delivering import delivered
+from .deploying import advanced_deployments
 from .explaining import explained
 from .recording import logged, outcomes_recorded
 from .weighing import reweighed
@@ -180,6 +182,10 @@ class Watchkeeper:
     def deliver(self) -> DeliveryReport:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""
         return delivered(self._systems)
+
+    def advance_deployments(self) -> tuple[Deployment, ...]:
+        """Move every deployment on as far as the measurements of its versions let it."""
+        return advanced_deployments(self.registry, self._systems.storage)
 
     def reweigh(self, ensemble: str) -> Weights:
         """Learn the members' weights from their latest outcomes and store them."""

@@ -8,7 +8,7 @@ import typer
 
 from watchkeeper.domain.errors import WatchkeeperError
 
-from . import alerts, audit, checking, config, ensemble, explaining, models, plugins, project, telemetry
+from . import alerts, audit, checking, config, deploy, ensemble, explaining, models, plugins, project, telemetry
 from .output import exit_with, exit_with_internal
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for name, group in (
     ("config", config.app),
     ("plugins", plugins.app),
     ("models", models.app),
+    ("deploy", deploy.app),
     ("alerts", alerts.app),
     ("ensemble", ensemble.app),
     ("audit", audit.app),

@@ -24,6 +24,7 @@ from .acting import Acting
 from .aliases import Aliases
 from .artifacts import Artifacts
 from .cleanup import Cleanup
+from .deployments import Deployments
 from .envelopes import SigningKey
 from .environment import environment_changes, environment_of
 from .guards import Guards
@@ -66,8 +67,8 @@ class Registry:
 
     Attributes
     ----------
-    aliases, guards, holds, signatures, cleanup
-        Pointers; checks and approvals; reasons to keep a version; who signed it; throwing old ones away.
+    aliases, guards, holds, signatures, cleanup, deployments
+        Pointers; checks and approvals; reasons to keep a version; who signed it; throwing old ones away; taking over.
     """
 
     def __init__(  # noqa: PLR0913 - four that are needed, and by name what a project may add
@@ -96,6 +97,11 @@ class Registry:
         self.signatures = Signatures(self._acting)
         self.cleanup = Cleanup(self._acting)
         self._signs_with = signs_with
+        self.deployments = Deployments(
+            self._acting,
+            lambda ref, stage, reason: self.promote(ref, stage, reason=reason),
+            lambda name, ref, reason: self.rollback(name, to=ref, reason=reason),
+        )
 
     def register(  # noqa: PLR0913 - each is a fact about the version; all but two are optional and named
         self,

@@ -12,6 +12,7 @@ from watchkeeper.domain.errors import Conflict, NotAllowed
 from watchkeeper.domain.model import Version
 
 from .acting import Acting
+from .deployments.deployments import in_deployment
 from .guards import APPROVALS, CHECKS
 from .holds import HOLDS, holds_on
 from .numbering import sortable
@@ -54,6 +55,8 @@ def reasons_to_keep(acting: Acting, version: Version) -> tuple[str, ...]:
     aliases = acting.storage.find(ALIASES, {"ref": version.ref})
     if aliases:
         reasons.append(f"it has the alias {', '.join(document.value['alias'] for document in aliases)}")
+    if in_deployment(acting.storage, version.ref):
+        reasons.append("a deployment that is under way needs it")
     reasons += [
         f"it is held: {hold.name} ({hold.reason or 'no reason given'})" for hold in holds_on(acting, version.ref)
     ]

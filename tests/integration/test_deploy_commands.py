@@ -1,0 +1,146 @@
+"""The commands of `deploy`, with measurements in the store."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.linear_model import LinearRegression
+from typer.testing import CliRunner
+
+import watchkeeper as wk
+from watchkeeper.app.rounds import rounds
+from watchkeeper.cli.main import app
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.model import Stage
+from watchkeeper.domain.spans import Duration
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.window import Window
+from watchkeeper.monitor.history import keep_measurements
+from watchkeeper.registry.deployments import MetricCheck, canary
+
+CONFIG = """
+[project]
+name = "desk"
+
+[models.line]
+task = "regression"
+columns = { time = "t", prediction = "p" }
+window = "1h"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> str:
+    path = tmp_path / "watchkeeper.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    with wk.open(path, actor="ada") as watch:
+        for slope in (1.0, 2.0):
+            model = LinearRegression().fit([[0.0], [1.0]], [0.0, slope])
+            watch.registry.promote(watch.registry.register(model, "line").ref, Stage.STAGING)
+            if slope == 1.0:
+                watch.registry.promote("line@1.0.0", Stage.PRODUCTION)
+    return str(path)
+
+
+def ran(project: str, *arguments: str) -> Any:
+    found = CliRunner().invoke(app, ["deploy", *arguments, "--config", project])
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def measure(project: str, rmse: float) -> None:
+    with wk.open(project) as watch:
+        now_us = watch._systems.clock.now_us()
+        window = Window(now_us - 1, now_us, 100, "test")
+        found = Measurement("rmse", Value.of(rmse, samples=100), "line", "1.1.0", window)
+        keep_measurements(watch._systems.storage, "line", [found], now_us)
+
+
+def started(project: str) -> None:
+    ran(
+        project,
+        "start",
+        "line@1.1.0",
+        "--weights",
+        "0.1",
+        "--check",
+        "rmse <= 1",
+        "--fail",
+        "rmse > 2",
+        "--pause",
+        "1us",
+    )
+
+
+def test_a_canary_without_measurements_waits_for_them(project: str) -> None:
+    started(project)
+    ran(project, "advance")
+    (waiting,) = json.loads(ran(project, "advance", "--json").stdout)
+    assert (waiting["pause"], waiting["weight"]) == ("insufficient_traffic", 0.1)
+    with wk.open(project) as watch:
+        table = watch.registry.deployments.table("line")
+        assert {table.decide(f"key {at}") for at in range(200)} == {"line@1.0.0", "line@1.1.0"}
+
+
+def test_a_canary_with_good_measurements_is_promoted(project: str) -> None:
+    with wk.open(project) as watch:
+        check = MetricCheck(metric="rmse", success="<= 1", interval_seconds=1e-6)
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,), [check], pause_seconds=0.0))
+        watch.advance_deployments()
+    ran(project, "resume", "line")
+    measure(project, 0.5)
+    assert "succeeded" in ran(project, "advance").stdout
+
+
+def test_a_bad_measurement_takes_the_weight_away(project: str) -> None:
+    with wk.open(project) as watch:
+        check = MetricCheck(metric="rmse", failure="> 2", interval_seconds=1e-6)
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,), [check], pause_seconds=0.0))
+        watch.advance_deployments()
+    ran(project, "resume", "line")
+    measure(project, 9.0)
+    assert "aborted" in ran(project, "advance").stdout
+    assert "rmse is 9: failed" in ran(project, "status", "line").stdout
+
+
+def test_pause_resume_promote_and_abort(project: str) -> None:
+    assert "started by" in ran(project, "start", "line@1.1.0", "--strategy", "blue-green").stderr
+    assert "paused" in ran(project, "pause", "line", "-m", "lunch").stderr
+    assert "running" in ran(project, "resume", "line").stderr
+    assert "line@1.1.0 is in production" in ran(project, "promote", "line").stderr
+    ran(project, "abort", "line")
+    with wk.open(project) as watch:
+        assert watch.registry.get("line@production").ref == "line@1.0.0"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--strategy", "rolling"],
+        ["--weights", "some"],
+        ["--check", "rmse"],
+    ],
+)
+def test_what_cannot_be_read_is_a_usage_error(project: str, arguments: list[str]) -> None:
+    assert ran(project, "start", "line@1.1.0", *arguments).exit_code == 2
+
+
+def test_the_daily_rounds_advance_deployments(project: str) -> None:
+    with wk.open(project) as watch:
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,), pause_seconds=0.0))
+        list(rounds(watch, Duration.parse("1s"), times=1))
+        assert watch.registry.get("line@production").ref == "line@1.1.0"
+
+
+def test_a_deployment_that_cannot_go_on_is_logged(project: str, caplog: pytest.LogCaptureFixture) -> None:
+    with wk.open(project) as watch:
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,)))
+    roles = '\n[roles.view]\nrole = "viewer"\nwho = ["*"]\n'
+    path = Path(project)
+    path.write_text(path.read_text(encoding="utf-8") + roles, encoding="utf-8")
+    with wk.open(project) as watch:
+        (found,) = watch.advance_deployments()
+    assert found.weight == 0.0
+    assert "deployment line/1 was not advanced" in caplog.text
