@@ -48,7 +48,7 @@ class ChangeBets:
     discount: NDArray[np.float64]
     """(2, 2, s, k) first and later, sides, steps: log of what a bet wins on the reference though it should not."""
     ceiling: NDArray[np.float64]
-    """(k,) a sum grows no larger, so that it can fall again when the data return."""
+    """(k,) a sum grows no larger."""
 
     @classmethod
     def calibrated(

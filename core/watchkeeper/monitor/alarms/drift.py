@@ -21,8 +21,8 @@ from .whitening import Whitening
 
 _AT_REST: Final = 2.0
 """A sum below so many blocks' shares is at rest: no change is under way."""
-_OVER_AT: Final = 0.1
-"""An alarm ends when its column's evidence has fallen to this; it was 1 or more when it began."""
+_LEAST_PATIENCE: Final = 4
+_MOST_PATIENCE: Final = 50
 _LARGEST_SHARE: Final = 0.05
 """However generous the budget, a block is not more than this part of the period of one false alarm."""
 
@@ -127,37 +127,54 @@ class DriftAlarms:
             moved=moved,
             lasted=lasted,
         )
-        return self._judged(after, end_us)
+        return self._judged(self._reconsidered(after, deviation, end_us), end_us)
 
     def by_column(self, evidence: Evidence) -> NDArray[np.float64]:
         """(columns,) each column's evidence of a change: an alarm needs 1 on average over all columns."""
         by_series = evidence.sums.mean(axis=1).sum(axis=0) * self.weights
         return np.bincount(self.column_of, by_series, len(self.legs)).astype(np.float64)
 
-    def _judged(self, evidence: Evidence, now_us: int) -> Evidence:
-        names, sizes = list(self.legs), self.by_column(evidence)
-        size_of = dict(zip(names, sizes, strict=True))
-        over = [name for name in evidence.open if size_of[name] <= _OVER_AT]
-        stay = {name: self._restated(evidence, alarm) for name, alarm in evidence.open.items() if name not in over}
-        at_large = np.array([0.0 if name in evidence.open else size_of[name] for name in names])
-        found = {}
-        if at_large.mean() >= 1.0:
-            found = {names[at]: self._alarm(evidence, int(at), now_us) for at in np.flatnonzero(at_large >= 1.0)}
-        if not over and not found and not stay:
+    def _reconsidered(self, evidence: Evidence, deviation: NDArray[np.float64], now_us: int) -> Evidence:
+        """Open alarms after one more block: those whose data are back end, and their columns begin anew."""
+        if not evidence.open:
             return evidence
-        closed = tuple(attrs.evolve(evidence.open[name], ended_us=now_us) for name in over)
-        return attrs.evolve(evidence, open={**stay, **found}, ended=(*evidence.ended, *closed)[-ENDED_ALARMS:])
+        every = [alarm.after(float(deviation[self._series_of(alarm)])) for alarm in evidence.open.values()]
+        over = tuple(attrs.evolve(alarm, ended_us=now_us) for alarm in every if alarm.is_over)
+        stay = {alarm.column: alarm for alarm in every if not alarm.is_over}
+        names = list(self.legs)
+        anew = np.isin(self.column_of, [names.index(alarm.column) for alarm in over])
+        sums = np.where(anew, 0.0, evidence.sums)
+        return attrs.evolve(evidence, sums=sums, open=stay, ended=(*evidence.ended, *over)[-ENDED_ALARMS:])
+
+    def _judged(self, evidence: Evidence, now_us: int) -> Evidence:
+        """New alarms: of every column that has evidence for one on its own, when all together have enough."""
+        at_large = self.by_column(evidence)
+        names = list(self.legs)
+        at_large[[names.index(column) for column in evidence.open]] = 0.0
+        if at_large.mean() < 1.0:
+            return evidence
+        found = {names[at]: self._alarm(evidence, int(at), now_us) for at in np.flatnonzero(at_large >= 1.0)}
+        return attrs.evolve(evidence, open={**evidence.open, **found})
 
     def _alarm(self, evidence: Evidence, column: int, now_us: int) -> DriftAlarm:
         side, series = self._strongest(evidence, column)
-        since_us = int(evidence.began_us[side, series])
+        blocks = float(evidence.lasted[side, series])
+        size = float(evidence.moved[side, series]) / max(blocks, 1.0)
         name, leg = self.series[series]
-        return DriftAlarm(name, leg, side == 0, _size(evidence, side, series), since_us, now_us)
+        patience = int(min(max(blocks, _LEAST_PATIENCE), _MOST_PATIENCE))
+        return DriftAlarm(
+            column=name,
+            leg=leg,
+            is_up=side == 0,
+            noticed_size=size,
+            size=size,
+            since_us=int(evidence.began_us[side, series]),
+            noticed_us=now_us,
+            patience=patience,
+        )
 
-    def _restated(self, evidence: Evidence, alarm: DriftAlarm) -> DriftAlarm:
-        """How far it has moved by now; what moved stays what it was."""
-        series = self.series.index((alarm.column, alarm.leg))
-        return attrs.evolve(alarm, size=_size(evidence, 0 if alarm.is_up else 1, series))
+    def _series_of(self, alarm: DriftAlarm) -> int:
+        return self.series.index((alarm.column, alarm.leg))
 
     def _strongest(self, evidence: Evidence, column: int) -> tuple[int, int]:
         weighed = np.where(self.column_of == column, evidence.sums.mean(axis=1) * self.weights, -1.0)
@@ -177,10 +194,6 @@ class DriftAlarms:
                 cut = _timed(cut, times)
         blocks = self.blocks(table, times, cut)
         return self.advanced(self.evidence_from(int(blocks.start_us[0])), blocks)
-
-
-def _size(evidence: Evidence, side: int, series: int) -> float:
-    return float(evidence.moved[side, series] / max(evidence.lasted[side, series], 1.0))
 
 
 def _timed(cut: Cut, times: NDArray[np.int64]) -> Cut:

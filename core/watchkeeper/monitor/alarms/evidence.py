@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+_LEFT_OVER: Final = 0.5
 ENDED_ALARMS: Final = 100
 """So many alarms that have ended are remembered."""
 
@@ -22,14 +24,29 @@ class DriftAlarm:
     leg: str
     """What moved: ``mean``, ``spread``, ``middle``, ``missing``, ``unseen``, ``share of "label"``, ``other labels``."""
     is_up: bool
+    noticed_size: float
+    """How far it had moved, on average since it began, when it was noticed; in reference sds of one row."""
     size: float
-    """How far it has moved on average since, in reference sds of one row."""
+    """How far it is moved now, on average over about as many blocks as `patience`."""
     since_us: int
     """When the change began, by the evidence."""
     noticed_us: int
     """The end of the block with which the budget allowed to say so."""
+    patience: int
+    """How many blocks it took to notice (4 to 50); the data are back when they are for about as long."""
     ended_us: int | None = None
     """When the data were back; None while it is open."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether less than half of the movement is left."""
+        return self.size / self.noticed_size < _LEFT_OVER
+
+    def after(self, deviation: float) -> DriftAlarm:
+        """With one more block; one that says nothing (NaN) changes nothing."""
+        if math.isnan(deviation):
+            return self
+        return attrs.evolve(self, size=self.size + (deviation - self.size) / self.patience)
 
     def is_open_at(self, time_us: int) -> bool:
         """Whether it had been noticed and had not ended."""

@@ -23,7 +23,7 @@ _NAMED_LABELS: Final = 8
 _SMALLEST_SHARE: Final = 0.01
 """Shares below this are taken for it: a first missing row in a thousand is no change that matters."""
 _SMALLEST_VARIANCE: Final = 1e-4
-_FURTHEST: Final = 3.0
+_FURTHEST: Final = 10.0
 """Values further beyond the reference's extremes than so many of its sds are all the same."""
 
 
@@ -64,7 +64,7 @@ def angle(share: NDArray[np.float64]) -> NDArray[np.float64]:
 class NumberLegs:
     """Mean, spread, share in the middle half and missing share of a block, by the reference's normal scores.
 
-    A value's score is the normal quantile of its rank in the reference, and goes on for three sds beyond the
+    A value's score is the normal quantile of its rank in the reference, and goes on for ten sds beyond the
     reference's extremes: one wild value moves a block only so far. O(n log cells).
     """
 
