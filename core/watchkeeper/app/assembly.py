@@ -54,13 +54,14 @@ class Systems:
         return self.loaded.config
 
     def declare(self, model: str) -> None:
-        """Tell the recorder which features the model has, once, before its first prediction."""
+        """Tell the recorder the model's features, and the cells that count them, before its first prediction."""
         if model in self._declared:
             return
         watched = self.models.watched(model)
         numbers = {name for name, reference in watched.references.items() if reference.kind is ColumnKind.NUMERIC}
         categories = [name for name in watched.recorded if name not in numbers]
-        self.recorder.declare(model, watched.recorded, categories=categories)
+        cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
+        self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
         self._declared.add(model)
 
     def close(self) -> None:
@@ -90,7 +91,7 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         signs_with=lambda: _signing_key(loaded.config),
     )
     journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
-    recorder = Recorder(storage, clock, journal=journal)
+    recorder = Recorder(storage, clock, journal=journal, rollups=True)
     return Systems(
         loaded=loaded,
         plugins=plugins,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Storage
+from watchkeeper.domain.cells import Cells
 from watchkeeper.domain.errors import StoreError, UsageError
 from watchkeeper.domain.names import stored_name
 from watchkeeper.domain.nearest import did_you_mean
@@ -24,6 +25,7 @@ from .recording.entries import Outcomes, Prediction, Rows
 from .recording.flusher import Flushed, Flusher, RecorderStats
 from .recording.ids import IdMint
 from .recording.waiting import Waiting
+from .rollups.beside import Rollups
 
 __all__ = ["Flushed", "Recorder", "RecorderStats"]
 
@@ -46,6 +48,8 @@ class Recorder:
     journal
         A folder; with one, whatever `log` and `record_outcomes` accepted survives kill -9 and is committed once, at
         the next start. Without one, kill -9 costs what was accepted after the last flush.
+    rollups
+        Whether commits also count their rows hour by hour, see `watchkeeper.monitor.rollups`.
     """
 
     def __init__(
@@ -57,10 +61,12 @@ class Recorder:
         max_bytes: int = 64 * 1024 * 1024,
         block_seconds: float = 5.0,
         journal: Path | None = None,
+        rollups: bool = False,
     ) -> None:
         self._clock = clock
         self._waiting = Waiting(max_bytes, block_seconds, journal)
-        self._flusher = Flusher(storage, self._waiting, flush_seconds)
+        self._rollups = Rollups(self._waiting.writer, clock, is_on=rollups)
+        self._flusher = Flusher(storage, self._waiting, flush_seconds, self._rollups)
         self._has_journal = journal is not None
         self._mint = IdMint()
         self._channels: dict[str, Channel] = {}
@@ -69,8 +75,20 @@ class Recorder:
         self._is_running = False
         self._is_stopped = False
 
-    def declare(self, model: str, features: Sequence[str] = (), *, categories: Sequence[str] = ()) -> None:
-        """Say which features a model's rows have, in the order of arrays; again when they change.
+    def declare(
+        self,
+        model: str,
+        features: Sequence[str] = (),
+        *,
+        categories: Sequence[str] = (),
+        cells: Mapping[str, Cells] | None = None,
+    ) -> None:
+        """Say which features a model's rows have, in the order of arrays; again when they or the reference change.
+
+        Parameters
+        ----------
+        cells
+            By feature, and for the predictions under ``prediction``: the cells in which roll-ups count them.
 
         Raises
         ------
@@ -80,6 +98,8 @@ class Recorder:
         known = self._channels.get(model)
         if known is None or not known.is_declared_as(features, categories):
             self._channels[model] = Channel(model, features, categories)
+        if cells is not None:
+            self._rollups.declare(model, cells)
 
     @overload
     def log(
@@ -250,6 +270,7 @@ class Recorder:
             self._is_stopped = True
             try:
                 self._flusher.flush()
+                self._flusher.settle(is_end=True)
             except StoreError as error:
                 raise type(error)(f"{self._fate()}: {error}") from error
             finally:

@@ -14,6 +14,7 @@ from watchkeeper.contracts.storage import Append, Durability, Storage
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.table import Categories, Column, Table, joined
 from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS
+from watchkeeper.monitor.rollups.beside import Rollups
 
 from .channel import KEPT_COLUMNS, Channel
 from .entries import Entry, Outcomes, Prediction, Row, Rows
@@ -69,11 +70,11 @@ def appends_of(entries: Iterable[Entry]) -> list[Append]:
     return [*predictions, *(_append_of_outcomes(group) for group in outcomes.values())]
 
 
-def committed(storage: Storage, appends: Sequence[Append], writer: str, seq: int) -> Committed:
+def committed(storage: Storage, appends: Sequence[Append], writer: str, seq: int, rollups: Rollups) -> Committed:
     """Commit all appends at once; when the store refuses some of their rows, all others one by one.
 
     Every commit has a pair of writer and seq that depends on the appends alone, so that repeating the whole call
-    after a crash or an error adds nothing twice.
+    after a crash or an error adds nothing twice. The rows' roll-ups are part of the same commit.
 
     Raises
     ------
@@ -82,16 +83,19 @@ def committed(storage: Storage, appends: Sequence[Append], writer: str, seq: int
     """
     rows = sum(len(append.time) for append in appends)
     try:
-        return Committed(storage.commit(appends, writer=writer, seq=seq).durability, rows)
+        receipt = storage.commit([*appends, *rollups.beside(appends, writer, seq)], writer=writer, seq=seq)
     except DataError:
+        rollups.refused(writer, seq)
         refusals: list[Refusal] = []
         for number, append in enumerate(appends):
-            refusals += _salvaged(storage, append, f"{writer}.{number}", seq)
+            refusals += _salvaged(storage, append, f"{writer}.{number}", seq, rollups)
         refused = sum(refusal.rows for refusal in refusals)
         return Committed(Durability.SYNCED, rows - refused, tuple(refusals))
+    rollups.done(writer, seq)
+    return Committed(receipt.durability, rows)
 
 
-def _salvaged(storage: Storage, append: Append, writer: str, seq: int) -> list[Refusal]:
+def _salvaged(storage: Storage, append: Append, writer: str, seq: int, rollups: Rollups) -> list[Refusal]:
     """Commit the append but for the rows that the store refuses, found by halving, the largest part first."""
     refusals: dict[str, Refusal] = {}
     parts = deque([(append, writer)])
@@ -100,7 +104,7 @@ def _salvaged(storage: Storage, append: Append, writer: str, seq: int) -> list[R
         part, name = parts.popleft()
         attempts += 1
         try:
-            storage.commit([part], writer=name, seq=seq)
+            storage.commit([part, *rollups.beside([part], name, seq)], writer=name, seq=seq)
         except DataError as error:
             rows = len(part.time)
             if rows > 1 and attempts + len(parts) < _MOST_ATTEMPTS:

@@ -11,6 +11,7 @@ import attrs
 from watchkeeper.contracts.storage import Durability, Storage
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.verdict import Failure
+from watchkeeper.monitor.rollups.beside import Rollups
 from watchkeeper.plugins.boundary import attempt
 
 from .batches import Committed, appends_of, committed
@@ -58,7 +59,7 @@ class RecorderStats:
 class Flusher:
     """Moves entries from `Waiting` to the store, in their order, one commit at a time."""
 
-    def __init__(self, storage: Storage, waiting: Waiting, flush_seconds: float) -> None:
+    def __init__(self, storage: Storage, waiting: Waiting, flush_seconds: float, rollups: Rollups) -> None:
         self.flushed = 0
         self.refused = 0
         self.failures = 0
@@ -67,6 +68,7 @@ class Flusher:
         self._storage = storage
         self._waiting = waiting
         self._flush_seconds = flush_seconds
+        self._rollups = rollups
         self._lock = threading.Lock()
         self._leftovers: list[Group] = []
         self._is_stopping = False
@@ -103,12 +105,19 @@ class Flusher:
             written[-1].durability if written else None,
         )
 
+    def settle(self, *, is_end: bool = False) -> Failure | None:
+        """Commit the roll-ups that are due, all of them at the end; the rows that they count are stored already."""
+        with self._lock:
+            return attempt("storage", "roll-ups", lambda: self._rollups.commit_due(self._storage, is_end=is_end))
+
     def _run(self) -> None:
         pause = self._flush_seconds
         while not self._is_stopping:
             self._waiting.wake.wait(pause)
             self._waiting.wake.clear()
             result = attempt("storage", "predictions and outcomes", self.flush)
+            if not isinstance(result, Failure):
+                result = self.settle() or result
             if isinstance(result, Failure):
                 self.failures += 1
                 self.last_failure = result.error
@@ -117,7 +126,7 @@ class Flusher:
                 pause = self._flush_seconds
 
     def _committed(self, batch: Batch) -> Committed:
-        result = committed(self._storage, appends_of(batch.entries), batch.writer, batch.seq)
+        result = committed(self._storage, appends_of(batch.entries), batch.writer, batch.seq, self._rollups)
         self.longest_lag_seconds = max(self.longest_lag_seconds, self._waiting.lag_seconds())
         self._waiting.done(batch)
         self._count(result)
@@ -135,7 +144,7 @@ class Flusher:
                 extra={"group": group},
             )
             return None
-        result = committed(self._storage, appends_of(entries), group.writer, group.seq)
+        result = committed(self._storage, appends_of(entries), group.writer, group.seq, self._rollups)
         self._waiting.discard(group)
         self._leftovers.remove(group)
         self._count(result)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from watchkeeper.domain.cells import Cells
+import numpy as np
+
+from watchkeeper.domain.cells import Cells, LabelCells
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.profile import Profile, merge, profile
-from watchkeeper.domain.table import Column, Table, joined
+from watchkeeper.domain.table import Categories, Column, Table, joined
 
 FOLD_ROWS: Final = 4096
 """Rows that wait until they are profiled together: fewer cost more time each, more cost memory."""
@@ -50,9 +52,13 @@ class Folding:
                 self._fold_column(name, parts, cells)
 
     def profiles(self) -> dict[str, Profile]:
-        """The profile of each column in all rows added; none of a column that is in no row, or that is strange."""
+        """The profile of each column in all rows added, of no rows where none has the column; no strange ones."""
         self.fold()
-        return {name: found for name, found in self._totals.items() if name not in self.strange}
+        return {
+            name: self._totals[name] if name in self._totals else _of_nothing(cells)
+            for name, cells in self.cells.items()
+            if name not in self.strange
+        }
 
     def _fold_column(self, name: str, parts: list[Column], cells: Cells) -> None:
         try:
@@ -62,3 +68,7 @@ class Folding:
             return
         known = self._totals.get(name)
         self._totals[name] = found if known is None else merge(known, found)
+
+
+def _of_nothing(cells: Cells) -> Profile:
+    return profile(Categories.of([]) if isinstance(cells, LabelCells) else np.empty(0), cells)

@@ -36,6 +36,8 @@ LONGEST_US: Final = HOUR_US + 10 * _GRACE_US
 _MOST_MARKS: Final = 8
 """Marks of a model that are open at once; rows of more hours come from the past, many at a time."""
 _MOST_WAITING_BYTES: Final = 16 * 1024 * 1024
+_AT_ONCE: Final = 8
+"""So many marks are closed or folded with one commit: the next rows wait meanwhile."""
 
 
 @attrs.define(eq=False)
@@ -65,7 +67,7 @@ class Increments:
 
 
 class Counting:
-    """Counts what one recorder commits. All but `declare` belong to one thread.
+    """Counts what one recorder commits. All but `declare` are for one thread at a time.
 
     Parameters
     ----------
@@ -119,11 +121,14 @@ class Counting:
         return found
 
     def fold(self) -> None:
-        """Profile rows that wait, where they are many."""
-        open_marks = [one for marks in self._open.values() for one in marks.values()]
-        is_too_much = sum(_waiting_bytes(one) for one in open_marks) > _MOST_WAITING_BYTES
-        for one in open_marks:
-            if is_too_much or one.folding.waiting_rows >= FOLD_ROWS:
+        """Profile rows that wait, the most first, where they are many; a few marks at a time."""
+        waiting = [one for marks in self._open.values() for one in marks.values() if one.folding.waiting_rows]
+        waiting.sort(key=_waiting_bytes, reverse=True)
+        size = sum(map(_waiting_bytes, waiting))
+        for number, one in enumerate(waiting):
+            is_full = one.folding.waiting_rows >= FOLD_ROWS and number < _AT_ONCE
+            if is_full or size > _MOST_WAITING_BYTES:
+                size -= _waiting_bytes(one)
                 one.folding.fold()
 
     def forget(self, increments: Increments) -> None:
@@ -181,10 +186,14 @@ class Counting:
 
     def _close_what_is_due(self, found: Increments, *, is_end: bool = False) -> None:
         now_us = self._clock.now_us()
-        for model, marks in self._open.items():
-            for one in tuple(marks.values()):
-                if is_end or _is_due(one, now_us):
-                    self._close(model, one, found)
+        due = [
+            (model, one)
+            for model, marks in self._open.items()
+            for one in marks.values()
+            if is_end or _is_due(one, now_us)
+        ]
+        for model, one in due if is_end else due[:_AT_ONCE]:
+            self._close(model, one, found)
 
     def _close(self, model: str, one: _OpenMark, found: Increments) -> None:
         """Close it, if its profile is worth its bytes and it is not so old that readers have given it up."""

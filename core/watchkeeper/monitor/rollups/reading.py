@@ -58,7 +58,8 @@ def rollup(storage: Storage, model: str, since_us: int, until_us: int) -> tuple[
     found = summed(storage, model, tuple(hours.values()), lambda *place: place)
     by_hour: dict[int, dict[str, dict[str, Profile]]] = {hour_us: {} for hour_us in hours}
     for (hour_us, column, digest), counted in found.items():
-        by_hour[hour_us].setdefault(column, {})[digest] = counted
+        if counted.rows:
+            by_hour[hour_us].setdefault(column, {})[digest] = counted
     return tuple(
         HourProfiles(
             hour_us=hour_us,
@@ -98,6 +99,7 @@ def window_profiles(
             profiles[name] = merge(counted, profiles[name]) if name in profiles else counted
     merged_rows = sum(one.rows for hour in hours for one in hour.counted)
     window = Window(since_us, until_us, merged_rows + read.rows)
+    profiles = {name: counted for name, counted in profiles.items() if counted.rows}
     return WindowProfiles(window, profiles, merged_rows, read.rows, read.strange)
 
 
