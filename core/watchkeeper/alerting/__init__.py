@@ -15,6 +15,7 @@ from .parser import parsed
 from .rules import NoData, Rule
 from .sender import Sender
 from .silences import Silence, Silences, SilenceState
+from .summaries import summary_of
 from .system import Alerting
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "Step",
     "Undelivered",
     "parsed",
+    "summary_of",
 ]

@@ -217,4 +217,6 @@ def _said(record: Record, by: str, comment: str) -> Record:
 
 
 def _summary(outcome: Outcome) -> str:
+    if outcome.rule.summary is not None and outcome.is_true:
+        return outcome.rule.summary(outcome)
     return f"{outcome.model}: {outcome.sentence}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,6 +13,9 @@ from watchkeeper.domain.errors import ConfigError
 
 from .condition import Condition
 from .escalation import Escalation
+
+if TYPE_CHECKING:
+    from .outcome import Outcome
 
 
 def _distinct(names: Iterable[str] | None) -> frozenset[str] | None:
@@ -50,6 +54,8 @@ class Rule:
     """Names of notifiers."""
     models: frozenset[str] | None = attrs.field(default=None, converter=_distinct)
     """Only these; every model when None."""
+    summary: Callable[[Outcome], str] | None = None
+    """The alert's own words, such as those of `summaries.summary_of`; must not raise. None: what was found."""
     next_step: str = ""
     link: str | None = None
     """Where the run book is."""
