@@ -2,10 +2,10 @@
 
     accuracy of {model} {version} fell to {accuracy:.1%} over {samples} rows
 
-Places are ``{model}``, ``{version}``, ``{rule}``, ``{severity}``, ``{found}`` (what is said without a text of one's own),
-the labels by which the rule tells its alerts apart, and the measurements that its condition reads. A number can have a
-form: ``.2f``, ``.3g``, ``.1%``, ``d``. What is not known at the time is shown as ``?``: a text never keeps an alert from
-being told. ``{{`` and ``}}`` are braces.
+Places are ``{model}``, ``{version}``, ``{rule}``, ``{severity}``, ``{found}`` (what is said without a text of one's
+own), the labels by which the rule tells its alerts apart, and the measurements that its condition reads. A number can
+have a form: ``.2f``, ``.3g``, ``.1%``, ``d``. What is not known at the time is shown as ``?``: a text never keeps an alert
+from being told. ``{{`` and ``}}`` are braces.
 """
 
 from __future__ import annotations
