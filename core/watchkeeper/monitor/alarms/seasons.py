@@ -50,7 +50,7 @@ class Seasons:
         days = start_us // DAY_US
         if typical_us <= DAY_US / 2 and len(np.unique(days)) >= _FEWEST_DAYS:
             found.hours[:] = _shrunken(_hour(start_us), deviations, 24)
-        if typical_us <= DAY_US and len(np.unique((days + _MONDAY) // 7)) >= _FEWEST_WEEKS:
+        if typical_us <= DAY_US and np.ptp(days) + 1 >= 7 * _FEWEST_WEEKS:
             # whole days are compared: the blocks of one day resemble one another and are no separate witnesses
             unique, day = np.unique(days, return_inverse=True)
             left = _means(day, deviations - found.hours[_hour(start_us)], len(unique))[0]
