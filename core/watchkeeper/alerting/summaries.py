@@ -4,7 +4,7 @@
 
 Places are ``{model}``, ``{version}``, ``{rule}``, ``{severity}``, ``{found}`` (what is said without a text of one's
 own), the labels by which the rule tells its alerts apart, and the measurements that its condition reads. A number can
-have a form: ``.2f``, ``.3g``, ``.1%``, ``d``. What is not known at the time is shown as ``?``: a text never keeps an alert
+have a form: ``.2f``, ``.3g``, ``.1%``, ``d``. What is not known at the time is shown as ``?``: no text keeps an alert
 from being told. ``{{`` and ``}}`` are braces.
 """
 
