@@ -1,0 +1,185 @@
+"""One model's estimates: fitted on its reference when first asked, then told for window after window."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.contracts.metric import Metric
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.intervals import Interval
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.table import Categories, Column, Table, missing
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.window import Window
+from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
+from watchkeeper.monitor.measuring import Subject, measured_metrics
+from watchkeeper.monitor.records import Records
+
+from .confidence import ConfidenceOutlook
+from .encoding import PREDICTION
+from .losses import LossOutlook
+from .outlook import FEWEST_WINDOWS, Outlook, usable
+from .spread import Spread, number_of
+
+ESTIMATED: Final = "estimated_"
+"""What the name of an estimate begins with, before the metric's."""
+FEWEST_ROWS: Final = 20 * FEWEST_WINDOWS
+"""Of the reference, with an outcome: fewer say neither what to expect nor how far it may be off."""
+_ANY: Final = (-math.inf, math.inf)
+
+
+class Estimator:
+    """Estimates of a model's metrics; safe to ask from several threads, which wait while it is being fitted.
+
+    Parameters
+    ----------
+    judging
+        How predictions are compared with outcomes.
+    reference
+        The reference's n rows: the features, ``prediction``, and ``time`` (int64 µs) when it is known.
+    outcome
+        (n,); None when the reference has none, and then every estimate is undefined and says so.
+    usual_rows
+        How many rows a window usually has.
+    """
+
+    def __init__(
+        self,
+        judging: Judging,
+        reference: Table,
+        outcome: Column | None,
+        metrics: Mapping[str, Metric],
+        *,
+        usual_rows: int,
+    ) -> None:
+        self._judging = judging
+        self._reference: tuple[Table, Column | None] | None = (reference, outcome)
+        self._metrics = metrics
+        self._usual_rows = usual_rows
+        self._lock = threading.Lock()
+        self._fitted: _Fitted | str = ""
+
+    @property
+    def assumption(self) -> str:
+        """What must hold for the estimates, after "if"."""
+        outlook = LossOutlook if self._judging.form is PredictionForm.VALUE else ConfidenceOutlook
+        return outlook.assumption
+
+    def estimated(self, subject: Subject, records: Records) -> list[Measurement]:
+        """``estimated_<metric>`` of every metric over all rows of the window, whether their outcomes are known or not.
+
+        The interval is where the realised value should lie, 95 %; ``details`` hold the realised value on the
+        reference, and the number and size of the reference's windows that the interval comes from.
+        """
+        fitted = self._once_fitted()
+        if isinstance(fitted, str):
+            return [subject.measurement(ESTIMATED + name, Value.undefined(fitted)) for name in self._metrics]
+        try:
+            expected = fitted.outlook.expected(records.prediction, records.features)
+        except DataError as error:
+            return [subject.measurement(ESTIMATED + name, Value.undefined(str(error))) for name in self._metrics]
+        rows = int(usable(records.prediction).sum())
+        found, failed = measured_metrics(subject, expected, self._metrics)
+        told = {one.name: one.value for one in found} | {
+            failure.subject: Value.undefined(f"{failure.plugin} failed: {failure.error}") for failure in failed
+        }
+        return [self._measurement(subject, fitted, name, told[name], rows) for name in self._metrics]
+
+    def _measurement(self, subject: Subject, fitted: _Fitted, name: str, told: Value, rows: int) -> Measurement:
+        value, details = _judged(fitted, name, told, rows)
+        return subject.measurement(ESTIMATED + name, value, details=details)
+
+    def _once_fitted(self) -> _Fitted | str:
+        with self._lock:
+            if self._reference is not None:
+                self._fitted = _fitted(self._judging, *self._reference, self._metrics, self._usual_rows)
+                self._reference = None  # what was learned is kept, the rows are not
+            return self._fitted
+
+
+@attrs.frozen(eq=False)
+class _Fitted:
+    """What the reference taught."""
+
+    outlook: Outlook
+    spread: Spread
+    metrics: Mapping[str, Metric]
+    normal: Mapping[str, float]
+    """Each metric's realised value on the whole reference, where it has one."""
+
+
+def _judged(fitted: _Fitted, name: str, told: Value, rows: int) -> tuple[Value, dict[str, float]]:
+    """The estimate with its interval and details, or why there is none."""
+    refusal = fitted.outlook.refusals.get(name)
+    if refusal is not None:
+        return Value.undefined(f"{name} cannot be estimated: {refusal}", samples=rows), {}
+    if told.number is None:
+        return Value.undefined(told.reason or f"{name} is undefined", samples=rows), {}
+    misses = fitted.spread.misses(rows)[name]
+    if misses.windows < FEWEST_WINDOWS:
+        reason = (
+            f"how far an estimate may be off is not known: {name} is defined in {misses.windows} of the reference's "
+            f"windows of {misses.rows} rows, at least {FEWEST_WINDOWS} are needed"
+        )
+        return Value.undefined(reason, samples=rows), {}
+    limits: Interval = getattr(fitted.metrics[name], "limits", _ANY)
+    details = {"windows": float(misses.windows), "window_rows": float(misses.rows)}
+    if name in fitted.normal:
+        details["reference"] = fitted.normal[name]
+    return Value.of(told.number, samples=rows, interval=misses.interval(told.number, limits)), details
+
+
+def _fitted(
+    judging: Judging, reference: Table, outcome: Column | None, metrics: Mapping[str, Metric], usual_rows: int
+) -> _Fitted | str:
+    """What the reference teaches, or why it teaches nothing."""
+    if outcome is None:
+        return "the reference has no outcomes, so that nothing tells how right the predictions usually are"
+    if judging.form is PredictionForm.LABEL:
+        return "the predictions are labels: probabilities are needed to tell how sure the model is of them"
+    try:
+        outlook = _outlook(judging, reference, outcome, metrics)
+    except DataError as error:
+        return f"nothing can be learned from the reference: {error}"
+    if isinstance(outlook, str):
+        return outlook
+    estimable = {name: metric for name, metric in metrics.items() if name not in outlook.refusals}
+    numbers = {name: number_of(name, metric, outlook.realised) for name, metric in estimable.items()}
+    normal = {name: number for name, number in numbers.items() if number is not None}
+    return _Fitted(outlook, Spread(outlook, estimable, usual_rows), metrics, normal)
+
+
+def _outlook(
+    judging: Judging, reference: Table, outcome: Column, metrics: Mapping[str, Metric]
+) -> ConfidenceOutlook | LossOutlook | str:
+    known = np.flatnonzero(~missing(outcome) & usable(reference[PREDICTION]))
+    if len(known) < FEWEST_ROWS:
+        return (
+            f"{len(known)} rows of the reference have a prediction and an outcome, at least {FEWEST_ROWS} are needed "
+            "to estimate from"
+        )
+    known = known[_time_order(reference, known)]
+    rows = reference.select(name for name in reference if name != "time").rows(known)
+    everything = np.ones(len(known), dtype=np.bool_)
+    features = rows.select(name for name in rows if name != PREDICTION)
+    realised = evaluation_of(
+        Records(Window(0, 0, len(known)), rows[PREDICTION], outcome[known], everything, features), judging
+    )
+    if judging.form is PredictionForm.PROBABILITY:
+        return ConfidenceOutlook.fit(realised, metrics, judging.decision_threshold)
+    return LossOutlook.fit(realised, features, metrics)
+
+
+def _time_order(reference: Table, known: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The rows' order in time; their own where no time is known."""
+    time = reference.columns.get("time")
+    if time is None or isinstance(time, Categories):
+        return np.arange(len(known))
+    return np.argsort(time[known], kind="stable")
