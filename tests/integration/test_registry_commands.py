@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import watchkeeper as wk
 from watchkeeper.cli.main import app
-from watchkeeper.domain.errors import NotAllowed, UsageError
+from watchkeeper.domain.errors import DataError, NotAllowed, UsageError
 from watchkeeper.domain.model import Stage
 
 CONFIG = """
@@ -163,3 +163,42 @@ models = ["li*"]
             watch.registry.register(line(1.0), "other")
     with wk.open(path, actor="eve") as watch, pytest.raises(NotAllowed, match="'eve' may not view 'line'"):
         watch.registry.load("line@latest")
+
+
+def test_the_report_and_the_bill_of_materials_are_written(project: str, tmp_path: Path) -> None:
+    assert "<h1>Model file: line</h1>" in ran(project, "models", "report", "line").stdout
+    assert as_json(project, "models", "report", "line")["subject"] == "line@1.1.0"
+    assert json.loads(ran(project, "models", "bom", "line@production").stdout)["bomFormat"] == "CycloneDX"
+    for command in (["report", "line"], ["bom", "line@1.0.0"]):
+        assert "wrote" in ran(project, "models", *command, "--out", str(tmp_path / "out")).stderr
+    with pytest.raises(DataError, match="cannot be written"):
+        ran(project, "models", "report", "line", "--out", str(tmp_path / "nowhere" / "out"))
+
+
+def test_the_audit_log_is_exported_so_that_anybody_can_recompute_it(project: str) -> None:
+    import hashlib
+
+    previous = ""
+    lines = ran(project, "audit", "export").stdout.splitlines()
+    for line_ in lines:
+        entry = json.loads(line_)
+        body = json.dumps(entry["body"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert entry["previous"] == previous
+        previous = hashlib.sha256(f"{previous}\n{entry['number']}\n{body}".encode()).hexdigest()
+        assert entry["digest"] == previous
+    assert len(lines) == len(as_json(project, "audit", "show"))
+    assert "register" in ran(project, "audit", "show").stdout
+
+
+def test_a_checkpoint_is_held_against_the_log(project: str, tmp_path: Path) -> None:
+    key = tmp_path / "ada.pem"
+    public = CliRunner().invoke(app, ["models", "keygen", str(key)]).stdout.strip()
+    path = Path(project)
+    path.write_text(path.read_text(encoding="utf-8") + f'[signers.ada]\nkey = "{public}"\n', encoding="utf-8")
+    printed = ran(project, "audit", "checkpoint", "--key", str(key), "--as", "ada").stdout
+    (tmp_path / "head.json").write_text(printed, encoding="utf-8")
+    told = ran(project, "audit", "verify", "--checkpoint", str(tmp_path / "head.json")).stderr
+    assert "the chain is whole, and the first 7 are those that ada signed" in told
+    assert "the chain is whole\n" in ran(project, "audit", "verify").stderr
+    with pytest.raises(DataError, match="cannot be read"):
+        ran(project, "audit", "verify", "--checkpoint", str(tmp_path / "nowhere.json"))

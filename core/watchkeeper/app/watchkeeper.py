@@ -22,6 +22,7 @@ from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import Standing, standings
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.deployments import Deployment
+from watchkeeper.registry.report import Report
 
 from .assembly import Systems, assembled
 from .checking import checked
@@ -29,6 +30,7 @@ from .delivering import delivered
 from .deploying import advanced_deployments
 from .explaining import explained
 from .recording import logged, outcomes_recorded
+from .reporting import reported
 from .weighing import reweighed
 
 
@@ -182,6 +184,10 @@ class Watchkeeper:
     def deliver(self) -> DeliveryReport:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""
         return delivered(self._systems)
+
+    def compliance_report(self, model: str) -> Report:
+        """What can be proved about a model, under the headings of SR 11-7 and of the EU AI Act's Annex IV."""
+        return reported(self.registry, self.alerting, self._systems.storage, model)
 
     def advance_deployments(self) -> tuple[Deployment, ...]:
         """Move every deployment on as far as the measurements of its versions let it."""

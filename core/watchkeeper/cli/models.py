@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import signing
+from . import evidence, signing
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
@@ -289,3 +289,4 @@ def gc(
 
 
 signing.add_to(app)
+evidence.add_to(app)

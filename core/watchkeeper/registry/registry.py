@@ -23,6 +23,7 @@ from watchkeeper.domain.verdict import Verdict
 from .acting import Acting
 from .aliases import Aliases
 from .artifacts import Artifacts
+from .checkpoints import Checkpoints
 from .cleanup import Cleanup
 from .deployments import Deployments
 from .envelopes import SigningKey
@@ -67,8 +68,10 @@ class Registry:
 
     Attributes
     ----------
-    aliases, guards, holds, signatures, cleanup, deployments
-        Pointers; checks and approvals; reasons to keep a version; who signed it; throwing old ones away; taking over.
+    aliases, guards, holds, signatures
+        Pointers; checks and approvals; reasons to keep a version; who signed it.
+    cleanup, deployments, checkpoints
+        Throwing old versions away; how a version takes over; signed heads of the audit log.
     """
 
     def __init__(  # noqa: PLR0913 - four that are needed, and by name what a project may add
@@ -97,6 +100,7 @@ class Registry:
         self.signatures = Signatures(self._acting)
         self.cleanup = Cleanup(self._acting)
         self._signs_with = signs_with
+        self.checkpoints = Checkpoints(self._acting)
         self.deployments = Deployments(
             self._acting,
             lambda ref, stage, reason: self.promote(ref, stage, reason=reason),
@@ -187,6 +191,11 @@ class Registry:
             reference_digest=None if reference is None else self._artifacts.save_rows(reference),
         )
         return self._published(version, is_numbered=wanted is not None)
+
+    @property
+    def acting(self) -> Acting:
+        """Who acts, on which store, by which rules."""
+        return self._acting
 
     def get(self, ref: str) -> Version:
         """The version that ``m@1.4.0``, ``m@production``, any other stage, or ``m@latest`` names now.
