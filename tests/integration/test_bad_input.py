@@ -162,6 +162,18 @@ with wk.open("watchkeeper.toml") as watch:
         assert sum(len(batch.time) for batch in batches) == 2 * 3 * 50
 
 
+def test_outcomes_that_the_store_refuses_are_an_error_and_the_predictions_are_stored(project, command):
+    project.today()
+    assert command("log", "momentum", "today.csv").code == 0
+    project.today(y=["up", "down"] * 50)
+    answer = command("log", "momentum", "today.csv")
+    assert answer.code == 4
+    assert "the store refused 100 predictions or outcomes of today.csv and took the others" in answer.err
+    with wk.open("watchkeeper.toml") as watch:
+        batches = watch._systems.storage.scan("predictions", "momentum", columns=["version"])
+        assert sum(len(batch.time) for batch in batches) == 200
+
+
 def test_a_wrong_option_is_usage(project, command):
     assert command("check", "--fail-on", "sometimes").code == 2
     assert command("check", "--until", "yesterday").code == 2

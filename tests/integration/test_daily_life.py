@@ -182,6 +182,22 @@ def test_log_and_outcomes_by_command(project, command):
     assert next(one["value"] for one in found["measurements"] if one["name"] == "labelled") == 100
 
 
+def test_a_file_of_corrected_outcomes_counts_whatever_times_its_rows_have(project, command):
+    table = project.rows()
+    right = {name: table[name] for name in ("ts", "id", "y")}
+    wrong = {"id": table["id"], "y": [1 - truth for truth in table.pop("y")]}
+    project.write(table)
+    command("log", "momentum", "today.csv")
+    answers = []
+    for outcomes in (wrong, right):  # the first are stamped with the clock, which is far from the rows' own times
+        project.write(outcomes)
+        command("outcomes", "momentum", "today.csv")
+        found = json.loads(command("check", "momentum", "--json").out)[0]["measurements"]
+        answers.append(next(one["value"] for one in found if one["name"] == "accuracy"))
+    assert answers[0] < 0.5
+    assert answers[1] == pytest.approx(1.0 - answers[0])
+
+
 def test_history_report_run_and_doctor_by_command(project, command):
     assert command("status").code == 5
     project.today()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.data.frames import required, table_of, times_us
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.table import Categories, Column, Table, missing
+from watchkeeper.monitor.records import OUTCOMES
 
 from .assembly import Systems
 from .intake import records_of
@@ -23,16 +25,22 @@ def logged(systems: Systems, model: str, data: Any, source: str) -> int:
     records = records_of(systems.models.config(model), watched.references, table, source)
     times = times_us(table, columns.time)
     ids = _ids(table, columns.id) if columns.id is not None and columns.id in table else None
+    refused = systems.recorder.stats().refused
     given = systems.recorder.log(model, records.features.columns, records.prediction, ids=ids, times_us=times)
     if records.outcome is not None and records.has_outcome.any():
         known = np.flatnonzero(records.has_outcome)
         named = [given[row] for row in known.tolist()]
         systems.recorder.record_outcomes(model, named, records.outcome[known], times_us=times[known])
+    _require_all_taken(systems, refused, source)
     return len(records)
 
 
 def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> int:
-    """Record the outcomes of a table that says by id which predictions they belong to; returns their number."""
+    """Record the outcomes of a table that says by id which predictions they belong to; returns their number.
+
+    What is recorded last counts: an outcome that is corrected is known just after the one that it replaces, whatever
+    time its row has.
+    """
     columns = systems.models.config(model).columns
     if columns.id is None or columns.outcome is None:
         raise DataError(
@@ -42,10 +50,50 @@ def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> i
     required(table, [columns.id, columns.outcome], source)
     outcome = table[columns.outcome]
     known = np.flatnonzero(~missing(outcome))
-    times = times_us(table, columns.time)[known] if columns.time in table else None
     ids = _ids(table, columns.id)
-    systems.recorder.record_outcomes(model, [ids[row] for row in known.tolist()], outcome[known], times_us=times)
+    named = [ids[row] for row in known.tolist()]
+    times = times_us(table, columns.time)[known] if columns.time in table else None
+    refused = systems.recorder.stats().refused
+    systems.recorder.flush()
+    systems.recorder.record_outcomes(
+        model, named, outcome[known], times_us=_after_earlier(systems, model, named, times)
+    )
+    _require_all_taken(systems, refused, source)
     return len(known)
+
+
+def _after_earlier(
+    systems: Systems, model: str, ids: list[str], times: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    """(n,) the times, or now; where an outcome of the same id is stored with a later one, just after that.
+
+    Costs a scan over the outcomes that are stored as of the earliest of the times.
+    """
+    if not ids:
+        return times
+    chosen = np.full(len(ids), systems.clock.now_us(), dtype=np.int64) if times is None else times
+    wanted = set(ids)
+    last: dict[str, int] = {}
+    for batch in systems.storage.scan(OUTCOMES, model, int(chosen.min()), None, ["id"]):
+        stored = batch.table["id"]
+        texts = stored.texts() if isinstance(stored, Categories) else stored
+        for name, time_us in zip(texts.tolist(), batch.time.tolist(), strict=True):
+            if name in wanted:
+                last[name] = max(time_us, last.get(name, time_us))
+    return np.array(
+        [max(time_us, last.get(name, time_us - 1) + 1) for name, time_us in zip(ids, chosen.tolist(), strict=True)]
+    )
+
+
+def _require_all_taken(systems: Systems, refused_before: int, source: str) -> None:
+    """Flush; a DataError when the store did not take some of it, because of what it holds."""
+    systems.recorder.flush()
+    refused = systems.recorder.stats().refused - refused_before
+    if refused:
+        raise DataError(
+            f"the store refused {refused} predictions or outcomes of {source} and took the others; the log says which "
+            "and why: mend those rows and record them again"
+        )
 
 
 def _ids(table: Table, name: str) -> list[str]:
