@@ -153,11 +153,8 @@ def rows_window(connection: sqlite3.Connection, model: int, end: int) -> int:
 
 
 def rows_hourly(connection: sqlite3.Connection, model: int) -> int:
-    return len(
-        connection.execute(
-            f"SELECT time / {HOUR_US}, count(*), avg((prediction > 0.5) = label) FROM row WHERE model = ? GROUP BY 1", (model,)
-        ).fetchall()
-    )
+    question = "SELECT time / ?, count(*), avg((prediction > 0.5) = label) FROM row WHERE model = ? GROUP BY 1"
+    return len(connection.execute(question, (HOUR_US, model)).fetchall())
 
 
 def finds(store: Storage) -> None:
