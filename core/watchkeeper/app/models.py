@@ -17,6 +17,7 @@ from watchkeeper.data.files import read_table
 from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.table import Table
+from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
 from watchkeeper.monitor.evaluating import judging_of
 from watchkeeper.monitor.watched import WatchedModel, fitted
 from watchkeeper.plugins import Plugins
@@ -66,7 +67,10 @@ class Models:
             budget=config.false_alarms or self._loaded.config.project.false_alarms,
             min_rows=config.min_rows,
         )
-        return attrs.evolve(model, segments=config.columns.segments)
+        estimator = Estimator(
+            judging, rows.table, rows.outcome, model.metrics, usual_rows=config.window.rows or UNKNOWN_ROWS
+        )
+        return attrs.evolve(model, segments=config.columns.segments, estimator=estimator)
 
     def reference(self, name: str) -> tuple[Table, str]:
         """The rows that define normal, and what to call them: the configured file, or those of a registered version.

@@ -8,6 +8,7 @@ from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.schema import Config, ModelConfig, RuleConfig
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.spans import Checks
+from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.quality import (
     CONSTANT,
     DUPLICATE_SHARE,
@@ -31,7 +32,7 @@ ALWAYS_MEASURED = (
     DUPLICATE_SHARE,
     QUALITY_SCORE,
 )
-"""What every check measures, beside the model's metrics and drift detectors."""
+"""What every check measures, beside the model's metrics, their estimates, and drift detectors."""
 
 
 def rules_of(loaded: LoadedConfig) -> tuple[Rule, ...]:
@@ -67,4 +68,5 @@ def _rule(name: str, config: RuleConfig, project: Config) -> Rule:
 
 def _measured_by(models: list[ModelConfig]) -> list[str]:
     names = [use.name for model in models for use in (*model.metrics, *model.drift)]
-    return sorted({*names, *ALWAYS_MEASURED})
+    estimates = [estimate_of(use.name) for model in models for use in model.metrics]
+    return sorted({*names, *estimates, *ALWAYS_MEASURED})

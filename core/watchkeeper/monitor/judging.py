@@ -51,12 +51,18 @@ def age_finding(age: Measurement, usual_gap_us: int) -> Finding:
     return Finding(Status.UNKNOWN, "arrival", sentence, (age,))
 
 
-def performance_findings(metrics: Sequence[Measurement], labelled: Measurement, min_rows: int) -> list[Finding]:
-    """One finding for each metric: a number is reported, an undefined one is UNKNOWN; rules say what is bad."""
+def performance_findings(
+    metrics: Sequence[Measurement], labelled: Measurement, min_rows: int, estimates: str = ""
+) -> list[Finding]:
+    """One finding for each metric: a number is reported, an undefined one is UNKNOWN; rules say what is bad.
+
+    With too few outcomes there is one finding, UNKNOWN; `estimates` tells what is expected meanwhile.
+    """
     count = int(labelled.value.number or 0)
     if metrics and count < min_rows:
         sentence = f"{count} of {labelled.window.rows} rows have an outcome, at least {min_rows} are needed: "
-        return [Finding(Status.UNKNOWN, "performance", sentence + "performance UNKNOWN, not OK", tuple(metrics))]
+        sentence += "performance UNKNOWN, not OK" + (f"; {estimates}" if estimates else "")
+        return [Finding(Status.UNKNOWN, "performance", sentence, tuple(metrics))]
     return [_metric_finding(metric) for metric in metrics]
 
 

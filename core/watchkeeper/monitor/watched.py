@@ -22,6 +22,8 @@ from .alarms.evidence import Evidence
 from .alarms.fitting import TOLERANCE, AlarmTerms, fitted_alarms
 from .alarms.telling import DriftState, drift_state
 from .calibration import Allowance, Edge, edges_of
+from .estimation.estimator import Estimator
+from .estimation.telling import estimates_told
 from .evaluating import Judging, evaluation_of
 from .judging import (
     age_finding,
@@ -62,6 +64,8 @@ class WatchedModel:
     """What raises drift alarms, or why the reference is too short for it: then the edges do."""
     segments: tuple[str, ...] = ()
     """Columns by whose values the metrics are given apart."""
+    estimator: Estimator | None = None
+    """What tells the metrics of rows whose outcomes are not known; None: nothing does."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -108,16 +112,22 @@ class WatchedModel:
         measurements, findings, failures = into
         if not self.metrics:
             return
+        estimates, expectation = [], ""
+        if self.estimator is not None:
+            estimates = self.estimator.estimated(subject, records)
+            expectation = estimates_told(estimates, self.estimator.assumption)
         try:
             evaluation = evaluation_of(records, self.judging)
         except DataError as error:
-            findings.append(Finding(Status.UNKNOWN, "performance", f"performance UNKNOWN, not OK: {error}"))
+            told = f"performance UNKNOWN, not OK: {error}" + (f"; {expectation}" if expectation else "")
+            findings.append(Finding(Status.UNKNOWN, "performance", told))
+            measurements += estimates
             return
         found, failed = measured_metrics(subject, evaluation, self.metrics)
-        measurements += found
+        measurements += [*found, *estimates]
         measurements += self._by_segment(subject, records)
         failures += failed
-        findings += performance_findings(found, labelled, self.min_rows)
+        findings += performance_findings(found, labelled, self.min_rows, expectation)
 
     def _by_segment(self, subject: Subject, records: Records) -> list[Measurement]:
         """The metrics of each segment, labelled with its column and value; a plugin that fails was told of above."""

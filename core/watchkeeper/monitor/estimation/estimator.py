@@ -25,13 +25,14 @@ from watchkeeper.monitor.records import Records
 from .confidence import ConfidenceOutlook
 from .encoding import PREDICTION
 from .losses import LossOutlook
+from .names import estimate_of
 from .outlook import FEWEST_WINDOWS, Outlook, usable
 from .spread import Spread, number_of
 
-ESTIMATED: Final = "estimated_"
-"""What the name of an estimate begins with, before the metric's."""
 FEWEST_ROWS: Final = 20 * FEWEST_WINDOWS
 """Of the reference, with an outcome: fewer say neither what to expect nor how far it may be off."""
+UNKNOWN_ROWS: Final = 0
+"""How many rows a window usually has, where windows are of time."""
 _ANY: Final = (-math.inf, math.inf)
 
 
@@ -47,7 +48,7 @@ class Estimator:
     outcome
         (n,); None when the reference has none, and then every estimate is undefined and says so.
     usual_rows
-        How many rows a window usually has.
+        How many rows a window has, or `UNKNOWN_ROWS`.
     """
 
     def __init__(
@@ -80,11 +81,11 @@ class Estimator:
         """
         fitted = self._once_fitted()
         if isinstance(fitted, str):
-            return [subject.measurement(ESTIMATED + name, Value.undefined(fitted)) for name in self._metrics]
+            return [subject.measurement(estimate_of(name), Value.undefined(fitted)) for name in self._metrics]
         try:
             expected = fitted.outlook.expected(records.prediction, records.features)
         except DataError as error:
-            return [subject.measurement(ESTIMATED + name, Value.undefined(str(error))) for name in self._metrics]
+            return [subject.measurement(estimate_of(name), Value.undefined(str(error))) for name in self._metrics]
         rows = int(usable(records.prediction).sum())
         found, failed = measured_metrics(subject, expected, self._metrics)
         told = {one.name: one.value for one in found} | {
@@ -94,7 +95,7 @@ class Estimator:
 
     def _measurement(self, subject: Subject, fitted: _Fitted, name: str, told: Value, rows: int) -> Measurement:
         value, details = _judged(fitted, name, told, rows)
-        return subject.measurement(ESTIMATED + name, value, details=details)
+        return subject.measurement(estimate_of(name), value, details=details)
 
     def _once_fitted(self) -> _Fitted | str:
         with self._lock:
