@@ -66,6 +66,7 @@ class Models:
             window=config.window,
             budget=config.false_alarms or self._loaded.config.project.false_alarms,
             min_rows=config.min_rows,
+            tolerance=config.tolerance,
         )
         estimator = Estimator(
             judging, rows.table, rows.outcome, model.metrics, usual_rows=config.window.rows or UNKNOWN_ROWS

@@ -18,12 +18,14 @@ from watchkeeper.monitor.quality import (
     QUALITY_SCORE,
     UNSEEN_SHARE,
 )
+from watchkeeper.monitor.watched import DRIFT_EVIDENCE
 
 ALWAYS_MEASURED = (
     "samples",
     "labelled",
     "age_seconds",
     "drift_share",
+    DRIFT_EVIDENCE,
     MISSING_SHARE,
     INFINITE_SHARE,
     OUT_OF_RANGE_SHARE,

@@ -124,6 +124,10 @@ class ModelConfig:
     false_alarms: FalseAlarmBudget | None = attrs.field(
         default=None, metadata=told("this model's own budget of false alarms, instead of the project's")
     )
+    tolerance: Annotated[float, Inside(0, 10)] = attrs.field(
+        default=0.05,
+        metadata=told("the largest change that does not matter, in standard deviations of the reference's rows"),
+    )
     decision_threshold: Annotated[float, Inside(0, 1)] = attrs.field(
         default=0.5, metadata=told("the probability from which a classification counts as the second class")
     )
