@@ -180,6 +180,41 @@ def test_a_wrong_option_is_usage(project, command):
     assert command("chekc").code == 2
 
 
+def test_a_file_and_a_window_of_the_store_are_not_both_checked(project, command):
+    project.today()
+    for name in ("check", "report"):
+        answer = command(name, "momentum", "--data", "today.csv", "--until", "2026-01-06")
+        assert answer.code == 2
+        assert "--data checks a whole file and --until a window of stored rows; give one of the two" in answer.err
+
+
+def test_a_place_that_cannot_be_written_is_named(project, command):
+    project.today()
+    report = command("report", "momentum", "--data", "today.csv", "-o", "gone/page.html")
+    assert report.code == 4
+    assert report.err == (
+        "watchkeeper: gone/page.html cannot be used (No such file or directory); name another place, or mend this one\n"
+    )
+    config = ("--config", "gone/w.toml")
+    init = command("init", "reference.csv", "--time", "ts", "--prediction", "p", *config)
+    assert init.code == 4
+    assert "gone/w.toml cannot be used (No such file or directory)" in init.err
+
+
+def test_history_of_what_was_not_measured_says_so(project, command):
+    assert "nothing was measured of 'momentum' yet" in command("history", "momentum").err
+    project.today()
+    command("check", "momentum", "--data", "today.csv")
+    wrong_name = command("history", "momentum", "acuracy")
+    assert wrong_name.code == 5
+    assert "no 'acuracy' was measured of 'momentum'" in wrong_name.err
+    assert "did you mean 'accuracy'?" in wrong_name.err
+    wrong_model = command("history", "momentm")
+    assert wrong_model.code == 2
+    assert "did you mean 'momentum'?" in wrong_model.err
+    assert command("history", "momentum", "--limit", "0").code == 2
+
+
 def test_an_internal_error_is_one_line(project, command, monkeypatch):
     from watchkeeper.app import checking
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from watchkeeper.domain.errors import ConfigError, WatchkeeperError
+from watchkeeper.domain.errors import ConfigError, DataError, WatchkeeperError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,7 +50,13 @@ def exit_with(error: WatchkeeperError) -> NoReturn:
 
 
 def exit_with_internal(error: Exception) -> NoReturn:
-    """An error of ours: one line, and the traceback when WATCHKEEPER_DEBUG is set."""
+    """An error of ours: one line, and the traceback when WATCHKEEPER_DEBUG is set.
+
+    A file or folder that the system refuses is none of ours: which one, and what the system says.
+    """
+    if isinstance(error, OSError) and error.filename is not None and not os.environ.get("WATCHKEEPER_DEBUG"):
+        say(f"watchkeeper: {error.filename} cannot be used ({error.strerror}); name another place, or mend this one")
+        raise SystemExit(DataError.exit_code)
     say(f"watchkeeper: internal error, {type(error).__name__}: {error}; set WATCHKEEPER_DEBUG=1 to see where")
     if os.environ.get("WATCHKEEPER_DEBUG"):
         raise error
