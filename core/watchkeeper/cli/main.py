@@ -8,7 +8,7 @@ import typer
 
 from watchkeeper.domain.errors import WatchkeeperError
 
-from . import alerts, audit, checking, config, deploy, ensemble, explaining, models, plugins, project, telemetry
+from . import alerts, audit, checking, config, deploy, ensemble, explaining, models, plugins, project, store, telemetry
 from .output import exit_with, exit_with_internal
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for name, group in (
     ("alerts", alerts.app),
     ("ensemble", ensemble.app),
     ("audit", audit.app),
+    ("store", store.app),
 ):
     app.add_typer(group, name=name)
 
