@@ -35,7 +35,7 @@ def named_address(url: str, what: str) -> StorageAddress:
     try:
         text = Secrets(os.environ, folder).text(url) if is_secret(url) else url
     except Wrong as wrong:
-        raise ConfigError(*(f"{what}: {problem.text.strip()}" for problem in wrong.problems)) from None
+        raise ConfigError(*(problem.under(what).text for problem in wrong.problems)) from None
     try:
         return storage_address(text, folder)
     except UsageError as error:
