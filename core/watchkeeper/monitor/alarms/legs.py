@@ -23,7 +23,7 @@ _NAMED_LABELS: Final = 8
 _SMALLEST_SHARE: Final = 0.01
 """Shares below this are taken for it: a first missing row in a thousand is no change that matters."""
 _SMALLEST_VARIANCE: Final = 1e-4
-_FURTHEST: Final = 10.0
+_FURTHEST: Final = 3.0
 """Values further beyond the reference's extremes than so many of its sds are all the same."""
 
 
@@ -64,7 +64,7 @@ def angle(share: NDArray[np.float64]) -> NDArray[np.float64]:
 class NumberLegs:
     """Mean, spread, share in the middle half and missing share of a block, by the reference's normal scores.
 
-    A value's score is the normal quantile of its rank in the reference, and goes on for ten sds beyond the
+    A value's score is the normal quantile of its rank in the reference, and goes on for three sds beyond the
     reference's extremes: one wild value moves a block only so far. O(n log cells).
     """
 
@@ -75,6 +75,8 @@ class NumberLegs:
     """(cells,) in sds of the reference's scores."""
     in_middle: NDArray[np.float64]
     """(cells,) 1 for cells in the middle half of the reference's ranks."""
+    is_beyond: NDArray[np.float64]
+    """(cells,) 1 for cells outside the reference's range."""
 
     @classmethod
     def of(cls, cells: NumberCells, counted: NumberProfile) -> NumberLegs:
@@ -82,7 +84,8 @@ class NumberLegs:
         share = counted.counts / counted.present
         rank = np.cumsum(share) - 0.5 * share
         edge = 0.5 / counted.present
-        scores = _extended(ndtri(np.clip(rank, edge, 1.0 - edge)), cells, counted)
+        beyond = _beyond(cells, counted)
+        scores = ndtri(np.clip(rank, edge, 1.0 - edge)) + np.clip(beyond, -_FURTHEST, _FURTHEST)
         spread = float(np.sqrt(np.sum(share * scores**2) - np.sum(share * scores) ** 2))
         in_middle = ((rank > 0.25) & (rank < 0.75)).astype(np.float64)
         kept = dict(_NUMBER_WEIGHTS)
@@ -92,7 +95,7 @@ class NumberLegs:
             del kept[SPREAD]
         total = sum(kept.values())
         weights = tuple(weight / total for weight in kept.values())
-        return cls(tuple(kept), weights, cells.edges, scores / (spread or 1.0), in_middle)
+        return cls(tuple(kept), weights, cells.edges, scores / (spread or 1.0), in_middle, (beyond != 0) * 1.0)
 
     def statistics(self, column: Column, block: NDArray[np.int64], count: int) -> NDArray[np.float64]:
         """(count, legs); a column that holds no numbers says nothing."""
@@ -112,19 +115,21 @@ class NumberLegs:
             spread = (np.log(sample_variance) + 1.0 / (present - 1.0)) / np.sqrt(2.0)
             middle = angle(np.bincount(kept, self.in_middle[cell], count) / present)
             gone = angle((rows - present) / rows)
-        found = {MEAN: mean, SPREAD: np.where(present > 1, spread, np.nan), MIDDLE: middle, MISSING: gone}
+            # scores all but end where the reference does, and a block that lies beyond it would seem to have no spread
+            has_spread = (present > 1) & (np.bincount(kept, self.is_beyond[cell], count) < 0.5 * present)
+        found = {MEAN: mean, SPREAD: np.where(has_spread, spread, np.nan), MIDDLE: middle, MISSING: gone}
         return np.column_stack([found[name] for name in self.names])
 
 
-def _extended(scores: NDArray[np.float64], cells: NumberCells, counted: NumberProfile) -> NDArray[np.float64]:
-    """(cells,) scores that grow with the distance beyond the reference's range, where ranks are all the same."""
+def _beyond(cells: NumberCells, counted: NumberProfile) -> NDArray[np.float64]:
+    """(cells,) how many of the reference's sds each cell lies above its range, below it as a negative number."""
     deviation = counted.deviation(cells).number
-    if not deviation or counted.minimum is None or counted.maximum is None:
-        return scores
+    if counted.minimum is None or counted.maximum is None or deviation is None:
+        return np.zeros(len(cells))
     middle = np.concatenate((cells.edges[:1], 0.5 * cells.edges[:-1] + 0.5 * cells.edges[1:], cells.edges[-1:]))
     with np.errstate(over="ignore"):
         beyond = np.maximum(middle - counted.maximum, 0.0) - np.maximum(counted.minimum - middle, 0.0)
-        return scores + np.clip(beyond / deviation, -_FURTHEST, _FURTHEST)
+        return beyond / (deviation or 1.0)
 
 
 @attrs.frozen(eq=False)
