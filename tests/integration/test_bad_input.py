@@ -201,6 +201,14 @@ def test_a_place_that_cannot_be_written_is_named(project, command):
     assert "gone/w.toml cannot be used (No such file or directory)" in init.err
 
 
+def test_a_reference_without_rows_begins_nothing(project, command):
+    (project / "head.csv").write_text("ts,p\n", encoding="utf-8")
+    answer = command("init", "head.csv", "--time", "ts", "--prediction", "p", "--config", "new.toml")
+    assert answer.code == 4
+    assert "head.csv has names of columns and no rows; expected the rows that define normal" in answer.err
+    assert not (project / "new.toml").exists()
+
+
 def test_history_of_what_was_not_measured_says_so(project, command):
     assert "nothing was measured of 'momentum' yet" in command("history", "momentum").err
     project.today()

@@ -170,6 +170,16 @@ def test_closing_twice_is_once(project):
     watch.close()
 
 
+def test_a_first_configuration_watches_no_column_that_names_the_rows(project, command):
+    begin = ("init", "reference.csv", "--time", "ts", "--prediction", "p", "--outcome", "y")
+    answer = command(*begin, "--config", "new.toml")
+    assert answer.code == 0
+    assert "column 'id' is no feature, as it names the rows; --id id joins predictions to outcomes by it" in answer.err
+    with wk.open("new.toml") as watch:
+        assert watch.config.models["model"].columns.features == ("ret1", "vol10", "venue")
+    assert command(*begin, "--id", "id", "--config", "newer.toml").err.startswith("wrote newer.toml; next: ")
+
+
 def test_log_and_outcomes_by_command(project, command):
     table = project.rows()
     outcomes = {"id": table["id"], "y": table.pop("y")}

@@ -44,6 +44,19 @@ def test_the_errors_it_prints_are_those_of_the_forecasts(told):
     assert f"ridge {error:.3f}" in told[1].stdout
 
 
+def test_of_demonstrations_that_begin_at_once_one_gets_the_folder(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from watchkeeper.demo.replay import _claim
+
+    folder = tmp_path / "project"
+    with ThreadPoolExecutor(8) as pool:
+        claims = [pool.submit(_claim, folder, folder / "watchkeeper.toml") for _ in range(8)]
+    errors = [error for claim in claims if (error := claim.exception()) is not None]
+    assert len(errors) == 7
+    assert all("exists and is not empty; name another folder" in str(error) for error in errors)
+
+
 def test_every_prediction_and_outcome_is_in_the_store(told):
     folder, _ = told
     with wk.open(folder / "watchkeeper.toml") as watch:

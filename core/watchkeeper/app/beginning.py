@@ -8,9 +8,9 @@ from pathlib import Path
 
 from watchkeeper.data.files import read_table
 from watchkeeper.data.frames import required
-from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.errors import DataError, UsageError
 from watchkeeper.domain.model import Task, checked_name
-from watchkeeper.domain.table import ColumnKind, Table, kind_of
+from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
 
 _TEMPLATE = """\
 # See `watchkeeper config schema` for every key, and `watchkeeper config show` for what holds now.
@@ -36,17 +36,25 @@ next_step = "Look at the drifted features with `watchkeeper check`."
 kind = "console"
 """
 _MOST_WINDOW_ROWS = 500
+_FEWEST_ROWS_OF_A_NAME = 20
+"""Text of which hardly a value comes twice in so many rows names the rows; it is no category."""
 
 
-def begun(config: Path, *, reference: Path, model: str, task: str, columns: Mapping[str, str | None]) -> Path:
-    """Write a configuration for one model and return its path; an existing file is left as it is.
+def begun(
+    config: Path, *, reference: Path, model: str, task: str, columns: Mapping[str, str | None]
+) -> tuple[str, ...]:
+    """Write a configuration for one model; an existing file is left as it is.
+
+    Returns
+    -------
+    The columns that are no features because they name the rows: hardly a value of theirs comes twice.
 
     Raises
     ------
     UsageError
         The file exists, or the task is none.
     DataError
-        The reference cannot be read, or lacks a named column (the nearest is named).
+        The reference cannot be read, has no rows, or lacks a named column (the nearest is named).
     """
     if config.exists():
         raise UsageError(f"{config} exists already; remove it, or name another by --config")
@@ -55,20 +63,31 @@ def begun(config: Path, *, reference: Path, model: str, task: str, columns: Mapp
     table = read_table(reference)
     named = {role: name for role, name in columns.items() if name is not None}
     required(table, named.values(), reference.name)
+    if not len(table):
+        raise DataError(f"{reference.name} has names of columns and no rows; expected the rows that define normal")
+    names_of_rows = tuple(name for name in table if name not in named.values() and _names_rows(table[name]))
     text = _TEMPLATE.format(
         project=_quoted(config.absolute().parent.name or "project"),
         model=_key(checked_name(model)),
         task=task,
         reference=_quoted(_relative(reference, config)),
-        columns=_columns(table, named),
+        columns=_columns(table, named, names_of_rows),
         window=min(_MOST_WINDOW_ROWS, max(len(table) // 20, 1)),
     )
     config.write_text(text, encoding="utf-8")
-    return config
+    return names_of_rows
 
 
-def _columns(table: Table, named: Mapping[str, str]) -> str:
-    features = [name for name in table if name not in named.values() and kind_of(table[name]) is not ColumnKind.TIME]
+def _names_rows(column: Column) -> bool:
+    if kind_of(column) is ColumnKind.TIME or (not isinstance(column, Categories) and column.dtype.kind != "O"):
+        return False
+    texts = (column.texts() if isinstance(column, Categories) else column)[~missing(column)].tolist()
+    return len(texts) >= _FEWEST_ROWS_OF_A_NAME and len(set(texts)) > len(texts) // 2
+
+
+def _columns(table: Table, named: Mapping[str, str], left_out: tuple[str, ...]) -> str:
+    used = {*named.values(), *left_out}
+    features = [name for name in table if name not in used and kind_of(table[name]) is not ColumnKind.TIME]
     roles = [f"{role} = {_quoted(name)}" for role, name in named.items()]
     return ", ".join([*roles, f"features = [{', '.join(_quoted(name) for name in features)}]"])
 

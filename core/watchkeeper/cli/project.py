@@ -32,14 +32,17 @@ def init(
     """Write a watchkeeper.toml for one model, from a file of rows that define normal."""
     from watchkeeper.app.beginning import begun
 
-    path = begun(
+    left_out = begun(
         Path(config),
         reference=reference,
         model=model,
         task=task,
         columns={"time": time, "id": row_id, "prediction": prediction, "outcome": outcome},
     )
-    say(f"wrote {path}; next: watchkeeper check {model} --data NEW_ROWS{reference.suffix}")
+    for name in left_out:
+        as_id = "" if row_id else f"; --id {name} joins predictions to outcomes by it"
+        say(f"column {name!r} is no feature, as it names the rows{as_id}")
+    say(f"wrote {config}; next: watchkeeper check {model} --data NEW_ROWS{reference.suffix}")
 
 
 def demo(

@@ -83,15 +83,14 @@ class Story:
 
 def run(folder: Path, teller: Teller) -> Story:
     """Run the demonstration into `folder`, which must not exist yet."""
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} exists and is not empty; name another folder with --folder, or remove it")
+    path = folder / "watchkeeper.toml"
     market = load_market()
+    _claim(folder, path)
     forecasts, models = _forecasts(market, teller)
     members = tuple(models)
     for name, forecast in {**forecasts, BLEND: _mean(forecasts)}.items():
         calm = market.between(*CALM)
         write_reference(folder / "reference" / f"{name}.parquet", market, calm, forecast[calm])
-    path = folder / "watchkeeper.toml"
     with Receiver() as receiver:
         path.write_text(configuration(members, receiver.url), encoding="utf-8")
         clock = ReplayClock(int(market.time_us[market.between(*REPLAY)][0]))
@@ -101,6 +100,18 @@ def run(folder: Path, teller: Teller) -> Story:
             story = replay.run()
     path.write_text(configuration(members, None), encoding="utf-8")  # the receiver is gone: nobody to call any more
     return story
+
+
+def _claim(folder: Path, path: Path) -> None:
+    """Make the folder with an empty configuration: of two demonstrations that begin at once, one gets it."""
+    taken = UsageError(f"{folder} exists and is not empty; name another folder with --folder, or remove it")
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
+        raise taken
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        raise taken from None
 
 
 def _forecasts(market: Market, teller: Teller) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
