@@ -13,6 +13,7 @@ from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
 from watchkeeper.monitor.alarms.counting import counted_evidence, past_evidence
 from watchkeeper.monitor.alarms.drift import DriftAlarms
 from watchkeeper.monitor.alarms.evidence import Evidence
+from watchkeeper.monitor.estimation.restating import keep_window, restated
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.records import stored_records
 from watchkeeper.monitor.result import CheckResult
@@ -50,6 +51,9 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     open_alerts = systems.alerting.alerts(model=model)
     whole = _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
     keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
+    if data is None:
+        restated(systems.storage, model, watched.judging, watched.metrics, now_us=now_us)
+        keep_window(systems.storage, model, records)
     return whole
 
 

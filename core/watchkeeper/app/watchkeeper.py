@@ -17,6 +17,8 @@ from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict
+from watchkeeper.monitor.estimation.restating import restated
+from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import Standing, standings
@@ -180,6 +182,20 @@ class Watchkeeper:
     def measurements(self, model: str, name: str | None = None, since_us: int | None = None) -> list[Measurement]:
         """What was measured, oldest first."""
         return [found for _, found in kept_measurements(self._systems.storage, model, name, since_us)]
+
+    def timeline(self, model: str, metric: str) -> tuple[Point, ...]:
+        """One point a window: the metric's realised value, what it replaced, and the estimate; in order of time."""
+        return timeline(self.measurements(model), metric)
+
+    def restate(self, model: str) -> list[Measurement]:
+        """Measure again every window that was checked and whose outcomes have changed since; returns what is new.
+
+        A check does so for recent windows; this looks at all that are remembered, 200 at most.
+        """
+        self._systems.recorder.flush()
+        watched = self._systems.models.watched(model)
+        now_us = self._systems.clock.now_us()
+        return restated(self._systems.storage, model, watched.judging, watched.metrics, now_us=now_us, every=True)
 
     def deliver(self) -> DeliveryReport:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""

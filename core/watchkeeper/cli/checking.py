@@ -1,4 +1,4 @@
-"""``check``, ``report`` and ``history``: what a model is like, now and before."""
+"""``check``, ``status`` and ``report``: what a model is like now; ``history`` is registered here too."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .history import history
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
     from watchkeeper.app import Watchkeeper
-    from watchkeeper.domain.measurement import Measurement
     from watchkeeper.monitor.result import CheckResult
 
 Models = Annotated[list[str] | None, typer.Argument(help="Models to check; all when left out.", show_default=False)]
@@ -107,56 +107,6 @@ def report(
         result = _results(watch, [model], data, _moment(until))[0]
     result.to_html(output)
     say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
-
-
-def history(
-    model: Annotated[str, typer.Argument(help="The model.")],
-    name: Annotated[str | None, typer.Argument(help="A measurement, such as rmse; all when left out.")] = None,
-    config: ConfigPath = DEFAULT_CONFIG,
-    limit: Annotated[int, typer.Option(help="The last so many.", min=1)] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """What was measured before, oldest first."""
-    from rich.table import Table
-
-    from watchkeeper.domain.errors import NothingToCheck
-    from watchkeeper.monitor.rendering import plain_measurement
-
-    with opened(config) as watch:
-        every = watch.measurements(model)
-        _require_known(watch, model, every)
-    found = [one for one in every if name is None or one.name == name][-limit:]
-    if as_json:
-        show_json([{"window": str(one.window), **plain_measurement(one)} for one in found])
-        return
-    if not found:
-        raise NothingToCheck(_nothing_measured(model, name, {one.name for one in every}))
-    table = Table("window", "measurement", "value", "samples")
-    for one in found:
-        value = one.value
-        number = f"{value.number:.5g}" if value.number is not None else f"undefined: {value.reason}"
-        table.add_row(str(one.window), one.title, number, str(value.samples))
-    show(table)
-
-
-def _require_known(watch: Watchkeeper, model: str, found: list[Measurement]) -> None:
-    """A model that was measured may have left the configuration; one that was not and is not in it is a mistake."""
-    from watchkeeper.domain.errors import UsageError
-    from watchkeeper.domain.nearest import did_you_mean
-
-    if not found and model not in watch.models:
-        known = ", ".join(watch.models) or "none"
-        raise UsageError(
-            f"there is no model {model!r} in the configuration, which has {known}{did_you_mean(model, watch.models)}"
-        )
-
-
-def _nothing_measured(model: str, name: str | None, measured: set[str]) -> str:
-    from watchkeeper.domain.nearest import did_you_mean
-
-    if name is None or not measured:
-        return f"nothing was measured of {model!r} yet; run `watchkeeper check`"
-    return f"no {name!r} was measured of {model!r}; found {', '.join(sorted(measured))}{did_you_mean(name, measured)}"
 
 
 def _failing(fail_on: str) -> tuple[str, ...]:

@@ -89,6 +89,17 @@ def stored_records(
     )
 
 
+def records_between(storage: Storage, model: str, start_us: int, end_us: int) -> Records | None:
+    """What was predicted from `start_us` up to `end_us`, with every outcome known by now; None without a row."""
+    names = ["id", "prediction", "version"]
+    time, table = sorted_rows(storage.scan(PREDICTIONS, model, start_us, end_us, names))
+    if not len(time):
+        return None
+    outcome, known = _outcomes(storage, model, table["id"], int(time[0]) - _EARLY_OUTCOME_US, None)
+    window = Window(start_us, end_us, len(time))
+    return Records(window, table["prediction"], outcome, known, Table({}), _last_version(table), time=time)
+
+
 def _last_rows(
     storage: Storage, model: str, size: WindowSize, reach: Window, names: Sequence[str]
 ) -> tuple[int, NDArray[np.int64], Table]:

@@ -1,0 +1,85 @@
+"""Realised and estimated values of one metric, window after window; the realised value replaces the estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.window import Window, iso_time
+
+from .names import estimate_of
+
+
+@attrs.frozen
+class Point:
+    """One window."""
+
+    window: Window
+    realised: Measurement | None
+    """As it was last measured; None when it has no number yet."""
+    estimated: Measurement | None
+    """As it was last estimated; None when it has no number."""
+    replaced: tuple[Measurement, ...] = ()
+    """Realised values that later outcomes have changed, oldest first."""
+
+    @property
+    def counts(self) -> Measurement | None:
+        """What is known: the realised value, the estimate as long as there is none."""
+        return self.realised or self.estimated
+
+
+def timeline(found: Iterable[Measurement], metric: str) -> tuple[Point, ...]:
+    """A point for each window in which the metric or its estimate has a number, in order of time.
+
+    Parameters
+    ----------
+    found
+        Measurements of one model in the order in which they were made; those of segments are left out.
+    """
+    realised: dict[Window, list[Measurement]] = {}
+    estimated: dict[Window, Measurement] = {}
+    for one in found:
+        if one.labels or one.value.number is None:
+            continue
+        if one.name == metric:
+            values = realised.setdefault(one.window, [])
+            if not values or values[-1].value != one.value:
+                values.append(one)
+        elif one.name == estimate_of(metric):
+            estimated[one.window] = one
+    windows = sorted({**realised, **estimated}, key=lambda window: (window.end_us, window.start_us, window.source))
+    return tuple(_point(window, realised.get(window, []), estimated.get(window)) for window in windows)
+
+
+def latest(found: Sequence[Measurement]) -> list[Measurement]:
+    """Of each measurement of each window only the last, in the order in which those were made."""
+    last = {(one.window, one.title): at for at, one in enumerate(found)}
+    return [found[at] for at in sorted(last.values())]
+
+
+def plain_point(point: Point) -> dict[str, Any]:
+    """A point as JSON holds it."""
+    return {
+        "window": str(point.window),
+        "start": iso_time(point.window.start_us),
+        "end": iso_time(point.window.end_us),
+        "rows": point.window.rows,
+        "realised": _plain(point.realised),
+        "estimated": _plain(point.estimated),
+        "replaced": [_plain(one) for one in point.replaced],
+    }
+
+
+def _plain(found: Measurement | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    value = found.value
+    interval = None if value.interval is None else list(value.interval)
+    return {"value": value.number, "interval": interval, "samples": value.samples}
+
+
+def _point(window: Window, realised: list[Measurement], estimated: Measurement | None) -> Point:
+    return Point(window, realised[-1] if realised else None, estimated, tuple(realised[:-1]))
