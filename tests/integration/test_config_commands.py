@@ -52,6 +52,18 @@ def good(tmp_path):
     (tmp_path / "watchkeeper.toml").write_text(GOOD)
 
 
+def test_check_reads_the_conditions_of_the_rules(run, tmp_path):
+    rules = '[rules.fell]\nwhen = "acuracy < 0.5"\n[rules.rose]\nwhen = "accuracy >"\n'
+    (tmp_path / "watchkeeper.toml").write_text(GOOD + rules)
+
+    found = run("check", HOOK_URL="https://example.org")
+
+    assert found.returncode == 3
+    assert found.stderr.startswith("watchkeeper.toml:15: rules.fell.when: ")
+    assert "no measurement is called 'acuracy'; did you mean 'accuracy'?" in found.stderr
+    assert "watchkeeper.toml:17: rules.rose.when: " in found.stderr
+
+
 def test_check_counts_what_it_found_in_a_good_file(run, good):
     found = run("check", HOOK_URL="https://example.org")
 

@@ -12,7 +12,7 @@ import typer
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, show, show_json
 
 if TYPE_CHECKING:
-    from watchkeeper.config import Config, Setting
+    from watchkeeper.config import Config, LoadedConfig, Setting
 
 app = typer.Typer(
     help="The configuration: check it, show where each value comes from, print its schema.",
@@ -36,10 +36,22 @@ def check(
     plugins = Plugins()
     with redirect_stdout(sys.stderr):  # what a plugin prints at import is no result
         loaded = load(config, plugins, os.environ)
-        mistakes = loaded.mistakes_at_use(plugins) if secrets else ()
+        mistakes = (*_rule_mistakes(loaded), *(loaded.mistakes_at_use(plugins) if secrets else ()))
     if mistakes:
         raise ConfigError(*mistakes)
     typer.echo(f"{config}: no mistake found; {_counted(loaded.config)}")
+
+
+def _rule_mistakes(loaded: LoadedConfig) -> tuple[str, ...]:
+    """Of the conditions: only what reads them knows which there can be."""
+    from watchkeeper.app.rules import rules_of
+    from watchkeeper.domain.errors import ConfigError
+
+    try:
+        rules_of(loaded)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 @app.command("show")
