@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,8 +46,8 @@ def verify(config: ConfigPath = DEFAULT_CONFIG, store: StoreUrl = None, as_json:
     """Read everything and compare it with its checksums; exit code 1 when something is not as it was written."""
     from watchkeeper.app.storing.verifying import problems_of
 
-    with _opened(config, store) as (storage, _):
-        problems = problems_of(storage, say)
+    with _opened(config, store) as (storage, _), _telling() as tell:
+        problems = problems_of(storage, tell)
     if as_json:
         show_json({"is_sound": not problems, "problems": list(problems)})
     else:
@@ -66,8 +67,8 @@ def backup(
     """Copy the store into a folder, while it is used; the copy is verified before it gets its name."""
     from watchkeeper.app.storing.backups import back_up
 
-    with _opened(config, store) as (storage, plugins):
-        back_up(storage, folder, plugins, say)
+    with _opened(config, store) as (storage, plugins), _telling() as tell:
+        back_up(storage, folder, plugins, tell)
     say(f"{folder} holds a verified copy; `watchkeeper store restore {folder}` makes a store of it")
 
 
@@ -81,7 +82,8 @@ def restore(
     from watchkeeper.app.storing.backups import restore as restored
 
     address, plugins = _address(config, store)
-    restored(folder, address, plugins, say)
+    with _telling() as tell:
+        restored(folder, address, plugins, tell)
     say("the store is restored")
 
 
@@ -103,8 +105,8 @@ def export(
     from watchkeeper.app.storing.exporting import export as exported
 
     selection = Selection(stream, key, _moment(since, "--since"), _moment(until, "--until"))
-    with _opened(config, store) as (storage, _):
-        written = exported(storage, folder, selection, say)
+    with _opened(config, store) as (storage, _), _telling() as tell:
+        written = exported(storage, folder, selection, tell)
     if as_json:
         rows = [
             {"stream": one.stream, "key": one.key, "rows": one.rows, "files": one.files, "folder": str(one.folder)}
@@ -132,8 +134,8 @@ def copy_store(
 
     plugins = Plugins()
     begin, end = named_address(source, "FROM"), named_address(target, "TO")
-    with opened_store(begin, plugins) as old, opened_store(end, plugins, create=True) as new:
-        done = copy(old, new, without_password(begin.url), say)
+    with opened_store(begin, plugins) as old, opened_store(end, plugins, create=True) as new, _telling() as tell:
+        done = copy(old, new, without_password(begin.url), tell)
     if as_json:
         show_json(
             {
@@ -172,6 +174,19 @@ def maintain(
     say(f"compacted {compacted:,} chunks, removed {expired:,} bytes")
     if not done.is_finished:
         say("there is more to do: run it again, or give it more --seconds")
+
+
+@contextmanager
+def _telling() -> Iterator[Callable[[str], None]]:
+    """Tells what is being done: in one line that changes where somebody watches, else a line each."""
+    if not sys.stderr.isatty():
+        yield say
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status("beginning") as status:
+        yield lambda text: status.update(escape(text))
 
 
 @contextmanager
