@@ -1,0 +1,134 @@
+"""Counting outcomes: those that arrived since the last check become blocks of losses, and each is counted once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.contracts.storage import Document, Durability, Namespace, Put, Storage
+from watchkeeper.domain.errors import Conflict, DataError
+from watchkeeper.domain.table import Categories, Column, Table
+from watchkeeper.domain.window import Window
+from watchkeeper.monitor.evaluating import Judging, evaluation_of
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records, sorted_rows
+
+from .blocks import Cut, cut_by_rows
+from .losses import losses_of
+from .risk import RiskAlarms, RiskEvidence
+
+RISK: Final = Namespace("risk_evidence")
+_BLOCKS_AT_ONCE: Final = 64
+_SHORTEST_LOOK_US: Final = 3_600_000_000
+_SETTLED_US: Final = 60_000_000
+"""A minute: outcomes of one time that came this long ago have all come."""
+_ENOUGH_MATCHED: Final = 0.9
+_EARLY_US: Final = 86_400_000_000
+"""How much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
+
+
+@attrs.frozen(eq=False)
+class OutcomeCounting:
+    """One model's outcomes in a store, on their way to evidence."""
+
+    storage: Storage
+    model: str
+    judging: Judging
+    alarms: RiskAlarms
+
+    def counted(self, now_us: int) -> RiskEvidence:
+        """Count the outcomes that were not counted yet, in blocks in the order of their times; keep the evidence.
+
+        The last block waits until an outcome with a later time has come, or a minute has passed. An outcome that is
+        stamped before one that was counted is measured with its window, but is no evidence any more; a corrected
+        outcome counts again. Kept with compare-and-swap, like the evidence of drift.
+        """
+        while True:
+            document = self.storage.get(RISK, self.model)
+            known = self._kept(document)
+            advanced = self._advanced(known, now_us)
+            if advanced is None:
+                return known
+            expect = 0 if document is None else document.revision
+            put = Put(RISK, self.model, advanced.to_document(), expect=expect)
+            try:
+                self.storage.commit([put], Durability.FLUSHED)
+            except Conflict:
+                continue  # another process counted meanwhile: go on from what it found
+
+    def kept(self) -> RiskEvidence:
+        """What has been counted; nothing more is."""
+        return self._kept(self.storage.get(RISK, self.model))
+
+    def _kept(self, document: Document | None) -> RiskEvidence:
+        bets = len(self.alarms.bets.nothing)
+        found = None if document is None else RiskEvidence.from_document(document.value, bets)
+        return self.alarms.fresh(0) if found is None or found.digest != self.alarms.digest else found
+
+    def _advanced(self, evidence: RiskEvidence, now_us: int) -> RiskEvidence | None:
+        span = self.storage.span(OUTCOMES, self.model)
+        if span is None:
+            return None
+        reach_us = span[1] + 1 if now_us > span[1] + _SETTLED_US else span[1]
+        since_us = max(evidence.through_us, span[0])
+        slice_us = max(int((self.alarms.typical_us or _SHORTEST_LOOK_US) * _BLOCKS_AT_ONCE), 1)
+        while since_us < reach_us:
+            until_us = min(since_us + slice_us, reach_us)
+            time, table = sorted_rows(self.storage.scan(OUTCOMES, self.model, since_us, until_us, ["id", "outcome"]))
+            cut = cut_by_rows(time, self.alarms.rows, evidence.through_us or None)
+            if len(cut):
+                return self._judged(evidence, table.rows(slice(0, len(cut.block))), cut)
+            if until_us == reach_us:
+                return None
+            slice_us *= 4
+        return None
+
+    def _judged(self, evidence: RiskEvidence, rows: Table, cut: Cut) -> RiskEvidence:
+        span = int(cut.start_us[0]), int(cut.end_us[-1])
+        predictions, delay_us = _predictions(self.storage, self.model, rows["id"], span, evidence.delay_us)
+        for block in range(len(cut)):
+            here = cut.block == block
+            losses = np.empty(0)
+            if predictions is not None:
+                losses = _losses(predictions[0][here], rows["outcome"][here], predictions[1][here], self.judging)
+            evidence = self.alarms.advanced(evidence, losses, int(cut.start_us[block]), int(cut.end_us[block]))
+        return attrs.evolve(evidence, delay_us=delay_us)
+
+
+def _losses(prediction: Column, outcome: Column, has: NDArray[np.bool_], judging: Judging) -> NDArray[np.float64]:
+    """(m,) of the rows whose prediction is known; none when the outcomes are not what the reference had."""
+    records = Records(Window(0, 0, len(has)), prediction, outcome, has, Table({}))
+    try:
+        return losses_of(evaluation_of(records, judging))
+    except DataError:
+        return np.empty(0)  # the check of the window tells why performance is UNKNOWN
+
+
+def _predictions(
+    storage: Storage, model: str, ids: Column, span: tuple[int, int], delay_us: int
+) -> tuple[tuple[Column, NDArray[np.bool_]] | None, int]:
+    """The prediction of each outcome and whether it is known; looks further back until most are found."""
+    first = storage.span(PREDICTIONS, model)
+    if first is None:
+        return None, delay_us
+    back_us = max(delay_us, _SHORTEST_LOOK_US)
+    while True:
+        since_us = span[0] - back_us
+        _, table = sorted_rows(storage.scan(PREDICTIONS, model, since_us, span[1] + _EARLY_US, ["id", "prediction"]))
+        matched = None if not len(table) else _matched(table, ids)
+        is_enough = matched is not None and matched[1].mean() >= _ENOUGH_MATCHED
+        if is_enough or since_us <= first[0]:
+            return matched, back_us if is_enough else delay_us
+        back_us *= 2
+
+
+def _matched(predictions: Table, ids: Column) -> tuple[Column, NDArray[np.bool_]]:
+    position = {name: at for at, name in enumerate(_texts(predictions["id"]))}
+    at = np.array([position.get(name, -1) for name in _texts(ids)], dtype=np.int64)
+    return predictions["prediction"][np.maximum(at, 0)], at >= 0
+
+
+def _texts(column: Column) -> list[object]:
+    return list(column.texts() if isinstance(column, Categories) else column)
