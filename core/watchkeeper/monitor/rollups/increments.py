@@ -141,8 +141,8 @@ class Counting:
     def _count(self, append: Append, cells: Mapping[str, Cells], found: Increments) -> None:
         hours = list(_hours(append))
         for hour_us, rows in hours:
-            table = Table({name: append.table[name][rows] for name in cells if name in append.table})
-            count = len(append.time[rows])
+            table = append.table if len(hours) == 1 else append.table.rows(rows)
+            count = len(table)
             if len(hours) > _MOST_MARKS:
                 self._count_alone(append.key, hour_us, table, count, (cells, found))
             else:
@@ -162,9 +162,7 @@ class Counting:
             found.opened.setdefault(model, []).append(Opened(hour_us, one.mark, one.opened_us))
         one.folding.add(table, rows)
         found.touched.append((model, one))
-        if one.folding.rows >= ENOUGH_ROWS:
-            self._close(model, one, found)
-        elif len(marks) > _MOST_MARKS:
+        if len(marks) > _MOST_MARKS:
             self._close(model, next(iter(marks.values())), found)
 
     def _count_alone(
@@ -206,7 +204,8 @@ class Counting:
 def _is_due(one: _OpenMark, now_us: int) -> bool:
     age_us = now_us - one.opened_us
     is_over = now_us >= one.hour_us + HOUR_US + _GRACE_US and age_us >= _GRACE_US
-    return is_over or not 0 <= age_us < HOUR_US or (age_us >= _SOME_US and one.folding.rows >= _SOME_ROWS)
+    is_enough = one.folding.rows >= ENOUGH_ROWS or (age_us >= _SOME_US and one.folding.rows >= _SOME_ROWS)
+    return is_over or is_enough or not 0 <= age_us < HOUR_US
 
 
 def _closed(one: _OpenMark) -> Closed:
