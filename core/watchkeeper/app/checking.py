@@ -13,11 +13,14 @@ from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
 from watchkeeper.monitor.alarms.counting import counted_evidence, past_evidence
 from watchkeeper.monitor.alarms.drift import DriftAlarms
 from watchkeeper.monitor.alarms.evidence import Evidence
+from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
+from watchkeeper.monitor.alarms.performance import RiskState, risk_state
 from watchkeeper.monitor.estimation.restating import keep_window, restated
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.records import stored_records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
+from watchkeeper.monitor.watched import WatchedModel
 
 from .assembly import Systems
 from .intake import records_of
@@ -41,11 +44,12 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     else:
         records = records_of(config, watched.references, data, source)
     evidence = _evidence(systems, model, watched.alarms, until_us) if data is None else None
-    if until_us is not None:
-        past = watched.check(records, None, evidence)
-        return _with(past, _rules_that_hold(systems, model, past.measurements), ())
     now_us = systems.clock.now_us()
-    result = watched.check(records, now_us, evidence)
+    risk = _risk(systems, watched, until_us, now_us) if data is None else None
+    if until_us is not None:
+        past = watched.check(records, None, evidence, risk)
+        return _with(past, _rules_that_hold(systems, model, past.measurements), ())
+    result = watched.check(records, now_us, evidence, risk)
     keep_measurements(systems.storage, model, result.measurements, now_us)
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)
@@ -63,6 +67,14 @@ def _evidence(systems: Systems, model: str, alarms: DriftAlarms | str, until_us:
     if until_us is not None:
         return past_evidence(systems.storage, model, alarms, until_us)
     return counted_evidence(systems.storage, model, alarms)
+
+
+def _risk(systems: Systems, watched: WatchedModel, until_us: int | None, now_us: int) -> RiskState | None:
+    if isinstance(watched.risk, str):
+        return None
+    outcomes = OutcomeCounting(systems.storage, watched.name, watched.judging, watched.risk)
+    evidence = outcomes.kept() if until_us is not None else outcomes.counted(now_us)
+    return risk_state(watched.risk, evidence, until_us)
 
 
 def _with(result: CheckResult, findings: Sequence[Finding], alerts: Sequence[Alert]) -> CheckResult:

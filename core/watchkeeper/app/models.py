@@ -67,6 +67,7 @@ class Models:
             budget=config.false_alarms or self._loaded.config.project.false_alarms,
             min_rows=config.min_rows,
             tolerance=config.tolerance,
+            outcome=rows.outcome,
         )
         estimator = Estimator(
             judging, rows.table, rows.outcome, model.metrics, usual_rows=config.window.rows or UNKNOWN_ROWS

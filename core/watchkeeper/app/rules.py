@@ -18,7 +18,7 @@ from watchkeeper.monitor.quality import (
     QUALITY_SCORE,
     UNSEEN_SHARE,
 )
-from watchkeeper.monitor.watched import DRIFT_EVIDENCE
+from watchkeeper.monitor.watched import DRIFT_EVIDENCE, RISK_EVIDENCE
 
 ALWAYS_MEASURED = (
     "samples",
@@ -26,6 +26,7 @@ ALWAYS_MEASURED = (
     "age_seconds",
     "drift_share",
     DRIFT_EVIDENCE,
+    RISK_EVIDENCE,
     MISSING_SHARE,
     INFINITE_SHARE,
     OUT_OF_RANGE_SHARE,

@@ -9,6 +9,7 @@ from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict, worst
 from watchkeeper.domain.window import told_time
 
+from .alarms.performance import RiskState
 from .alarms.telling import DriftState, alarm_sentence
 from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
 
@@ -72,6 +73,12 @@ def _metric_finding(metric: Measurement) -> Finding:
         return Finding(Status.UNKNOWN, metric.name, f"{metric.name} is undefined: {value.reason}", (metric,))
     spread = f" ({value.interval[0]:.4g} to {value.interval[1]:.4g})" if value.interval else ""
     return Finding(Status.OK, metric.name, f"{metric.name} {value.number:.4g}{spread}", (metric,))
+
+
+def risk_finding(state: RiskState, evidence: Measurement) -> Finding:
+    """Whether predictions cost more than in the reference, by more than the tolerance."""
+    status = Status.OK if state.alarm is None else Status.WARN
+    return Finding(status, "performance", state.sentence, (evidence,))
 
 
 def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> Finding:

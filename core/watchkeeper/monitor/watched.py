@@ -20,6 +20,8 @@ from watchkeeper.domain.verdict import Failure, Finding, Status
 from .alarms.drift import DriftAlarms
 from .alarms.evidence import Evidence
 from .alarms.fitting import TOLERANCE, AlarmTerms, fitted_alarms
+from .alarms.performance import RISK_SHARE, RiskState, reference_risk, risk_alone, shared
+from .alarms.risk import RiskAlarms
 from .alarms.telling import DriftState, drift_state
 from .calibration import Allowance, Edge, edges_of
 from .estimation.estimator import Estimator
@@ -31,6 +33,7 @@ from .judging import (
     has_drifted,
     performance_findings,
     quality_finding,
+    risk_finding,
     sample_finding,
     verdict_of,
 )
@@ -42,6 +45,9 @@ from .segments import segments_of
 
 DRIFT_EVIDENCE = "drift_evidence"
 """How far a feature is on the way to an alarm: one is raised when the evidence of all adds up to 1."""
+
+RISK_EVIDENCE = "risk_evidence"
+"""How far performance is on the way to an alarm, which is raised at 1."""
 
 PREDICTION = "prediction"
 """The label under which the drift of the predictions themselves is measured."""
@@ -62,6 +68,8 @@ class WatchedModel:
     min_rows: int
     alarms: DriftAlarms | str
     """What raises drift alarms, or why the reference is too short for it: then the edges do."""
+    risk: RiskAlarms | str
+    """What raises performance alarms, or why nothing does."""
     segments: tuple[str, ...] = ()
     """Columns by whose values the metrics are given apart."""
     estimator: Estimator | None = None
@@ -77,7 +85,13 @@ class WatchedModel:
         """The columns that are stored with a prediction: features, and segments that are no features."""
         return tuple(dict.fromkeys((*self.features, *self.segments)))
 
-    def check(self, records: Records, now_us: int | None = None, evidence: Evidence | None = None) -> CheckResult:
+    def check(
+        self,
+        records: Records,
+        now_us: int | None = None,
+        evidence: Evidence | None = None,
+        risk: RiskState | None = None,
+    ) -> CheckResult:
         """Measure and judge one window. One plugin's failure, or one broken column, leaves the others' results.
 
         Parameters
@@ -86,6 +100,8 @@ class WatchedModel:
             The age of the last row is judged too: rows that stopped coming are UNKNOWN.
         evidence
             What all blocks up to now have told about drift; the window's own rows do when it is left out.
+        risk
+            What all outcomes up to now have told about performance; the window's own do when it is left out.
         """
         subject = Subject(self.name, records.version, records.window)
         samples = subject.measurement("samples", Value.of(len(records)))
@@ -98,6 +114,7 @@ class WatchedModel:
             measurements.append(age)
             findings.append(age_finding(age, int(np.diff(records.time).max(initial=0))))
         self._check_performance(subject, records, labelled, (measurements, findings, failures))
+        self._check_risk(subject, records, risk, (measurements, findings, failures))
         state = None
         if isinstance(self.alarms, DriftAlarms) and len(records):
             state = drift_state(self.alarms, evidence, records, PREDICTION)
@@ -128,6 +145,17 @@ class WatchedModel:
         measurements += self._by_segment(subject, records)
         failures += failed
         findings += performance_findings(found, labelled, self.min_rows, expectation)
+
+    def _check_risk(self, subject: Subject, records: Records, risk: RiskState | None, into: _Collected) -> None:
+        measurements, findings, _ = into
+        if isinstance(self.risk, str):
+            return
+        state = risk or risk_alone(self.risk, self.judging, records)
+        if state is not None:
+            details = {"usual": state.usual, "limit": state.limit}
+            evidence = subject.measurement(RISK_EVIDENCE, Value.of(state.evidence), {}, details)
+            measurements.append(evidence)
+            findings.append(risk_finding(state, evidence))
 
     def _by_segment(self, subject: Subject, records: Records) -> list[Measurement]:
         """The metrics of each segment, labelled with its column and value; a plugin that fails was told of above."""
@@ -222,8 +250,12 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     budget: FalseAlarmBudget,
     min_rows: int,
     tolerance: float = TOLERANCE,
+    outcome: Column | None = None,
 ) -> WatchedModel:
-    """Learn from the reference: `reference` holds the features, `PREDICTION`, and ``time`` as int64 µs when known."""
+    """Learn from the reference: `reference` holds the features, `PREDICTION`, and ``time`` as int64 µs when known.
+
+    With the reference's `outcome` performance alarms have a part of the budget.
+    """
     times = reference.columns.get("time")
     columns = {name: reference[name] for name in reference if name != "time" and _is_comparable(reference[name])}
     references = {name: ReferenceColumn.fit(name, column) for name, column in columns.items()}
@@ -233,11 +265,17 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     )
     allowance = Allowance.of(budget, window_us, tests)
     edges = edges_of(detectors, columns, references, rows, allowance)
+    at = None if times is None or isinstance(times, Categories) else times
+    terms = AlarmTerms(window, budget, tolerance)
+    risk: RiskAlarms | str = "no metric is configured"
+    if metrics:
+        share = RISK_SHARE if detectors else 1.0
+        risk = reference_risk(judging, reference[PREDICTION], outcome, at, shared(terms, share))
     alarms: DriftAlarms | str = "no drift detector is configured"
     if detectors:
-        at = None if times is None or isinstance(times, Categories) else times
-        alarms = fitted_alarms(references, Table(columns), at, AlarmTerms(window, budget, tolerance))
-    return WatchedModel(name, judging, references, metrics, detectors, edges, allowance, min_rows, alarms)
+        left = terms if isinstance(risk, str) else shared(terms, 1.0 - RISK_SHARE)
+        alarms = fitted_alarms(references, Table(columns), at, left)
+    return WatchedModel(name, judging, references, metrics, detectors, edges, allowance, min_rows, alarms, risk)
 
 
 def _is_comparable(column: Column) -> bool:

@@ -1,0 +1,115 @@
+"""From a reference to its performance alarms, and what they say as of one window."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.spans import FalseAlarmBudget
+from watchkeeper.domain.table import Categories, Column, Table, missing
+from watchkeeper.domain.window import Window, told_time
+from watchkeeper.monitor.evaluating import Judging, evaluation_of
+from watchkeeper.monitor.records import Records
+
+from .blocks import block_size, cut_by_rows, cut_evenly
+from .fitting import AlarmTerms
+from .losses import losses_of
+from .risk import RiskAlarm, RiskAlarms, RiskEvidence, fitted_risk
+
+RISK_SHARE = 0.25
+"""The part of a model's budget that performance alarms have when the reference has outcomes; drift has the rest."""
+
+
+def shared(terms: AlarmTerms, share: float) -> AlarmTerms:
+    """The same terms with a part of the budget."""
+    budget = FalseAlarmBudget(terms.budget.alarms * share, terms.budget.per_us)
+    return attrs.evolve(terms, budget=budget)
+
+
+def reference_risk(
+    judging: Judging, prediction: Column, outcome: Column | None, times: NDArray[np.int64] | None, terms: AlarmTerms
+) -> RiskAlarms | str:
+    """What predictions cost in the reference; a reason when it cannot be told.
+
+    Parameters
+    ----------
+    outcome, times
+        (n,) beside the predictions; None when the reference has none.
+    """
+    if outcome is None:
+        return "the reference has no outcomes"
+    usable = ~missing(outcome) & ~missing(prediction)
+    if not isinstance(prediction, Categories) and prediction.dtype.kind == "f":
+        usable &= np.isfinite(prediction)
+    order = np.flatnonzero(usable)
+    if times is not None:
+        order = order[np.argsort(times[order], kind="stable")]
+    at = None if times is None else times[order]
+    size = block_size(terms.window, len(order), at)
+    if isinstance(size, str):
+        return size
+    has = np.ones(len(order), dtype=np.bool_)
+    records = Records(Window(0, 0, len(order)), prediction[order], outcome[order], has, Table({}))
+    timed = at is not None and at[0] != at[-1]
+    cut = cut_by_rows(at, size.rows) if at is not None and timed else cut_evenly(len(order), size.rows)
+    try:
+        return fitted_risk(evaluation_of(records, judging), cut, size, terms)
+    except DataError as error:
+        return str(error)
+
+
+@attrs.frozen
+class RiskState:
+    """Whether performance is in alarm as of one window."""
+
+    title: str
+    """What the mean loss is called."""
+    usual: float
+    """In the reference."""
+    limit: float
+    """The largest mean loss that is no rise."""
+    evidence: float
+    """An alarm is raised at 1."""
+    alarm: RiskAlarm | None
+    has_times: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """``fell since 2007-06-11: mean squared error 0.25 (0.12 to 0.37), 0.16 in the reference (noticed …)``."""
+        if self.alarm is None:
+            return f"{self.title} has not risen above the reference's {self.usual:.4g} by more than the tolerance"
+        low, high = self.alarm.interval
+        told = (
+            f"{self.title} {self.alarm.noticed_risk:.4g} ({low:.4g} to {high:.4g}), {self.usual:.4g} in the reference"
+        )
+        if not self.has_times:
+            return f"performance fell: {told}"
+        noticed = told_time(self.alarm.noticed_us)
+        return f"performance fell since {told_time(self.alarm.since_us)}: {told} (noticed {noticed})"
+
+
+def risk_state(alarms: RiskAlarms, evidence: RiskEvidence, until_us: int | None = None) -> RiskState | None:
+    """The state by the outcomes that have been counted, as of a time when given; None when none has been counted."""
+    if not evidence.blocks:
+        return None
+    alarm = evidence.open if until_us is None else evidence.open_at(until_us)
+    return RiskState(alarms.title, alarms.usual, alarms.bets.limit, alarms.size(evidence), alarm)
+
+
+def risk_alone(alarms: RiskAlarms, judging: Judging, records: Records) -> RiskState | None:
+    """The state by one window's own outcomes; None when it has none that can be judged."""
+    try:
+        losses = losses_of(evaluation_of(records, judging))
+    except DataError:
+        return None
+    if not len(losses):
+        return None
+    cut = cut_evenly(len(losses), alarms.rows)
+    evidence = alarms.fresh(0)
+    lasts_us = int(alarms.typical_us or alarms.period_us)
+    for block in range(len(cut)):
+        evidence = alarms.advanced(evidence, losses[cut.block == block], block * lasts_us, (block + 1) * lasts_us)
+    found = risk_state(alarms, evidence)
+    return None if found is None else attrs.evolve(found, has_times=False)
