@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
 import attrs
@@ -14,8 +14,8 @@ from .outlook import folds_of
 
 FOLDS: Final = 3
 _SEED: Final = 1
-_MOST_ROWS: Final = 50_000
-"""Of a fold's training rows, spread evenly, that trees are grown on; more takes longer and changes little."""
+_MOST_ROWS: Final = 60_000
+"""Of the rows, spread evenly, that trees are grown on; more takes longer and changes little."""
 _THREADS: Final = 1
 """Measured: on a busy machine OpenMP's threads wait for one another, and two took up to 16 times as long as one."""
 
@@ -29,10 +29,10 @@ class Sign(StrEnum):
 
 @attrs.frozen(eq=False)
 class LearnedMean:
-    """A number's mean given features: one model a fold; new rows get the mean of their answers."""
+    """A number's mean given features."""
 
-    models: Sequence[Any]
-    """Each answers ``predict((n, d) float64) -> (n,)``; or a float, the mean itself, where nothing can be learned."""
+    model: Any
+    """Answers ``predict((n, d) float64) -> (n,)``; or a float, the mean itself, where nothing can be learned."""
     crossfitted: NDArray[np.float64]
     """(n,) float64: for each row what the model that did not see it says."""
     scale: float
@@ -44,8 +44,8 @@ class LearnedMean:
         """Learn from n rows in time order; seeded, so that the same rows give the same answers.
 
         Histogram gradient boosting of at most 100 trees of 31 leaves (Ke et al. 2017, "LightGBM", NeurIPS; here
-        scikit-learn's): about O(100 n d) for each of the three folds. Sizes are fitted by Poisson deviance, whose mean
-        over the training rows is theirs.
+        scikit-learn's): about O(100 n d) for all rows, and for each of three folds. Sizes are fitted by Poisson
+        deviance, which keeps their mean over the training rows.
 
         Parameters
         ----------
@@ -56,27 +56,24 @@ class LearnedMean:
         """
         scale = float(np.abs(target).max()) or 1.0
         fold = folds_of(len(target), FOLDS)
-        models, told = [], np.empty(len(target))
+        told = np.empty(len(target))
         for own in range(FOLDS):
             others = np.flatnonzero(fold != own)
-            chosen = others[:: -(-len(others) // _MOST_ROWS)]
-            model = _grown(matrix[chosen], target[chosen] / scale, is_category, sign)
+            model = _grown(matrix[others], target[others] / scale, is_category, sign)
             told[fold == own] = _answer(model, matrix[fold == own])
-            models.append(model)
-        return cls(models, told * scale, scale)
+        return cls(_grown(matrix, target / scale, is_category, sign), told * scale, scale)
 
     def __call__(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n,) float64: the mean for each row of (n, d)."""
-        answers = [_answer(model, matrix) for model in self.models]
-        return np.asarray(np.mean(answers, axis=0), dtype=np.float64) * self.scale
+        return _answer(self.model, matrix) * self.scale
 
 
 def _grown(matrix: NDArray[np.float64], target: NDArray[np.float64], is_category: NDArray[np.bool_], sign: Sign) -> Any:
-    mean = float(target.mean())
+    some = slice(None, None, -(-len(target) // _MOST_ROWS))
+    matrix, target = matrix[some], target[some]
     if not matrix.shape[1] or target.min() == target.max():
-        return mean
+        return float(target.mean())
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingRegressor(
         loss=sign.value,
@@ -84,7 +81,7 @@ def _grown(matrix: NDArray[np.float64], target: NDArray[np.float64], is_category
         categorical_features=is_category,
         random_state=_SEED,
     )
-    with threadpool_limits(_THREADS, "openmp"):
+    with _threads().limit(limits=_THREADS, user_api="openmp"):
         return model.fit(matrix, target)
 
 
@@ -93,7 +90,13 @@ def _answer(model: Any, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full(len(matrix), model)
     if not len(matrix):
         return np.empty(0)
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(_THREADS, "openmp"):
+    with _threads().limit(limits=_THREADS, user_api="openmp"):
         return np.asarray(model.predict(matrix), dtype=np.float64)
+
+
+@cache
+def _threads() -> Any:
+    """What limits OpenMP's threads; made once, after scikit-learn is loaded, as looking for libraries takes 1 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
