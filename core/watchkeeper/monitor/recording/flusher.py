@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from watchkeeper.contracts.storage import Durability, Storage
+from watchkeeper.data.objects import shown
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.monitor.rollups.beside import Rollups
@@ -158,7 +159,7 @@ class Flusher:
                 "the store refused %d rows of model %s, the first with id %s: %s",
                 refusal.rows,
                 refusal.model,
-                refusal.first_id,
+                shown(refusal.first_id),  # an id may hold what no log file can encode
                 refusal.reason,
                 extra={"model": refusal.model, "rows": refusal.rows},
             )
