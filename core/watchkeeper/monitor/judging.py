@@ -128,10 +128,12 @@ def _exceeds(drift: Measurement) -> bool | None:
 
 
 def _against_threshold(drift: Measurement) -> str:
-    number = drift.value.number or 0.0
+    number = f"{drift.value.number or 0.0:.3g}"
+    if drift.value.interval is not None:  # between profiles: the distance itself lies between these bounds
+        number += f" to {drift.value.interval[1]:.3g}"
     if "threshold" in drift.details:
-        return f"{drift.name} {number:.3g} > {drift.details['threshold']:.3g}"
-    return f"{drift.name} {number:.3g} (p = {drift.details['p_value']:.2g})"
+        return f"{drift.name} {number} > {drift.details['threshold']:.3g}"
+    return f"{drift.name} {number} (p = {drift.details['p_value']:.2g})"
 
 
 def quality_finding(feature: str, shares: Sequence[Measurement], reference_missing: float) -> Finding:

@@ -12,6 +12,7 @@ from watchkeeper.domain.comparison import Comparison
 from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.model import Task
+from watchkeeper.domain.profile import LabelProfile, NumberProfile, Profile
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Column
 from watchkeeper.domain.value import Value
@@ -20,7 +21,7 @@ from watchkeeper.domain.window import Window
 from watchkeeper.plugins.boundary import attempt
 
 from .calibration import Edge
-from .quality import quality_of
+from .quality import quality_of, quality_of_profile
 
 
 @attrs.frozen
@@ -73,7 +74,7 @@ def _metric_value(name: str, metric: Metric, evaluation: Evaluation) -> Value | 
 def measured_drift(
     subject: Subject,
     reference: ReferenceColumn,
-    column: Column,
+    column: Column | Profile,
     detectors: Mapping[str, DriftDetector],
     edges: Mapping[tuple[str, str], Edge],
 ) -> tuple[list[Measurement], list[Failure]]:
@@ -113,7 +114,11 @@ def _drift_details(drift: Drift, edge: Edge | None) -> dict[str, float]:
     return details
 
 
-def measured_quality(subject: Subject, reference: ReferenceColumn, column: Column) -> list[Measurement]:
+def measured_quality(subject: Subject, reference: ReferenceColumn, column: Column | Profile) -> list[Measurement]:
     """The quality shares of one feature."""
     labels = {"feature": reference.name}
-    return [subject.measurement(name, value, labels) for name, value in quality_of(column, reference).items()]
+    if isinstance(column, NumberProfile | LabelProfile):
+        found = quality_of_profile(column, reference)
+    else:
+        found = quality_of(column, reference)
+    return [subject.measurement(name, value, labels) for name, value in found.items()]

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.domain.cells import LabelCells
-from watchkeeper.domain.profile import NumberProfile
+from watchkeeper.domain.cells import LabelCells, NumberCells
+from watchkeeper.domain.profile import LabelProfile, NumberProfile, Profile
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.domain.value import Value
@@ -50,6 +50,21 @@ def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
     else:
         return found
     found[CONSTANT] = _constant(distinct, present, reference)
+    found[QUALITY_SCORE] = _score(found, reference)
+    return found
+
+
+def quality_of_profile(counted: Profile, reference: ReferenceColumn) -> dict[str, Value]:
+    """What `quality_of` finds in the rows that were counted, to the bit. O(cells)."""
+    found = {MISSING_SHARE: _share(counted.missing, counted.rows)}
+    if isinstance(counted, LabelProfile):
+        found[UNSEEN_SHARE] = _share(counted.unseen_rows, counted.present)
+        distinct = int(np.count_nonzero(counted.counts)) + len(counted.unseen)
+    else:
+        found[INFINITE_SHARE] = _share(counted.infinite, counted.rows)
+        found[OUT_OF_RANGE_SHARE] = _profile_out_of_range(counted, reference)
+        distinct = _distinct_numbers(counted)
+    found[CONSTANT] = _constant(distinct, counted.present, reference)
     found[QUALITY_SCORE] = _score(found, reference)
     return found
 
@@ -119,6 +134,23 @@ def _out_of_range(finite: NDArray[np.float64], reference: ReferenceColumn) -> Va
     if not isinstance(known, NumberProfile) or known.minimum is None or known.maximum is None:
         return Value.undefined("the reference has no number, so that there is no range to be outside of")
     return _share(int(((finite < known.minimum) | (finite > known.maximum)).sum()), len(finite))
+
+
+def _profile_out_of_range(counted: NumberProfile, reference: ReferenceColumn) -> Value:
+    known, cells = reference.profile, reference.cells
+    if not isinstance(known, NumberProfile) or not isinstance(cells, NumberCells) or known.minimum is None:
+        return Value.undefined("the reference has no number, so that there is no range to be outside of")
+    # the first level is just below the reference's smallest value, the last is its largest; the ends are infinite
+    below = counted.counts[1 : cells.levels[0] + 1].sum()
+    above = counted.counts[cells.levels[-1] + 1 : -1].sum()
+    return _share(int(below + above), counted.present - counted.infinite)
+
+
+def _distinct_numbers(counted: NumberProfile) -> int:
+    """0, 1, or more."""
+    values = [value for value in (counted.minimum, counted.maximum) if value is not None]
+    values += [end for end, rows in ((-np.inf, counted.counts[0]), (np.inf, counted.counts[-1])) if rows]
+    return len(set(values))
 
 
 def _share(count: int, rows: int) -> Value:

@@ -11,7 +11,8 @@ from watchkeeper.contracts.drift import DriftDetector
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.measurement import Measurement
-from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.profile import Profile, profile
+from watchkeeper.domain.reference import EXACT_ROWS, ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of
 from watchkeeper.domain.value import Value
@@ -41,6 +42,7 @@ from .measuring import Subject, measured_drift, measured_metrics, measured_quali
 from .quality import DUPLICATE_SHARE, MISSING_SHARE, QUALITY_SCORE, duplicate_share, overall_score
 from .records import Records
 from .result import CheckResult
+from .scale.profiled import ProfiledRows
 from .segments import segments_of
 
 DRIFT_EVIDENCE = "drift_evidence"
@@ -118,12 +120,34 @@ class WatchedModel:
         state = None
         if isinstance(self.alarms, DriftAlarms) and len(records):
             state = drift_state(self.alarms, evidence, records, PREDICTION)
-        self._check_columns(subject, records, state, (measurements, findings, failures))
+        self._check_columns(subject, self._columns(records), state, (measurements, findings, failures))
+        measurements += self._whole_quality(subject, records, measurements)
         if len(records) < self.min_rows:  # too few rows to judge anything: what was found is kept, not acted upon
             findings = [finding for finding in findings if finding.status is not Status.WARN]
         return CheckResult(
             self.name, records.version, records.window, verdict_of(findings, failures), tuple(measurements)
         )
+
+    def check_profiles(self, rows: ProfiledRows) -> CheckResult:
+        """Measure and judge rows that were profiled, not read: a long stretch of history, files beyond memory.
+
+        Distances are between profiles, with their bounds. They are held against the edges that were calibrated for a
+        window: chance leads more rows less far, so that those stay on the safe side. No evidence of alarms is counted.
+        """
+        subject = Subject(self.name, rows.version, rows.window)
+        samples = subject.measurement("samples", Value.of(rows.window.rows))
+        labelled = subject.measurement("labelled", Value.of(rows.labelled))
+        measurements = [samples, labelled]
+        findings = [sample_finding(samples, self.min_rows), *rows.findings]
+        failures: list[Failure] = []
+        if self.metrics and rows.evaluation is not None:
+            found, failures = measured_metrics(subject, rows.evaluation, self.metrics)
+            measurements += found
+            findings += performance_findings(found, labelled, self.min_rows)
+        self._check_columns(subject, rows.profiles, None, (measurements, findings, failures))
+        scores = [found.value for found in measurements if found.name == QUALITY_SCORE]
+        measurements.append(subject.measurement(QUALITY_SCORE, overall_score(scores)))
+        return CheckResult(self.name, rows.version, rows.window, verdict_of(findings, failures), tuple(measurements))
 
     def _check_performance(self, subject: Subject, records: Records, labelled: Measurement, into: _Collected) -> None:
         measurements, findings, failures = into
@@ -167,16 +191,17 @@ class WatchedModel:
                 measurements += found
         return measurements
 
-    def _check_columns(self, subject: Subject, records: Records, state: DriftState | None, into: _Collected) -> None:
+    def _check_columns(
+        self, subject: Subject, columns: Mapping[str, Column | Profile], state: DriftState | None, into: _Collected
+    ) -> None:
         measurements, findings, failures = into
         judged: list[bool] = []
         for name, reference in self.references.items():
-            column = self._column(name, records)
-            if column is None:
+            if name not in columns:
                 findings.append(_absent(name, reference, subject))
                 continue
-            quality = measured_quality(subject, reference, column)
-            drifts, failed = measured_drift(subject, reference, column, self.detectors, self.edges)
+            quality = measured_quality(subject, reference, columns[name])
+            drifts, failed = measured_drift(subject, reference, columns[name], self.detectors, self.edges)
             measurements += [*quality, *drifts]
             if state is not None and name in state.evidence:
                 measurements.append(_evidence(subject, name, state))
@@ -184,7 +209,6 @@ class WatchedModel:
             findings += self._column_findings(name, reference, quality, drifts, state)
             if name != PREDICTION and (verdict := has_drifted(name, drifts, state)) is not None:
                 judged.append(verdict)
-        measurements += self._whole_quality(subject, records, measurements)
         if self.detectors:
             measurements.append(subject.measurement("drift_share", _drift_share(judged)))
 
@@ -197,10 +221,12 @@ class WatchedModel:
             subject.measurement(DUPLICATE_SHARE, duplicate_share(rows)),
         ]
 
-    def _column(self, name: str, records: Records) -> Column | None:
-        if name == PREDICTION:
-            return records.prediction
-        return records.features.columns.get(name)
+    def _columns(self, records: Records) -> dict[str, Column | Profile]:
+        """The columns that are compared with the reference; profiled where there are very many rows."""
+        columns = {**records.features.columns, PREDICTION: records.prediction}
+        return {
+            name: _condensed(columns[name], reference) for name, reference in self.references.items() if name in columns
+        }
 
     def _column_findings(
         self,
@@ -222,6 +248,16 @@ class WatchedModel:
 
 
 _Collected = tuple[list[Measurement], list[Finding], list[Failure]]
+
+
+def _condensed(column: Column, reference: ReferenceColumn) -> Column | Profile:
+    """The column; of more than `EXACT_ROWS` rows its profile, where the reference can count it."""
+    if len(column) <= EXACT_ROWS or reference.cells is None:
+        return column
+    try:
+        return profile(column, reference.cells)
+    except DataError:
+        return column  # of another kind than the reference, which detectors tell
 
 
 def _absent(name: str, reference: ReferenceColumn, subject: Subject) -> Finding:

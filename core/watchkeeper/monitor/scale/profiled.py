@@ -1,0 +1,29 @@
+"""Rows that were profiled instead of read, as a check wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.profile import Profile
+from watchkeeper.domain.verdict import Finding
+from watchkeeper.domain.window import Window
+
+
+@attrs.frozen(eq=False)
+class ProfiledRows:
+    """n rows, known by their profiles."""
+
+    window: Window
+    """Its `rows` is n."""
+    profiles: Mapping[str, Profile]
+    """By feature, and of the predictions under ``prediction``."""
+    labelled: int
+    """Rows whose outcome is known."""
+    evaluation: Evaluation | None
+    """Truths and predictions of the labelled rows, or of a part of them that stands for all; None: see `findings`."""
+    findings: tuple[Finding, ...] = ()
+    """What was noticed on the way: a file or a column that could not be read."""
+    version: str | None = None
