@@ -25,10 +25,15 @@ from .appending import Appending
 from .documents import Namespaces, ReadyPut
 from .layout import Connection, require_layout
 from .logs import Heads, ReadyEntry
-from .server import Server
+from .server import Cursor, Server
 
 OWN_WRITER: Final = ".."
 """How the writers that we make up begin; no name of a user's has these two dots."""
+_BEGIN: Final = (
+    "INSERT INTO applied (writer, seq, call) VALUES (%s, %s, %s) ON CONFLICT (writer, seq) DO NOTHING"
+    " RETURNING (SELECT value FROM meta WHERE name = 'schema')"
+)
+"""Writes the pair; no row when it is there already. Waits for another attempt with it that is under way."""
 
 
 @attrs.frozen
@@ -88,30 +93,21 @@ class Committing:
         attempts: list[Done] = []
         """What this call has done so far; the last may have arrived, or not."""
 
-        def attempt(connection: Connection) -> Receipt:
-            if not self._begun(connection, written, call):
+        def attempt(connection: Connection, begun: Cursor) -> Receipt:
+            row = begun.fetchone()
+            if row is None:
                 whose, done = _earlier(connection, written)
                 is_replay = whose != call
                 done = done if is_replay else attempts[-1]
                 return Receipt(kept, done.revisions, done.digests, is_replay=is_replay)
+            require_layout(row[0], self._server.place)
             done = work(connection)
             attempts.append(done)
             if pair is not None and (done.revisions or done.digests):
                 _note(connection, pair, done)
             return Receipt(kept, done.revisions, done.digests)
 
-        return self._server.write(attempt, kept)
-
-    def _begun(self, connection: Connection, pair: tuple[str, int], call: uuid.UUID) -> bool:
-        """Write the pair; False when it is there already. Waits for another attempt with it that is under way."""
-        row = connection.execute(
-            "INSERT INTO applied (writer, seq, call) VALUES (%s, %s, %s) ON CONFLICT (writer, seq) DO NOTHING"
-            " RETURNING (SELECT value FROM meta WHERE name = 'schema')",
-            (*pair, call),
-        ).fetchone()
-        if row is not None:
-            require_layout(row[0], self._server.place)
-        return row is not None
+        return self._server.write_after((_BEGIN, (*written, call)), attempt, kept)
 
     def _change(self, connection: Connection, ready: Sequence[Ready]) -> Done:
         numbers = self._locked(connection, ready)

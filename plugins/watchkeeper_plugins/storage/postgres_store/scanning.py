@@ -19,7 +19,7 @@ from watchkeeper_plugins.storage.sqlite_store.blocks import BlockDamaged
 from watchkeeper_plugins.storage.sqlite_store.chunks import StoredChunk
 
 from .layout import Connection
-from .server import Server
+from .server import Server, together
 
 _FIRST: Final = -(2**63)
 _LAST: Final = 2**63 - 1
@@ -95,9 +95,11 @@ class Scanning:
             return iter(())
 
         def look(connection: Connection) -> tuple[list[_Place], Mapping[str, str]]:
-            found = connection.execute(_PLACES, (*names, last, since, since)).fetchall()
-            # after the chunks: their columns are known by then
-            row = connection.execute("SELECT kinds FROM series WHERE stream = %s AND key = %s", names).fetchone()
+            with together(connection):
+                found = connection.execute(_PLACES, (*names, last, since, since))
+                # after the chunks: their columns are known by then
+                kinds = connection.execute("SELECT kinds FROM series WHERE stream = %s AND key = %s", names)
+            row = kinds.fetchone()
             return [_Place(*columns) for columns in found], json.loads(row[0]) if row else {}
 
         places, kinds = self._server.read(look)

@@ -7,8 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final, TypeVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import conninfo
@@ -22,6 +22,10 @@ from .layout import Connection, make_ready
 from .options import PostgresOptions
 
 T = TypeVar("T")
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+Statement = tuple[str, tuple[Any, ...]]
+"""The text, and the values that go into it."""
+_INSIDE: Final = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
 
@@ -53,12 +57,24 @@ class Server:
 
     def write(self, work: Callable[[Connection], T], durability: Durability = Durability.SYNCED) -> T:
         """What `work` returns, in a transaction. It may be called more than once, so it must do no harm twice."""
+        return self.write_after(None, lambda connection, _: work(connection), durability)
+
+    def write_after(
+        self, opening: Statement | None, work: Callable[[Connection, Cursor], T], durability: Durability
+    ) -> T:
+        """The same with a first statement, whose cursor `work` is given: it goes to the server with the BEGIN."""
 
         def attempt() -> T:
-            with self._borrowed() as connection, connection.transaction():
-                if durability is not Durability.SYNCED:
-                    connection.execute("SET LOCAL synchronous_commit = off")
-                return work(connection)
+            with self._borrowed() as connection, _rolled_back(connection):
+                with together(connection):
+                    cursor = connection.execute("BEGIN")
+                    if durability is not Durability.SYNCED:
+                        connection.execute("SET LOCAL synchronous_commit = off")
+                    if opening is not None:
+                        cursor = connection.execute(*opening)
+                result = work(connection, cursor)
+                connection.execute("COMMIT")
+                return result
 
         return self._persistently(attempt)
 
@@ -144,6 +160,22 @@ class Server:
 
     def _connected(self) -> Connection:
         return psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+
+
+def together(connection: Connection) -> AbstractContextManager[object]:
+    """What is executed in the block goes to the server at once, its answers are there after it."""
+    return connection.pipeline() if psycopg.Pipeline.is_supported() else nullcontext()
+
+
+@contextmanager
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    """When the block raises inside of a transaction, the transaction ends with it."""
+    try:
+        yield
+    except BaseException:
+        if not connection.closed and connection.info.transaction_status in _INSIDE:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _conninfo(options: PostgresOptions) -> str:
