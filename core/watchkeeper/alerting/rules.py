@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import attrs
 
-from watchkeeper.domain.alert import Severity
+from watchkeeper.domain.alert import NoData, Severity
 from watchkeeper.domain.errors import ConfigError
 
 from .condition import Condition
@@ -20,17 +19,6 @@ if TYPE_CHECKING:
 
 def _distinct(names: Iterable[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(names)
-
-
-class NoData(StrEnum):
-    """What a rule makes of a measurement that is missing or undefined."""
-
-    KEEP = "keep"
-    """The alert stays as it is: neither begun nor ended by silence."""
-    OK = "ok"
-    """Counts as well."""
-    ALERT = "alert"
-    """Counts as bad: for measurements whose absence is the news."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -27,8 +27,10 @@ from watchkeeper.registry.envelopes import SigningKey
 from watchkeeper.registry.registry import Registry
 
 from .built import Built
+from .charting import earlier
 from .models import Models
 from .rules import rules_of
+from .telling import grouping_of, inhibitions_of, windows_of
 
 
 @attrs.frozen(eq=False)
@@ -100,10 +102,23 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         recorder=recorder,
         models=Models(loaded, plugins, registry),
         registry=registry,
-        alerting=Alerting(storage, clock, rules_of(loaded), observer=_observer(plugins)),
+        alerting=_alerting(loaded, storage, clock, plugins),
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
         ensembles=Ensembles(storage, clock),
         explaining=Explaining(storage, clock),
+    )
+
+
+def _alerting(loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins) -> Alerting:
+    return Alerting(
+        storage,
+        clock,
+        rules_of(loaded),
+        observer=_observer(plugins),
+        history=lambda measurement: earlier(storage, measurement),
+        inhibitions=inhibitions_of(loaded),
+        grouping=grouping_of(loaded.config),
+        windows=windows_of(loaded),
     )
 
 

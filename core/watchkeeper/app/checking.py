@@ -93,10 +93,12 @@ def _rules_that_hold(systems: Systems, model: str, measurements: Sequence[Measur
 
 def is_open(alert: Alert) -> bool:
     """Whether the alert has fired and is not resolved."""
-    return alert.state in (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+    return alert.state in (AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING)
 
 
 def finding_of(alert: Alert) -> Finding:
     """An open alert as a finding: critical is ALERT, warning is WARN, info is told and changes nothing."""
-    told = "acknowledged" if alert.state is AlertState.ACKNOWLEDGED else f"{alert.severity} alert"
-    return Finding(STATUS_OF_SEVERITY[alert.severity], alert.rule, f"{told}: {alert.summary}")
+    known = {AlertState.ACKNOWLEDGED: "acknowledged", AlertState.RECOVERING: "recovering"}
+    told = known.get(alert.state, f"{alert.severity} alert")
+    muted = f" (nobody is told: {alert.muted})" if alert.muted else ""
+    return Finding(STATUS_OF_SEVERITY[alert.severity], alert.rule, f"{told}: {alert.summary}{muted}")

@@ -1,8 +1,17 @@
-"""Sends the notifications that are due."""
+"""Sends the notifications that are due: once, or all the time in the background."""
 
 from __future__ import annotations
 
-from watchkeeper.alerting.delivery import DeliveryReport
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from watchkeeper.alerting.caretaker import Caretaker
+from watchkeeper.alerting.delivery import Courier, DeliveryReport, Undelivered
+from watchkeeper.alerting.sender import Sender
+from watchkeeper.domain.alert import Delivery
+from watchkeeper.domain.errors import NotFound
+from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.plugins.boundary import attempt
 
 from .assembly import Systems
@@ -10,4 +19,32 @@ from .assembly import Systems
 
 def delivered(systems: Systems) -> DeliveryReport:
     """One pass over the outbox; what fails is tried again later, or tells why it never will be."""
-    return systems.alerting.deliver(systems.notifiers, attempt)
+    return courier_of(systems).deliver()
+
+
+@contextmanager
+def delivering(systems: Systems) -> Iterator[None]:
+    """Inside, threads send what is due and take the steps of escalations; at the end both stop."""
+    sender = Sender(courier_of(systems))
+    caretaker = Caretaker(systems.alerting, systems.clock, attempt)
+    try:
+        sender.start()
+        caretaker.start()
+        yield
+    finally:
+        caretaker.stop()
+        sender.stop()
+
+
+def tried_out(systems: Systems, notifier: str) -> Delivery | Undelivered:
+    """One notification that says it is a test, past the outbox; a NotFound when no notifier is called so."""
+    if notifier not in systems.notifiers:
+        known = tuple(systems.notifiers)
+        there = f"the file has {', '.join(known)}" if known else "the file has no [notifiers]"
+        raise NotFound(f"no notifier is called {notifier!r}; {there}{did_you_mean(notifier, known)}")
+    return courier_of(systems).try_out(notifier)
+
+
+def courier_of(systems: Systems) -> Courier:
+    """What takes letters to the configured notifiers."""
+    return systems.alerting.courier(systems.notifiers, attempt, rng=random.Random())  # noqa: S311 - spreads retries

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from watchkeeper.alerting.condition import Condition
 from watchkeeper.alerting.parser import parsed
 from watchkeeper.alerting.rules import Rule
+from watchkeeper.alerting.summaries import summary_of
+from watchkeeper.config.alerting import RuleConfig
 from watchkeeper.config.loaded import LoadedConfig
-from watchkeeper.config.schema import Config, ModelConfig, RuleConfig
+from watchkeeper.config.schema import ModelConfig
 from watchkeeper.domain.errors import ConfigError
-from watchkeeper.domain.spans import Checks
+from watchkeeper.domain.spans import Checks, Duration
 from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.quality import (
     CONSTANT,
@@ -19,6 +24,8 @@ from watchkeeper.monitor.quality import (
     UNSEEN_SHARE,
 )
 from watchkeeper.monitor.watched import DRIFT_EVIDENCE, RISK_EVIDENCE
+
+from .telling import escalation_of, placed
 
 ALWAYS_MEASURED = (
     "samples",
@@ -39,34 +46,54 @@ ALWAYS_MEASURED = (
 
 
 def rules_of(loaded: LoadedConfig) -> tuple[Rule, ...]:
-    """Every rule, its condition parsed; a ConfigError names the place of each condition that cannot be."""
-    rules: list[Rule] = []
+    """Every rule, its condition parsed; a ConfigError names the place of each text that cannot be."""
     problems: list[str] = []
-    for name, config in loaded.config.rules.items():
-        try:
-            rules.append(_rule(name, config, loaded.config))
-        except ConfigError as error:
-            place = loaded.origin("rules", name, "when")
-            problems += [f"{place}: rules.{name}.when: {problem}" for problem in error.problems]
+    rules = [_rule(name, config, loaded, problems) for name, config in loaded.config.rules.items()]
     if problems:
         raise ConfigError(*problems)
-    return tuple(rules)
+    return tuple(rule for rule in rules if rule is not None)
 
 
-def _rule(name: str, config: RuleConfig, project: Config) -> Rule:
-    watched = [model for key, model in project.models.items() if config.models is None or key in config.models]
+def _rule(name: str, config: RuleConfig, loaded: LoadedConfig, problems: list[str]) -> Rule | None:
+    """The rule, or None with what is wrong in `problems`."""
+    models = loaded.config.models
+    known = _measured_by([model for key, model in models.items() if config.models is None or key in config.models])
+    rule: Rule | None = None
+    recover: Condition | None = None
+    with placed(loaded, problems, "rules", name, "recover"):
+        recover = parsed(config.recover, known) if config.recover is not None else None
+    with placed(loaded, problems, "rules", name, "when"):
+        condition = parsed(config.when, known)
+        with placed(loaded, problems, "rules", name, "summary"):
+            words = None if config.summary is None else summary_of(config.summary, condition, config.each).of
+            escalation = escalation_of(loaded.config, config.escalation)
+            rule = _made(name, config, condition, recover=recover, summary=words, escalation=escalation)
+    return rule
+
+
+def _made(name: str, config: RuleConfig, condition: Condition, **others: Any) -> Rule:
     persists = config.for_
     return Rule(
         name=name,
-        condition=parsed(config.when, _measured_by(watched)),
+        condition=condition,
         for_checks=persists.count if isinstance(persists, Checks) else 1,
         for_us=0 if isinstance(persists, Checks) else persists.us,
         severity=config.severity,
         receivers=tuple(action.target for action in config.do),
         models=None if config.models is None else frozenset(config.models),
         next_step=config.next_step,
-        cooldown_us=config.cooldown.us if config.cooldown else 0,
+        link=config.link,
+        cooldown_us=_us(config.cooldown),
+        keep_firing_us=_us(config.keep_firing),
+        repeat_us=_us(config.repeat),
+        each=config.each,
+        no_data=config.no_data,
+        **others,
     )
+
+
+def _us(duration: Duration | None) -> int:
+    return 0 if duration is None else duration.us
 
 
 def _measured_by(models: list[ModelConfig]) -> list[str]:

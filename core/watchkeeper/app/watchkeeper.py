@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from watchkeeper.alerting.delivery import DeliveryReport
+from watchkeeper.alerting.delivery import DeliveryReport, Undelivered
 from watchkeeper.clock import Clock, SystemClock
 from watchkeeper.config.reading import load
 from watchkeeper.config.schema import Config
+from watchkeeper.domain.alert import Delivery
 from watchkeeper.domain.ensemble import Weights
 from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.explanation import Explanation
@@ -28,7 +30,7 @@ from watchkeeper.registry.report import Report
 
 from .assembly import Systems, assembled
 from .checking import checked
-from .delivering import delivered
+from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
 from .recording import logged, outcomes_recorded
@@ -200,6 +202,14 @@ class Watchkeeper:
     def deliver(self) -> DeliveryReport:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""
         return delivered(self._systems)
+
+    def delivering(self) -> AbstractContextManager[None]:
+        """Inside the ``with`` block, threads send notifications as they come and take the steps of escalations."""
+        return delivering(self._systems)
+
+    def try_out(self, notifier: str) -> Delivery | Undelivered:
+        """Send one notification that says it is a test to a configured notifier."""
+        return tried_out(self._systems, notifier)
 
     def compliance_report(self, model: str) -> Report:
         """What can be proved about a model, under the headings of SR 11-7 and of the EU AI Act's Annex IV."""

@@ -62,6 +62,8 @@ def run(
     times: Annotated[int | None, typer.Option(help="Stop after so many rounds.", min=1)] = None,
 ) -> None:
     """Check every model again and again and deliver alerts, until interrupted."""
+    from contextlib import closing
+
     from watchkeeper.app.rounds import rounds
     from watchkeeper.domain.spans import Duration
     from watchkeeper.monitor.rendering import headline
@@ -70,9 +72,10 @@ def run(
     with opened(config) as watch:
         say(f"checking {', '.join(watch.models)} every {pause}; stop with Ctrl-C")
         try:
-            for results in rounds(watch, pause, times):
-                for result in results.values():
-                    show(headline(result))
+            with closing(rounds(watch, pause, times)) as each:
+                for results in each:
+                    for result in results.values():
+                        show(headline(result))
         except KeyboardInterrupt:
             say("stopped")
 

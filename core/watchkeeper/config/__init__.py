@@ -1,19 +1,17 @@
 """watchkeeper.toml as checked values."""
 
+from .alerting import Action, RuleConfig, Verb
 from .json_schema import schema_json
 from .loaded import LoadedConfig
 from .plugin_use import PluginUse
 from .reading import load
 from .schema import (
-    Action,
     ColumnsConfig,
     Config,
     EnsembleConfig,
     ModelConfig,
     NotifierConfig,
     ProjectConfig,
-    RuleConfig,
-    Verb,
 )
 from .settings import Setting, settings
 from .storage_url import StorageAddress

@@ -13,10 +13,11 @@ import attrs
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.spans import PERSISTENCE_PATTERN, Duration, FalseAlarmBudget, Persistence, WindowSize
 
+from .alerting import Action
 from .constraints import Constraint, InstalledPlugins
 from .keys import ABOUT
 from .plugin_use import PluginUse
-from .schema import Action, Config, NotifierConfig, keys_of
+from .schema import Config, NotifierConfig, keys_of
 from .settings import plain
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from watchkeeper.domain.access import Role
-from watchkeeper.domain.alert import Severity
+from watchkeeper.domain.alert import NoData, Severity
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.policy import EnvironmentRule
 from watchkeeper.domain.spans import Duration, FalseAlarmBudget, WindowSize
 
+from .alerting import Action, Verb
 from .constraints import Context, check_reference
 from .plugin_use import PluginUse
 from .problems import Wrong, did_you_mean, expected_choice, missing_key, mistaken, quoted, refused, said
-from .schema import Action, Verb
 
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Any, Any], Any]
@@ -34,6 +34,7 @@ def leaf_hooks(context: Context) -> dict[type, Hook]:
         float: _number,
         # each enum by itself: cattrs gives those that are also texts the hook of `str`
         Severity: _choice,
+        NoData: _choice,
         Task: _choice,
         Role: _choice,
         EnvironmentRule: _choice,

@@ -22,6 +22,9 @@ from .structuring import structured
 
 _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
+_REFERRED_TO: Final = ("models", "notifiers", "escalations")
+"""Sections whose names other values give."""
+
 
 def load(
     path: str | os.PathLike[str],
@@ -51,7 +54,7 @@ def load(
     variables = environment or {}
     over = overridden(raw, variables, plugins)
     places = Places(file, positions, over.set_by)
-    context = Context(plugins, folder, {section: _names(over.raw.get(section)) for section in ("models", "notifiers")})
+    context = Context(plugins, folder, {section: _names(over.raw.get(section)) for section in _REFERRED_TO})
     config, problems = structured(over.raw, context)
     if config is None or over.problems:
         lines = (_covered(places, problem, variables) for problem in sorted(problems, key=places.order))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import attrs
 
 from watchkeeper.contracts.plugin import Kind
-from watchkeeper.domain.alert import Severity
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
-from watchkeeper.domain.spans import Checks, Duration, FalseAlarmBudget, Persistence, WindowSize
+from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 
+from .alerting import EscalationConfig, GroupingConfig, InhibitionConfig, MaintenanceConfig, RuleConfig
 from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
 from .governance import RegistryConfig, RoleConfig, SignerConfig
 from .keys import IS_NO_KEY, KEY, told
@@ -33,24 +32,6 @@ MetricUse = Annotated[PluginUse, InstalledPlugin(Kind.METRIC)]
 DriftUse = Annotated[PluginUse, InstalledPlugin(Kind.DRIFT)]
 WeightingUse = Annotated[PluginUse, InstalledPlugin(Kind.WEIGHTING)]
 NotifierUse = Annotated[PluginUse, InstalledPlugin(Kind.NOTIFIER)]
-
-
-class Verb(StrEnum):
-    """What a rule can do when it fires."""
-
-    NOTIFY = "notify"
-
-
-@attrs.frozen
-class Action:
-    """One thing that a rule does when it fires, written ``notify:ops``."""
-
-    verb: Verb
-    target: str
-    """The notifier's name."""
-
-    def __str__(self) -> str:
-        return f"{self.verb}:{self.target}"
 
 
 @attrs.frozen(kw_only=True)
@@ -153,32 +134,6 @@ class EnsembleConfig:
 
 
 @attrs.frozen(kw_only=True)
-class RuleConfig:
-    """``[rules.NAME]``: a condition over measurements and what happens when it holds."""
-
-    when: Text = attrs.field(metadata=told('the condition, such as "accuracy < 0.8 and samples >= 500"'))
-    for_: Persistence = attrs.field(
-        default=Checks(1),
-        metadata=told('how long it must hold before the alert fires: "3 checks", or a length of time', "for"),
-    )
-    severity: Severity = attrs.field(
-        default=Severity.WARNING, metadata=told("how much it matters: info, warning or critical")
-    )
-    do: Annotated[tuple[Action, ...], Distinct()] = attrs.field(
-        default=(), metadata=told('what to do when it fires: "notify:NAME" of a notifier')
-    )
-    models: Annotated[tuple[Annotated[str, NameIn("models")], ...], NotEmpty("item"), Distinct()] | None = attrs.field(
-        default=None, metadata=told("only these models; every model when left out")
-    )
-    next_step: str = attrs.field(
-        default="", metadata=told("what the reader of a notification should do first, in one sentence")
-    )
-    cooldown: Duration | None = attrs.field(
-        default=None, metadata=told("the least time between two notifications of the same alert")
-    )
-
-
-@attrs.frozen(kw_only=True)
 class NotifierConfig:
     """``[notifiers.NAME]``: who is told; all keys but `kind` are options of that plugin."""
 
@@ -206,6 +161,18 @@ class Config:
     )
     notifiers: Mapping[Annotated[str, Named("name for a notifier")], NotifierConfig] = attrs.field(
         factory=dict, metadata=told("who is told")
+    )
+    escalations: Mapping[Annotated[str, Named("name for an escalation")], EscalationConfig] = attrs.field(
+        factory=dict, metadata=told("who is told next when nobody acknowledges an alert")
+    )
+    inhibitions: Mapping[Annotated[str, Named("name for an inhibition")], InhibitionConfig] = attrs.field(
+        factory=dict, metadata=told("which alerts explain others, about which nobody is told meanwhile")
+    )
+    maintenance: Mapping[Annotated[str, Named("name for a maintenance window")], MaintenanceConfig] = attrs.field(
+        factory=dict, metadata=told("times that come again and again in which nobody is told")
+    )
+    grouping: GroupingConfig = attrs.field(
+        factory=GroupingConfig, metadata=told("which alerts are told in one message")
     )
     registry: RegistryConfig = attrs.field(
         factory=RegistryConfig, metadata=told("what a version must have before production and before it is loaded")

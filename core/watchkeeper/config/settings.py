@@ -13,12 +13,13 @@ from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.errors import PluginError
 from watchkeeper.domain.spans import Checks, Duration, FalseAlarmBudget, WindowSize
 
+from .alerting import Action
 from .constraints import InstalledPlugins
 from .loaded import LoadedConfig
 from .plugin_use import PluginUse
 from .positions import KeyPath
 from .problems import dotted
-from .schema import Action, NotifierConfig, keys_of, uses_of
+from .schema import NotifierConfig, keys_of, uses_of
 from .secrets import MASK, is_secret, masked, without_password
 
 _AS_TEXT = (Action, Checks, Duration, FalseAlarmBudget, WindowSize, Path)
@@ -58,7 +59,11 @@ def plain(value: Any) -> Any:
         return {"name": value.name, **value.options} if value.options else value.name
     if isinstance(value, tuple):
         return [plain(item) for item in value]
-    return str(value) if isinstance(value, _AS_TEXT) else value
+    if isinstance(value, _AS_TEXT):
+        return str(value)
+    if attrs.has(type(value)):
+        return {key: plain(getattr(value, field.name)) for key, field in keys_of(type(value)).items()}
+    return value
 
 
 def _values(table: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:

@@ -33,6 +33,17 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+class NoData(StrEnum):
+    """What a rule makes of a measurement that is missing or undefined."""
+
+    KEEP = "keep"
+    """The alert stays as it is: neither begun nor ended by silence."""
+    OK = "ok"
+    """Counts as well."""
+    ALERT = "alert"
+    """Counts as bad: for measurements whose absence is the news."""
+
+
 @attrs.frozen
 class Alert:
     """One firing of one rule for one model; the fingerprint is the same while it lasts."""

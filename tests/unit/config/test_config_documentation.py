@@ -8,6 +8,13 @@ import attrs
 import pytest
 
 from watchkeeper.config import load
+from watchkeeper.config.alerting import (
+    EscalationConfig,
+    GroupingConfig,
+    InhibitionConfig,
+    MaintenanceConfig,
+    RuleConfig,
+)
 from watchkeeper.config.governance import RegistryConfig, RoleConfig, SignerConfig
 from watchkeeper.config.schema import (
     ColumnsConfig,
@@ -15,7 +22,6 @@ from watchkeeper.config.schema import (
     ModelConfig,
     NotifierConfig,
     ProjectConfig,
-    RuleConfig,
     keys_of,
 )
 from watchkeeper.config.settings import plain
@@ -28,6 +34,10 @@ TABLES = {
     "`columns` of a model": ColumnsConfig,
     "`[ensembles.NAME]`": EnsembleConfig,
     "`[rules.NAME]`": RuleConfig,
+    "`[escalations.NAME]`": EscalationConfig,
+    "`[inhibitions.NAME]`": InhibitionConfig,
+    "`[maintenance.NAME]`": MaintenanceConfig,
+    "`[grouping]`": GroupingConfig,
     "`[notifiers.NAME]`": NotifierConfig,
     "`[registry]`": RegistryConfig,
     "`[signers.NAME]`": SignerConfig,
