@@ -17,7 +17,7 @@ from watchkeeper.contracts.storage import Append, Durability, LogEntry, Namespac
 from watchkeeper.domain.errors import StoreBusy, StoreCorrupt, StoreError, StoreTooNew, UsageError
 from watchkeeper.domain.table import Table
 from watchkeeper_plugins.storage.postgres import PostgresOptions, build
-from watchkeeper_plugins.storage.postgres_store import layout
+from watchkeeper_plugins.storage.postgres_store import layout, server
 from watchkeeper_plugins.storage.postgres_store.store import PostgresStorage
 
 pytestmark = pytest.mark.postgres
@@ -308,13 +308,21 @@ def test_an_empty_schema_that_an_administrator_made_is_used(database, opened):
     opened().commit([rows(1)])
 
 
-def test_a_database_of_another_encoding_is_refused(database, server):
+def test_a_database_of_another_encoding_is_refused(database):
     database.run("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     try:
         with pytest.raises(StoreError, match=r"encoding LATIN1.*ENCODING 'UTF8' TEMPLATE template0"):
             build(PostgresOptions(database.url.replace("/postgres?", "/latin?")))
     finally:
         database.run("DROP DATABASE latin WITH (FORCE)")
+
+
+def test_a_pooler_that_drops_the_settings_is_refused(database, monkeypatch):
+    options = PostgresOptions(database.url)
+    monkeypatch.setattr(server, "_conninfo", lambda options: options.conninfo)
+    with pytest.raises(StoreError, match=r"drops the settings of a connection .*expected 'test_\d+'.*pool by session"):
+        build(options)
+    assert database.run("SELECT to_regclass('public.document')") == [(None,)]
 
 
 def test_a_database_that_is_not_there_is_told_at_once(database):

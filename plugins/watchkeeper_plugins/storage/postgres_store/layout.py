@@ -84,7 +84,7 @@ def make_ready(connection: Connection, schema: str, place: str) -> None:
     StoreError
         The server or the database cannot hold a store, or the schema belongs to something else.
     """
-    _require_capable(connection, place)
+    _require_capable(connection, schema, place)
     if _found(connection, schema, place) == SCHEMA:
         return
     with connection.transaction():
@@ -155,7 +155,7 @@ def _refuse_newer(found: int, place: str) -> None:
         )
 
 
-def _require_capable(connection: Connection, place: str) -> None:
+def _require_capable(connection: Connection, schema: str, place: str) -> None:
     if connection.info.server_version < _OLDEST_SERVER:
         raise StoreError(f"{place} is PostgreSQL {connection.info.server_version // 10_000}; expected 13 or newer")
     encoding = connection.info.parameter_status("server_encoding")
@@ -163,4 +163,11 @@ def _require_capable(connection: Connection, place: str) -> None:
         raise StoreError(
             f"{place} has the encoding {encoding}, which cannot hold every text: create a database with ENCODING "
             "'UTF8' TEMPLATE template0"
+        )
+    row = connection.execute("SELECT current_setting('search_path')").fetchone()
+    if row is None or row[0] != schema:
+        raise StoreError(
+            f"{place} is reached through something that drops the settings of a connection (its search_path is "
+            f"{row[0] if row else None!r}, expected {schema!r}): connect to the server itself, or let the pooler pass "
+            "on the start-up parameter options, and pool by session"
         )
