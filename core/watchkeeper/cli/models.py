@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import evidence, signing
+from . import evidence, exchange, signing
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
@@ -290,3 +290,4 @@ def gc(
 
 signing.add_to(app)
 evidence.add_to(app)
+exchange.add_to(app)

@@ -6,7 +6,8 @@ import io
 import os
 import tempfile
 from collections.abc import Mapping
-from typing import Any, BinaryIO, Final
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 import attrs
 
@@ -33,6 +34,26 @@ class Artifact:
 
 
 @attrs.frozen
+class SavedModel:
+    """A file that the framework itself wrote, to be registered without reading it as a model."""
+
+    path: Path
+    format: str
+    """The format whose `adopt` takes it over."""
+    environment: Mapping[str, str]
+    """Where it was made, as far as that is known."""
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """What a format has besides when it can take over files of its framework."""
+
+    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+        """Copy the file, perhaps in canonical form, and return its record; runs nothing from it."""
+        ...
+
+
+@attrs.frozen
 class Artifacts:
     """Saves and loads; nothing that is not in the store under its digest reaches a parser."""
 
@@ -47,6 +68,21 @@ class Artifacts:
             size = written.seek(0, os.SEEK_END)
             written.seek(0)
             return Artifact(chosen, self.storage.put_blob(written), size, record)  # type: ignore[arg-type]  # as above
+
+    def adopt(self, model: SavedModel) -> Artifact:
+        """Keep a file as it is; a DataError when it is not one of the format's, or the format takes over none."""
+        plugin = self.formats[self._named(model.format)]
+        if not isinstance(plugin, Adopting):
+            raise DataError(f"the format {model.format!r} takes over no files: load the model and register it")
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as written:
+            try:
+                with model.path.open("rb") as source:
+                    record = dict(plugin.adopt(source, written))  # type: ignore[arg-type]  # it has the methods
+            except OSError as error:
+                raise DataError(f"{model.path} cannot be read: {error}") from error
+            size = written.seek(0, os.SEEK_END)
+            written.seek(0)
+            return Artifact(model.format, self.storage.put_blob(written), size, record)  # type: ignore[arg-type]
 
     def verified(self, version: Version) -> BinaryIO:
         """The artifact's bytes at their start, compared with size and digest; no parser has seen them yet.

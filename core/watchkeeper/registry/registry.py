@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import attrs
 
@@ -22,7 +22,7 @@ from watchkeeper.domain.verdict import Verdict
 
 from .acting import Acting
 from .aliases import Aliases
-from .artifacts import Artifacts
+from .artifacts import Artifacts, SavedModel
 from .checkpoints import Checkpoints
 from .cleanup import Cleanup
 from .deployments import Deployments
@@ -132,6 +132,8 @@ class Registry:
 
         Parameters
         ----------
+        model
+            The fitted model, or a `SavedModel`: a file that its framework wrote.
         number
             Chosen by the rule of `numbering.next_number` when left out.
         metrics
@@ -173,7 +175,7 @@ class Registry:
             task=task,
             metrics=_finite(metrics or {}),
             parameters={key: str(value) for key, value in (parameters or {}).items()},
-            environment=environment_of(model, self._known_distributions),
+            environment=self._environment(model),
             parents=tuple(self.get(parent).ref for parent in parents),
             tags=tuple(tags),
             features=tuple(features) or _known_features(model),
@@ -181,7 +183,8 @@ class Registry:
             training_data=training_data_of(training_data) if isinstance(training_data, Table) else training_data,
             card=dict(card or {}),
         )
-        artifact = self._artifacts.save(model, save_as)
+        is_file = isinstance(model, SavedModel)
+        artifact = self._artifacts.adopt(model) if is_file else self._artifacts.save(model, save_as)
         version = attrs.evolve(
             draft,
             format=artifact.format,
@@ -234,6 +237,17 @@ class Registry:
             self._require_signatures(version)
             self._require_environment(version, EnvironmentRule.IGNORE if any_environment else None)
             return self._artifacts.parsed(version, source)
+
+    def verified(self, ref: str) -> BinaryIO:
+        """A version's bytes after the checks of `load` but the environment's; no parser has seen them."""
+        version = self.get(ref)
+        source = self._artifacts.verified(version)
+        try:
+            self.signatures.require(version, runs_code=False)
+        except BaseException:
+            source.close()
+            raise
+        return source
 
     def reference(self, ref: str) -> Table | None:
         """The rows that define normal for a version; None when it was registered without."""
@@ -382,6 +396,9 @@ class Registry:
         raise Conflict(
             f"registering {version.model} was overtaken {_ATTEMPTS} times; nothing was registered: try again later"
         )
+
+    def _environment(self, model: Any) -> Mapping[str, str]:
+        return model.environment if isinstance(model, SavedModel) else environment_of(model, self._known_distributions)
 
     def _moved(self, ref: Ref, move: Move) -> Version:
         def conditions(version: Version) -> Sequence[Operation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import pickletools
 import sys
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
@@ -52,6 +53,37 @@ def check_name(title: str, allowed: frozenset[str] | None, seen: set[str]) -> No
     seen.add(title)
 
 
+def names_in(data: bytes) -> set[str]:
+    """Every name that a pickle looks up, from its instructions alone; nothing of it is run.
+
+    Raises
+    ------
+    DataError
+        It is no pickle.
+    """
+    found: set[str] = set()
+    texts: list[str] = []
+    memo: dict[int, str] = {}
+    last = ""
+    try:
+        for code, argument, _ in pickletools.genops(data):
+            if code.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
+                memo[len(memo) if argument is None else int(argument)] = last
+                continue
+            last = argument if isinstance(argument, str) else ""
+            if code.name in ("GLOBAL", "INST"):
+                found.add(last.replace(" ", "."))
+            elif code.name == "STACK_GLOBAL":
+                found.add(".".join(texts[-2:]))
+            elif code.name in ("BINGET", "LONG_BINGET"):
+                last = memo.get(int(argument or 0), "")
+            if last and code.name not in ("GLOBAL", "INST"):
+                texts.append(last)
+    except (ValueError, EOFError, LookupError) as error:
+        raise DataError(f"this file is no pickle: {error}") from error
+    return found
+
+
 def is_model(thing: Any) -> bool:
     """Whether it is an object that can predict."""
     return not isinstance(thing, type) and callable(getattr(type(thing), "predict", None))
@@ -67,7 +99,7 @@ def record_of(names: set[str]) -> dict[str, str]:
         )
     record = {"names": json.dumps(sorted(names))}
     for package in sorted({name.partition(".")[0] for name in names} & _FRAMEWORKS.keys()):
-        record[_FRAMEWORKS[package]] = str(getattr(sys.modules[package], "__version__", ""))
+        record[_FRAMEWORKS[package]] = str(getattr(sys.modules.get(package), "__version__", "not loaded"))
     return record
 
 

@@ -19,7 +19,7 @@ from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.errors import DataError
 from watchkeeper.hookspecs import hookimpl
 
-from .code import READ_ERRORS, Reader, allowed_names, is_model, record_of
+from .code import READ_ERRORS, Reader, allowed_names, is_model, names_in, record_of
 
 
 @attrs.frozen
@@ -41,6 +41,13 @@ class PickleFormat:
         except (*READ_ERRORS, pickle.PicklingError) as error:
             raise DataError(f"{type(model).__qualname__} cannot be pickled: {error}") from error
         record = record_of(reader.seen)
+        into.write(data)
+        return record
+
+    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+        """Take over a pickle: the names in it are found without reading it as one."""
+        data = source.read()
+        record = record_of(names_in(data))
         into.write(data)
         return record
 

@@ -1,0 +1,61 @@
+"""``models import-mlflow`` and ``models export-mlflow``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .opening import opened
+from .output import DEFAULT_CONFIG, ConfigPath, say, show
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("import-mlflow")(import_mlflow)
+    app.command("export-mlflow")(export_mlflow)
+
+
+def import_mlflow(
+    database: Annotated[Path, typer.Argument(help="MLflow's SQLite database, such as mlflow.db.")],
+    artifacts: Annotated[Path, typer.Option(help="The folder that its artifacts are in; nothing else is read.")],
+    rename: Annotated[
+        list[str] | None, typer.Option(help='A model under another name: "old name=new-name"; may be given again.')
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Take over every version of an MLflow registry, with metrics, tags, stages and aliases; exit code 1 if not all."""
+    from watchkeeper.registry.mlflow import imported
+
+    names = dict(_pair(text) for text in rename or [])
+    with opened(config) as watch:
+        found = list(imported(watch.registry, database, artifacts, names))
+    for one in found:
+        show(f"{one.source} -> {one.ref or 'left out'}{f'  {one.problem}' if one.problem else ''}")
+    say(f"{sum(one.ref is not None for one in found)} of {len(found)} versions are in the registry")
+    if any(one.problem for one in found):
+        raise typer.Exit(1)
+
+
+def export_mlflow(
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    into: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Write a model's versions as folders that MLflow reads; exit code 1 if some are not written."""
+    from watchkeeper.registry.mlflow import exported
+
+    with opened(config) as watch:
+        found = list(exported(watch.registry, model, into))
+    for one in found:
+        show(f"{one.ref} -> {one.folder or 'left out'}{f'  {one.problem}' if one.problem else ''}")
+    if any(one.problem for one in found):
+        raise typer.Exit(1)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise typer.BadParameter(f"{text!r} is no pair such as 'old name=new-name'", param_hint="--rename")
+    return old, new
