@@ -15,7 +15,7 @@ from watchkeeper.contracts.storage import Append, Batch
 from watchkeeper.contracts.storage_kinds import as_known
 from watchkeeper.domain.table import Column, Table
 
-from .blocks import Block, BlockDamaged, block_bytes, block_mark, opened_block
+from .blocks import Block, BlockDamaged, Schema, block_bytes, block_mark, opened_block
 from .columns import PackedColumn, packed
 
 _TIME: Final = ""
@@ -55,7 +55,6 @@ class StoredChunk:
     def __init__(self, narrow: bytes, read_wide: Callable[[], bytes | None]) -> None:
         self._narrow: Block = opened_block(narrow)
         self._read_wide = read_wide
-        self._mark = block_mark(narrow)
 
     def require_rows(self, first_us: int, last_us: int, rows: int) -> None:
         """BlockDamaged when these are not the rows that the directory tells of."""
@@ -87,14 +86,13 @@ class StoredChunk:
     @property
     def wide_names(self) -> tuple[str, ...]:
         """The columns that were stored apart, whether they are still there or not."""
-        return tuple(name for _, name in self._narrow.notes["wide"])
+        return tuple(name for _, name in self._narrow.schema.apart)
 
     def _columns(self, wanted: Sequence[str] | None) -> dict[str, Column]:
-        names = [name for name in self._narrow.names if name != _TIME]
-        apart = set()
-        for position, name in self._narrow.notes["wide"]:
+        names = [name for name in self._narrow.schema.names if name != _TIME]
+        apart = set(self.wide_names)
+        for position, name in self._narrow.schema.apart:
             names.insert(position, name)
-            apart.add(name)
         chosen = names if wanted is None else [name for name in wanted if name in names]
         wide: Block | None = None
         if apart.intersection(chosen):
@@ -109,47 +107,69 @@ class StoredChunk:
         return found
 
     def _time(self) -> NDArray[np.int64]:
-        time = self._narrow.column(_TIME) if _TIME in self._narrow.names else None
+        time = self._narrow.column(_TIME) if _TIME in self._narrow.schema.names else None
         if not isinstance(time, np.ndarray) or time.dtype != np.int64 or not len(time):
             raise BlockDamaged("it has no times")
         return time
 
     def _opened_wide(self, data: bytes) -> Block:
         wide = opened_block(data)
-        if wide.notes.get("of") != self._mark or wide.rows != self._narrow.rows:
+        if wide.of != self._narrow.mark or wide.rows != self._narrow.rows:
             raise BlockDamaged("its wide columns are another chunk's")
         return wide
 
 
+@attrs.frozen
+class _Plan:
+    """How the columns of a table are laid out; the same for all chunks of a series."""
+
+    near: tuple[int, ...]
+    """Which columns are in the narrow block, after the time."""
+    apart: tuple[int, ...]
+    near_schema: bytes
+    apart_schema: bytes
+    shape: int
+
+
 def _cut(time: NDArray[np.int64], table: Table, wide: frozenset[str]) -> Iterator[Chunk]:
     """One chunk, or more when the rows are too large for one."""
-    columns = {name: packed(name, column) for name, column in table.columns.items()}
-    size = sum(len(column.payload) for column in columns.values())
-    if size <= _MOST_BYTES or len(time) == 1:
-        yield _chunk(time, columns, wide)
+    columns = [packed(name, column) for name, column in table.columns.items()]
+    if sum(len(column.payload) for column in columns) <= _MOST_BYTES or len(time) == 1:
+        yield _chunk(time, columns, _plan(table.names, tuple(column.type for column in columns), wide))
         return
     middle = len(time) // 2
     for rows in (slice(0, middle), slice(middle, len(time))):
         yield from _cut(time[rows], table.rows(rows), wide)
 
 
-def _chunk(time: NDArray[np.int64], columns: dict[str, PackedColumn], wide: frozenset[str]) -> Chunk:
-    apart = {name: column for name, column in columns.items() if name in wide}
-    near = {_TIME: packed(_TIME, time)} | {name: column for name, column in columns.items() if name not in wide}
-    positions = [[position, name] for position, name in enumerate(columns) if name in wide]
-    narrow = block_bytes(len(time), near, {"wide": positions})
+def _chunk(time: NDArray[np.int64], columns: Sequence[PackedColumn], plan: _Plan) -> Chunk:
+    near = [packed(_TIME, time).payload, *(columns[at].payload for at in plan.near)]
+    narrow = block_bytes(len(time), plan.near_schema, near)
+    apart = [columns[at].payload for at in plan.apart]
     return Chunk(
         first_us=int(time[0]),
         last_us=int(time[-1]),
         rows=len(time),
-        shape=_shape(tuple((name, column.type) for name, column in columns.items()), wide),
+        shape=plan.shape,
         narrow=narrow,
-        wide=block_bytes(len(time), apart, {"of": block_mark(narrow)}) if apart else None,
+        wide=block_bytes(len(time), plan.apart_schema, apart, block_mark(narrow)) if apart else None,
     )
 
 
 @lru_cache(maxsize=1024)
-def _shape(columns: tuple[tuple[str, str], ...], wide: frozenset[str]) -> int:
+def _plan(names: tuple[str, ...], types: tuple[str, ...], wide: frozenset[str]) -> _Plan:
+    near = tuple(at for at, name in enumerate(names) if name not in wide)
+    apart = tuple(at for at, name in enumerate(names) if name in wide)
     # codes of any width go together: their labels are united anyway
-    signature = [(name, kind.partition(":")[0], name in wide) for name, kind in columns]
-    return zlib.crc32(repr(signature).encode())
+    signature = [(name, kind.partition(":")[0], name in wide) for name, kind in zip(names, types, strict=True)]
+    return _Plan(
+        near=near,
+        apart=apart,
+        near_schema=Schema(
+            (_TIME, *(names[at] for at in near)),
+            ("i8", *(types[at] for at in near)),
+            tuple((at, names[at]) for at in apart),
+        ).text(),
+        apart_schema=Schema(tuple(names[at] for at in apart), tuple(types[at] for at in apart)).text(),
+        shape=zlib.crc32(repr(signature).encode()),
+    )

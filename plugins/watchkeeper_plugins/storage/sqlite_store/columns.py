@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import attrs
@@ -16,6 +17,7 @@ _LITTLE: Final = {
     for kind in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "M8[us]")
 }
 """By dtype in little-endian order: its name in a block."""
+_DTYPES: Final = {kind: dtype for dtype, kind in _LITTLE.items()}
 _CODES: Final = (("i1", 127), ("i2", 32_767), ("i4", 2_147_483_647))
 
 
@@ -26,17 +28,12 @@ class PackedColumn:
     type: str
     """``f4``, ``i8``...: numbers; ``M8[us]``: times; ``text``; ``codes:i1``...: categories."""
     payload: bytes
-    labels: tuple[str, ...] | None = None
-    """Of categories."""
 
 
 def packed(name: str, column: Column) -> PackedColumn:
     """The bytes of a column that `checked_append` has passed; a DataError that names it for a lone surrogate."""
     if isinstance(column, Categories):
-        for label in column.labels:
-            _encoded(name, label)
-        kind = next(kind for kind, largest in _CODES if len(column.labels) <= largest)
-        return PackedColumn(f"codes:{kind}", column.codes.astype("<" + kind).tobytes(), tuple(column.labels))
+        return _packed_categories(name, column)
     kind_as_it_is = _LITTLE.get(column.dtype)
     if kind_as_it_is is not None:
         return PackedColumn(kind_as_it_is, column.tobytes())
@@ -46,14 +43,25 @@ def packed(name: str, column: Column) -> PackedColumn:
     return PackedColumn(_LITTLE[little.dtype], little.tobytes())
 
 
-def unpacked(kind: str, payload: memoryview, rows: int, labels: tuple[str, ...] | None) -> Column:
+def unpacked(kind: str, payload: memoryview, rows: int) -> Column:
     """The column of `rows` rows; a ValueError when the bytes do not make one. Numbers are views, not copies."""
     if kind == "text":
         return _unpacked_text(payload, rows)
     if kind.startswith("codes:"):
-        codes = np.frombuffer(payload, dtype="<" + kind.removeprefix("codes:"), count=rows)
-        return Categories(codes.astype(np.int32), labels or ())
-    return np.frombuffer(payload, dtype=np.dtype("<" + kind), count=rows)
+        return _unpacked_categories(payload, np.dtype("<" + kind.removeprefix("codes:")), rows)
+    return np.frombuffer(payload, dtype=_DTYPES[kind], count=rows)
+
+
+def _packed_categories(name: str, column: Categories) -> PackedColumn:
+    """Codes as narrow as the labels allow, then the labels as JSON."""
+    labels = _encoded(name, json.dumps(column.labels, separators=(",", ":"), ensure_ascii=False))
+    kind = next(kind for kind, largest in _CODES if len(column.labels) <= largest)
+    return PackedColumn(f"codes:{kind}", column.codes.astype("<" + kind).tobytes() + labels)
+
+
+def _unpacked_categories(payload: memoryview, dtype: np.dtype[Any], rows: int) -> Categories:
+    codes = np.frombuffer(payload, dtype=dtype, count=rows).astype(np.int32)
+    return Categories(codes, tuple(json.loads(bytes(payload[rows * dtype.itemsize :]))))
 
 
 def _packed_text(name: str, column: NDArray[Any]) -> bytes:
