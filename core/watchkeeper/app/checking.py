@@ -15,7 +15,7 @@ from watchkeeper.monitor.alarms.drift import DriftAlarms
 from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
 from watchkeeper.monitor.alarms.performance import RiskState, risk_state
-from watchkeeper.monitor.estimation.restating import keep_window, restated
+from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_restated
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.records import stored_records
 from watchkeeper.monitor.result import CheckResult
@@ -56,8 +56,7 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     whole = _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
     keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
     if data is None:
-        restated(systems.storage, model, watched.judging, watched.metrics, now_us=now_us)
-        keep_window(systems.storage, model, records)
+        listed_and_restated(systems.storage, records, Remeasuring(model, watched.judging, watched.metrics), now_us)
     return whole
 
 

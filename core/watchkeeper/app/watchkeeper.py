@@ -19,7 +19,7 @@ from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict
-from watchkeeper.monitor.estimation.restating import restated
+from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.result import CheckResult
@@ -197,7 +197,7 @@ class Watchkeeper:
         self._systems.recorder.flush()
         watched = self._systems.models.watched(model)
         now_us = self._systems.clock.now_us()
-        return restated(self._systems.storage, model, watched.judging, watched.metrics, now_us=now_us, every=True)
+        return restated(self._systems.storage, Remeasuring(model, watched.judging, watched.metrics), now_us)
 
     def deliver(self) -> DeliveryReport:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""

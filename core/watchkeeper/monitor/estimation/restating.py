@@ -35,6 +35,15 @@ _SELDOM_US: Final = 3_600_000_000
 _ATTEMPTS: Final = 5
 
 
+@attrs.frozen(eq=False)
+class Remeasuring:
+    """What is needed to measure a model's windows again."""
+
+    model: str
+    judging: Judging
+    metrics: Mapping[str, Metric]
+
+
 @attrs.frozen
 class Listed:
     """A window that was checked."""
@@ -60,46 +69,34 @@ class _List:
     revision: int
 
 
-def keep_window(storage: Storage, model: str, records: Records) -> None:
-    """Put a window that was just measured on the list."""
-    own = Listed.of(records)
+def listed_and_restated(storage: Storage, checked: Records, measuring: Remeasuring, now_us: int) -> list[Measurement]:
+    """Put a window that was just measured on the list, and measure recent ones again whose outcomes have changed.
 
-    def with_own(kept: _List) -> _List:
-        others = [one for one in kept.windows if one.window != own.window]
-        return attrs.evolve(kept, windows=thinned((*others, own)))
-
-    _change(storage, model, with_own)
-
-
-def restated(
-    storage: Storage, model: str, judging: Judging, metrics: Mapping[str, Metric], *, now_us: int, every: bool = False
-) -> list[Measurement]:
-    """Measure again the listed windows whose outcomes have changed, store that at `now_us`, and return it.
-
-    Unless `every` window is asked for, only those of about the last 100,000 rows that lacked outcomes are looked at,
-    and that at most once an hour or once in a window's length. What a plugin fails at is left out.
+    Looked at are windows of about the last 100,000 rows that lacked outcomes, and that at most once an hour or once in
+    a window's length.
     """
-    kept = _list(storage, model)
-    chosen = kept.windows if every else _recent(kept, now_us)
-    if not chosen or not metrics:
-        return []
-    start_us, end_us = min(one.window.start_us for one in chosen), max(one.window.end_us for one in chosen)
-    rows = records_between(storage, model, start_us, end_us)
-    found: list[Measurement] = []
-    seen: dict[Window, Listed] = {}
-    for one in chosen:
-        records = None if rows is None else _in_window(rows, one)
-        if records is None or not len(records):  # expired meanwhile: nothing more will be known
-            continue
-        seen[one.window] = Listed.of(records)
-        if seen[one.window].outcomes != one.outcomes:
-            found += _measured(model, records, judging, metrics)
-    keep_measurements(storage, model, found, now_us)
+    kept = _list(storage, measuring.model)
+    found, seen = _looked_at(storage, _recent(kept, now_us), measuring)
+    keep_measurements(storage, measuring.model, found, now_us)
+    own = Listed.of(checked)
+
+    def with_own(before: _List) -> _List:
+        windows = [seen.get(one.window, one) for one in before.windows if one.window != own.window]
+        return _List(thinned((*windows, own)), now_us if seen else before.looked_us, before.revision)
+
+    _change(storage, measuring.model, with_own)
+    return found
+
+
+def restated(storage: Storage, measuring: Remeasuring, now_us: int) -> list[Measurement]:
+    """Measure every listed window again whose outcomes have changed; returns what was stored at `now_us`."""
+    found, seen = _looked_at(storage, _list(storage, measuring.model).windows, measuring)
+    keep_measurements(storage, measuring.model, found, now_us)
 
     def as_seen(before: _List) -> _List:
         return _List(tuple(seen.get(one.window, one) for one in before.windows), now_us, before.revision)
 
-    _change(storage, model, as_seen)
+    _change(storage, measuring.model, as_seen)
     return found
 
 
@@ -129,13 +126,36 @@ def outcomes_digest(records: Records) -> str:
     return told.hexdigest()[:16]
 
 
-def _measured(model: str, records: Records, judging: Judging, metrics: Mapping[str, Metric]) -> list[Measurement]:
-    subject = Subject(model, records.version, records.window)
+def _looked_at(
+    storage: Storage, chosen: Sequence[Listed], measuring: Remeasuring
+) -> tuple[list[Measurement], dict[Window, Listed]]:
+    """What is measured anew, and each window as it is known now; one that has no rows any more is left out."""
+    found: list[Measurement] = []
+    seen: dict[Window, Listed] = {}
+    if not chosen or not measuring.metrics:
+        return found, seen
+    start_us, end_us = min(one.window.start_us for one in chosen), max(one.window.end_us for one in chosen)
+    rows = records_between(storage, measuring.model, start_us, end_us)
+    if rows is None:
+        return found, seen
+    for one in chosen:
+        records = _in_window(rows, one)
+        if not len(records):
+            continue
+        seen[one.window] = Listed.of(records)
+        if seen[one.window].outcomes != one.outcomes:
+            found += _measured(records, measuring)
+    return found, seen
+
+
+def _measured(records: Records, measuring: Remeasuring) -> list[Measurement]:
+    """The metrics as they are now; what a plugin fails at is left out, for the check has told of it."""
+    subject = Subject(measuring.model, records.version, records.window)
     labelled = subject.measurement("labelled", Value.of(int(records.has_outcome.sum())))
     try:
-        found, _ = measured_metrics(subject, evaluation_of(records, judging), metrics)
+        found, _ = measured_metrics(subject, evaluation_of(records, measuring.judging), measuring.metrics)
     except DataError as error:
-        return [labelled, *(subject.measurement(name, Value.undefined(str(error))) for name in metrics)]
+        return [labelled, *(subject.measurement(name, Value.undefined(str(error))) for name in measuring.metrics)]
     return [labelled, *found]
 
 
