@@ -43,6 +43,11 @@ class CuttingProxy:
         self.was_cut.clear()
         self._cuts = list(cuts)
 
+    def refuse_all(self):
+        """Take no more connections; those that there are go on."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
     def let_go(self):
         """Tell the server now that the vanished clients are gone."""
         for held in self._held:

@@ -81,6 +81,20 @@ def test_an_attempt_that_the_server_still_holds_open_is_waited_for(store, proxy)
     assert (found.value, found.revision) == ({"n": 1}, 2)
 
 
+def test_a_commit_whose_fate_nobody_can_ask_about_is_told_as_such(proxy, database):
+    store = build(PostgresOptions(f"{proxy.url}&schema={database.schema}", retry_seconds=0.3))
+    store.commit([rows(0)], writer="w", seq=1)
+    proxy.cut_next(Cut.AFTER)
+    proxy.refuse_all()
+    with pytest.raises(StoreError, match=r"does not answer .*whether this commit arrived is not known: send it again"):
+        store.commit([rows(1)], writer="w", seq=2)
+    again = build(PostgresOptions(database.url))
+    assert again.commit([rows(1)], writer="w", seq=2).is_replay
+    assert numbers(again) == [0, 1]
+    for each in (store, again):
+        each.close()
+
+
 def test_a_server_that_is_gone_is_told_in_a_sentence_without_the_password(database, server):
     options = PostgresOptions(database.url.replace("postgres:@", "postgres:hidden-word@"), retry_seconds=0.3)
     store = build(options)

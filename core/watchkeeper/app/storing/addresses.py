@@ -50,7 +50,7 @@ def folder_address(folder: Path) -> StorageAddress:
 @contextmanager
 def opened_store(address: StorageAddress, plugins: Plugins, *, create: bool = False) -> Iterator[Storage]:
     """The store at `address`, closed when the block ends; a folder that is not there is made only with `create`."""
-    if not create and address.path is not None and not _holds_something(address.path):
+    if not create and address.name == BACKUP and address.path is not None and not _holds_something(address.path):
         raise StoreError(f"there is no store in {address.path}: check the path, or run watchkeeper there first")
     storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, {"url": address.url}))
     try:

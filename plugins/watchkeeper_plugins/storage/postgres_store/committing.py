@@ -14,15 +14,17 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
+import psycopg
 
 from watchkeeper.contracts.storage import Append, Delete, Durability, LogEntry, Operation, Put, Receipt
 from watchkeeper.contracts.storage_rules import checked_namespace
-from watchkeeper.domain.errors import StoreBusy
+from watchkeeper.domain.errors import StoreBusy, StoreError
 from watchkeeper.domain.names import stored_name
 
 from . import documents
 from .appending import Appending
 from .documents import Namespaces, ReadyPut
+from .failures import is_lost
 from .layout import Connection, require_layout
 from .logs import Heads, ReadyEntry
 from .server import Cursor, Server
@@ -107,7 +109,15 @@ class Committing:
                 _note(connection, pair, done)
             return Receipt(kept, done.revisions, done.digests)
 
-        return self._server.write_after((_BEGIN, (*written, call)), attempt, kept)
+        try:
+            return self._server.write_after((_BEGIN, (*written, call)), attempt, kept)
+        except StoreError as error:
+            if attempts and isinstance(error.__cause__, psycopg.Error) and is_lost(error.__cause__):
+                raise StoreError(
+                    f"{error}; whether this commit arrived is not known: send it again with the same writer and seq, "
+                    "or read before you send it"
+                ) from error
+            raise
 
     def _change(self, connection: Connection, ready: Sequence[Ready]) -> Done:
         numbers = self._locked(connection, ready)
