@@ -7,7 +7,8 @@ import pytest
 from watchkeeper.alerting.measured import Measured
 from watchkeeper.alerting.outcome import fingerprint_of, outcomes, vanished
 from watchkeeper.alerting.parser import parsed
-from watchkeeper.alerting.rules import NoData, Rule
+from watchkeeper.alerting.rules import Rule
+from watchkeeper.domain.alert import NoData
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.value import Value

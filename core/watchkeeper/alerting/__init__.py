@@ -1,5 +1,7 @@
 """Rules over measurements, the alerts that they raise, and their delivery."""
 
+from watchkeeper.domain.alert import NoData
+
 from .caretaker import Caretaker
 from .condition import Condition
 from .delivery import Courier, DeliveryReport, Patience, Undelivered
@@ -12,7 +14,7 @@ from .muting import Inhibition
 from .outbox import Letter, Outbox
 from .outcome import Outcome
 from .parser import parsed
-from .rules import NoData, Rule
+from .rules import Rule
 from .sender import Sender
 from .silences import Silence, Silences, SilenceState
 from .summaries import summary_of

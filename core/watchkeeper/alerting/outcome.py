@@ -10,11 +10,12 @@ from typing import Final
 
 import attrs
 
+from watchkeeper.domain.alert import NoData
 from watchkeeper.domain.measurement import Measurement
 
 from .condition import Condition, Threshold
 from .measured import Measured, Row, number_of, why_nothing
-from .rules import NoData, Rule
+from .rules import Rule
 
 MOST_MEASUREMENTS: Final = 10
 """How many measurements an outcome carries along, those of the worst rows first."""

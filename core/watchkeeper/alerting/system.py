@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -148,10 +148,14 @@ class Alerting:
         """One alert; the beginning of its fingerprint is enough when no other begins so."""
         return self._record(fingerprint).alert
 
+    def log(self) -> Iterator[LoggedEntry]:
+        """Every entry about alerts, silences and deliveries, oldest first, each checked against the one before."""
+        return self._storage.read_log(ALERT_LOG)
+
     def history(self, fingerprint: str) -> tuple[LoggedEntry, ...]:
         """What the log says about it, oldest first."""
         whole = self._record(fingerprint).alert.fingerprint
-        return tuple(entry for entry in self._storage.read_log(ALERT_LOG) if entry.body.get("fingerprint") == whole)
+        return tuple(entry for entry in self.log() if entry.body.get("fingerprint") == whole)
 
     def acknowledge(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """Somebody takes care of it: it is not told again until it is over."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from watchkeeper.alerting.delivery import DeliveryReport, Undelivered
+from watchkeeper.alerting.matching import Matcher
+from watchkeeper.alerting.outbox import Letter
+from watchkeeper.alerting.silences import Silence
 from watchkeeper.clock import Clock, SystemClock
 from watchkeeper.config.reading import load
 from watchkeeper.config.schema import Config
@@ -210,6 +214,18 @@ class Watchkeeper:
     def try_out(self, notifier: str) -> Delivery | Undelivered:
         """Send one notification that says it is a test to a configured notifier."""
         return tried_out(self._systems, notifier)
+
+    def resend(self, key: str) -> Letter:
+        """Make a notification that could not be delivered due again; `deliver` sends it."""
+        return self.alerting.outbox.send_again(key, self._systems.clock.now_us(), getpass.getuser())
+
+    def silence(
+        self, matchers: Iterable[Matcher], lasts_us: int, *, by: str, comment: str, wait_us: int = 0
+    ) -> Silence:
+        """Tell nobody about alerts that fit all matchers, for so long, beginning in `wait_us`."""
+        starts_us = self._systems.clock.now_us() + wait_us
+        ends_us = starts_us + lasts_us
+        return self.alerting.silences.add(matchers, ends_us, by=by, comment=comment, starts_us=starts_us)
 
     def compliance_report(self, model: str) -> Report:
         """What can be proved about a model, under the headings of SR 11-7 and of the EU AI Act's Annex IV."""

@@ -8,7 +8,22 @@ import typer
 
 from watchkeeper.domain.errors import WatchkeeperError
 
-from . import alerts, audit, checking, config, deploy, ensemble, explaining, models, plugins, project, store, telemetry
+from . import (
+    alerts,
+    audit,
+    checking,
+    config,
+    deploy,
+    ensemble,
+    explaining,
+    models,
+    notify,
+    plugins,
+    project,
+    silences,
+    store,
+    telemetry,
+)
 from .output import exit_with, exit_with_internal
 
 app = typer.Typer(
@@ -27,6 +42,8 @@ for name, group in (
     ("models", models.app),
     ("deploy", deploy.app),
     ("alerts", alerts.app),
+    ("silences", silences.app),
+    ("notify", notify.app),
     ("ensemble", ensemble.app),
     ("audit", audit.app),
     ("store", store.app),

@@ -1,0 +1,96 @@
+"""``silences``: for a while nobody is told about certain alerts."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .opening import opened
+from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+
+if TYPE_CHECKING:
+    from watchkeeper.alerting.silences import Silence
+
+app = typer.Typer(help="Silences: for a while nobody is told about certain alerts.", no_args_is_help=True)
+Matchers = Annotated[
+    list[str], typer.Argument(help="What is meant, all of it: model=momentum, feature=vol*, severity!=critical.")
+]
+
+
+@app.command()
+def add(
+    matchers: Matchers,
+    lasts: Annotated[str, typer.Option("--for", help="How long: 90s, 15m, 2h, 1d.")],
+    comment: Annotated[str, typer.Option("--comment", "-m", help="Why.")],
+    after: Annotated[str | None, typer.Option(help="Begin so long from now; at once when left out.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Tell nobody about alerts that fit every matcher; they still fire and are listed."""
+    from watchkeeper.alerting.matching import Matcher
+    from watchkeeper.domain.spans import Duration
+    from watchkeeper.domain.window import iso_time
+
+    wanted = [Matcher.parse(text) for text in matchers]
+    length_us = Duration.parse(lasts).us
+    wait_us = 0 if after is None else Duration.parse(after).us
+    with opened(config) as watch:
+        made = watch.silence(wanted, length_us, by=getpass.getuser(), comment=comment, wait_us=wait_us)
+    show(made.id)
+    say(f"nobody is told about {_meant(made)} from {iso_time(made.starts_us)} to {iso_time(made.ends_us)}")
+
+
+@app.command("list")
+def list_silences(
+    state: Annotated[
+        str | None, typer.Option(help="pending, active or expired; all that are not over when left out.")
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Silences, the last to end first."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from watchkeeper.alerting.silences import SilenceState
+    from watchkeeper.domain.window import iso_time
+
+    if state is not None and state not in list(SilenceState):
+        raise typer.BadParameter(f"{state!r} is none of {', '.join(SilenceState)}", param_hint="--state")
+    with opened(config) as watch:
+        found = watch.alerting.silences.listed(None if state is None else SilenceState(state))
+    if as_json:
+        show_json([_plain(one) for one in found])
+        return
+    table = Table("silence", "matchers", "from", "until", "by", "why")
+    for one in found:
+        times = (iso_time(one.starts_us), iso_time(one.ends_us))
+        table.add_row(one.id, escape(_meant(one)), *times, escape(one.by), escape(one.comment))
+    show(table)
+
+
+@app.command()
+def end(
+    silence: Annotated[str, typer.Argument(help="The silence's id, as `list` shows it.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """End it now; what still fires is told at the next check."""
+    with opened(config) as watch:
+        ended = watch.alerting.silences.end(silence, getpass.getuser())
+    say(f"silence {ended.id} is over: {_meant(ended)}")
+
+
+def _meant(silence: Silence) -> str:
+    return " and ".join(str(matcher) for matcher in silence.matchers)
+
+
+def _plain(silence: Silence) -> dict[str, Any]:
+    return {
+        "id": silence.id,
+        "matchers": [str(matcher) for matcher in silence.matchers],
+        "starts_us": silence.starts_us,
+        "ends_us": silence.ends_us,
+        "by": silence.by,
+        "comment": silence.comment,
+    }

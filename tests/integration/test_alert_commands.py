@@ -1,0 +1,173 @@
+"""Alerts, silences and notifiers from the command line: what fires, who takes care of it, who is told."""
+
+from __future__ import annotations
+
+import getpass
+import json
+
+import pytest
+
+import watchkeeper as wk
+from watchkeeper.app import open_project
+from watchkeeper.app.rounds import rounds
+from watchkeeper.domain.spans import Duration
+
+NOBODY_LISTENS = 'kind = "webhook"\nurl = "http://127.0.0.1:9/refused"\ntimeout_seconds = 1.0'
+
+
+@pytest.fixture
+def firing(project):
+    """A project whose model answers the opposite of what is true; nobody has been told yet."""
+    rows = project.rows()
+    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", rows)
+        (alert,) = (one for one in watch.check("momentum").alerts if one.rule == "accuracy-fell")
+    return alert
+
+
+def test_an_alert_is_shown_with_what_is_known_of_it(firing, command):
+    shown = command("alerts", "show", firing.fingerprint[:8])
+    assert shown.code == 0
+    assert firing.fingerprint in shown.out
+    assert "accuracy-fell" in shown.out
+    told = json.loads(command("alerts", "show", firing.fingerprint[:8], "--json").out)
+    assert (told["state"], told["model"], told["since_us"]) == ("firing", "momentum", firing.since_us)
+
+
+def test_an_alert_that_is_not_there_is_told(firing, command):
+    answer = command("alerts", "show", "nothing")
+    assert answer.code == 4
+    assert "'nothing' is no alert's fingerprint" in answer.err
+
+
+def test_its_history_says_who_did_what(firing, command):
+    key = firing.fingerprint[:8]
+    assert "is acknowledged" in command("alerts", "acknowledge", key, "-m", "on it").err
+    assert "is firing" in command("alerts", "give-back", key, "-m", "home now").err
+    told = json.loads(command("alerts", "history", key, "--json").out)
+    assert [entry["event"] for entry in told][:2] == ["firing", "acknowledged"]
+    assert told[1]["by"] == getpass.getuser()
+    assert told[1]["comment"] == "on it"
+    shown = command("alerts", "history", "--last", "1")
+    assert "home now" in shown.out
+    assert "on it" not in shown.out
+
+
+def test_what_could_not_be_delivered_is_listed_and_sent_again(firing, command):
+    with open_project("watchkeeper.toml") as watch:
+        (letter,) = watch.alerting.outbox.take("ops", 2**62, 2**62, 1)
+        watch.alerting.outbox.given_up(letter, "404 no such channel [ops]", 0)
+    listed = command("alerts", "dead")
+    assert listed.code == 1
+    assert "404 no such channel [ops]" in listed.out
+    (told,) = json.loads(command("alerts", "dead", "--json").out)
+    assert (told["receiver"], told["rule"]) == ("ops", "accuracy-fell")
+    sent = command("alerts", "resend", told["key"][:20])
+    assert sent.code == 0
+    assert "1 notifications are due again" in sent.err
+    assert "delivered to" in sent.out
+    assert command("alerts", "dead").code == 0
+
+
+def test_resend_asks_for_one_notification_or_all(firing, command):
+    assert command("alerts", "resend").code == 2
+    assert "expected the key of a notification, or --all" in command("alerts", "resend").err
+    assert command("alerts", "resend", "--all").code == 0
+    answer = command("alerts", "resend", "nothing")
+    assert answer.code == 4
+    assert "begins 0 notifications that could not be delivered" in answer.err
+
+
+def test_a_notifier_is_tried_out(project, command):
+    answer = command("notify", "test", "ops")
+    assert answer.code == 0
+    assert "delivered to ops" in answer.out
+    assert "this is a test of the notifier" in answer.err
+
+
+def test_a_notifier_that_cannot_be_reached_is_told(project, command):
+    project.configure(project.config.replace('kind = "console"', NOBODY_LISTENS))
+    answer = command("notify", "test", "ops")
+    assert answer.code == 1
+    assert "not delivered to ops: " in answer.err
+
+
+def test_a_notifier_that_is_not_configured_is_told(project, command):
+    answer = command("notify", "test", "opps")
+    assert answer.code == 4
+    assert "no notifier is called 'opps'; the file has ops; did you mean 'ops'?" in answer.err
+
+
+def test_a_silence_begins_is_listed_and_ends(firing, project, command):
+    added = command("silences", "add", "model=momentum", "--for", "2h", "--comment", "backfill")
+    assert added.code == 0
+    assert "nobody is told about model=momentum from " in added.err
+    (listed,) = json.loads(command("silences", "list", "--json").out)
+    assert listed["id"] == added.out.strip()
+    assert listed["ends_us"] - listed["starts_us"] == 7_200_000_000
+    assert "backfill" in command("silences", "list").out
+    assert "is over: model=momentum" in command("silences", "end", listed["id"]).err
+    assert json.loads(command("silences", "list", "--json").out) == []
+    assert len(json.loads(command("silences", "list", "--state", "expired", "--json").out)) == 1
+
+
+def test_a_silence_that_cannot_be_is_told(project, command):
+    answer = command("silences", "add", "momentum", "--for", "2h", "--comment", "x")
+    assert answer.code == 2
+    assert "'momentum' is no matcher" in answer.err
+    assert "'soon' is none of pending, active, expired" in command("silences", "list", "--state", "soon").err
+    ended = command("silences", "end", "nothing")
+    assert ended.code == 4
+    assert "there is no silence 'nothing'" in ended.err
+
+
+def test_the_verdict_says_that_an_alert_is_muted(project, command):
+    command("silences", "add", "rule=accuracy-fell", "--for", "2h", "--comment", "backfill")
+    rows = project.rows()
+    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", rows)
+        result = watch.check("momentum")
+    told = next(found.sentence for found in result.verdict.findings if found.subject == "accuracy-fell")
+    assert "(nobody is told: silenced by " in told
+    assert result.status is wk.Status.ALERT
+
+
+def test_an_alert_that_recovers_is_still_in_the_verdict(project):
+    project.configure(project.config.replace('severity = "critical"', 'severity = "critical"\nkeep_firing = "1d"'))
+    wrong, right = project.rows(), project.rows(200)
+    wrong["y"] = [int(p < 0.5) for p in wrong["p"]]
+    right = {name: column[100:] for name, column in right.items()}
+    right["y"] = [int(p >= 0.5) for p in right["p"]]
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", wrong)
+        watch.check("momentum")
+        watch.log_table("momentum", right)
+        result = watch.check("momentum")
+    told = next(found.sentence for found in result.verdict.findings if found.subject == "accuracy-fell")
+    assert told.startswith("recovering: ")
+    assert result.status is wk.Status.ALERT
+
+
+def test_a_notification_carries_earlier_numbers(project):
+    right, wrong = project.rows(), project.rows(200)
+    wrong = {name: column[100:] for name, column in wrong.items()}
+    wrong["y"] = [int(p < 0.5) for p in wrong["p"]]
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", right)
+        watch.check("momentum")
+        watch.log_table("momentum", wrong)
+        found = watch.check("momentum").measurement("accuracy").value.number
+        (letter,) = watch.alerting.outbox.waiting("ops")
+    numbers = [number for _, number in letter.notification.history]
+    assert len(numbers) == 2
+    assert numbers[-1] == found < 0.4 < numbers[0]
+
+
+def test_the_daily_rounds_leave_nothing_running(firing):
+    with open_project("watchkeeper.toml") as watch:
+        each = rounds(watch, Duration.parse("1h"))
+        assert next(each)["momentum"].status is wk.Status.ALERT
+        each.close()
+        assert watch.alerting.outbox.waiting("ops") == ()
