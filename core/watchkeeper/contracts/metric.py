@@ -20,6 +20,9 @@ class Metric(Protocol):
     higher_is_better
         Which direction is good.
 
+    A metric that cannot take every value says so with an attribute ``limits = (low, high)``: intervals of its estimates
+    end there.
+
     A metric of a path, whose rows must come in order of time, has an attribute ``is_ordered = True`` as well;
     without it the rows' order may not matter.
     """

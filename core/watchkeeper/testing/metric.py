@@ -173,6 +173,8 @@ def _computed(subject: Metric, evaluation: Evaluation) -> Value:
         return value
     assert isinstance(value.number, float), f"a value's number is a float, found {type(value.number).__name__}"
     assert math.isfinite(value.number), f"a value's number is finite, found {value.number}"
+    low, high = getattr(subject, "limits", (-math.inf, math.inf))
+    assert low - _CLOSE <= value.number <= high + _CLOSE, f"the limits {low} to {high} hold, found {value.number}"
     assert value.samples > 0, f"a number comes from rows, found samples {value.samples}"
     if value.interval is not None:
         low, high = value.interval

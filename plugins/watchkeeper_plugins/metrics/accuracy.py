@@ -30,6 +30,7 @@ class Accuracy:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Right rows among all rows."""

@@ -42,6 +42,7 @@ class AveragePrecision:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The area under the precision-recall steps."""

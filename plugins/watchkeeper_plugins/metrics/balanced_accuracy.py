@@ -37,6 +37,7 @@ class BalancedAccuracy:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The mean recall of the classes that have true rows."""

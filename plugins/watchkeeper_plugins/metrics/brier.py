@@ -33,6 +33,7 @@ class Brier:
 
     tasks = CLASSES
     higher_is_better = False
+    limits = (0.0, 2.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Squared distances, averaged."""

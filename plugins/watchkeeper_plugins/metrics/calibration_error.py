@@ -52,6 +52,7 @@ class CalibrationError:
 
     tasks = CLASSES
     higher_is_better = False
+    limits = (0.0, 1.0)
 
     def __init__(self, bins: int) -> None:
         self.edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]

@@ -32,6 +32,7 @@ class HitRate:
 
     tasks = SIGNALS
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Rows of equal sign among rows that have signs."""

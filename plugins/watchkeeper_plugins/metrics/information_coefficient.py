@@ -37,6 +37,7 @@ class InformationCoefficient:
 
     tasks = SIGNALS
     higher_is_better = True
+    limits = (-1.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Pearson's correlation of prediction and truth."""

@@ -40,6 +40,7 @@ class Kappa:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (-1.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Observed agreement, on the scale from chance to complete."""

@@ -14,6 +14,7 @@ Examples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -33,6 +34,7 @@ class LogLoss:
 
     tasks = CLASSES
     higher_is_better = False
+    limits = (0.0, math.inf)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The mean of -ln p(truth)."""

@@ -12,6 +12,7 @@ Examples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -31,6 +32,7 @@ class MeanAbsoluteError:
 
     tasks = NUMBERS
     higher_is_better = False
+    limits = (0.0, math.inf)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The mean of the residuals' sizes."""

@@ -13,6 +13,7 @@ Examples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -32,6 +33,7 @@ class MeanAbsolutePercentageError:
 
     tasks = NUMBERS
     higher_is_better = False
+    limits = (0.0, math.inf)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The mean of the residuals' sizes as shares of the truth."""

@@ -40,6 +40,7 @@ class MatthewsCorrelation:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (-1.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The correlation of predicted and true classes."""

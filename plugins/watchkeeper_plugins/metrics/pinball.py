@@ -17,6 +17,7 @@ Examples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import attrs
@@ -45,6 +46,7 @@ class PinballLoss:
 
     tasks = NUMBERS
     higher_is_better = False
+    limits = (0.0, math.inf)
 
     def __init__(self, quantile: float) -> None:
         self.quantile = quantile

@@ -36,6 +36,7 @@ class Precision:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def __init__(self, average: Average) -> None:
         self.average = average

@@ -34,6 +34,7 @@ class ExplainedShare:
 
     tasks = NUMBERS
     higher_is_better = True
+    limits = (-math.inf, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """One minus the residuals' share of the variance."""

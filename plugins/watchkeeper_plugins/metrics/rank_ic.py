@@ -38,6 +38,7 @@ class RankInformationCoefficient:
 
     tasks = SIGNALS
     higher_is_better = True
+    limits = (-1.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Spearman's correlation of prediction and truth."""

@@ -34,6 +34,7 @@ class Recall:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def __init__(self, average: Average) -> None:
         self.average = average

@@ -33,6 +33,7 @@ class RootMeanSquaredError:
 
     tasks = NUMBERS
     higher_is_better = False
+    limits = (0.0, math.inf)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Residuals squared, averaged, rooted."""

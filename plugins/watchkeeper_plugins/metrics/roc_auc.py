@@ -45,6 +45,7 @@ class RocAuc:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The area under the curve of true against false positives."""

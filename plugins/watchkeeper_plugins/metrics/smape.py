@@ -36,6 +36,7 @@ class SymmetricPercentageError:
 
     tasks = NUMBERS
     higher_is_better = False
+    limits = (0.0, 2.0)
 
     def compute(self, evaluation: Evaluation) -> Value:
         """The mean of the residuals' sizes as shares of the mean size."""

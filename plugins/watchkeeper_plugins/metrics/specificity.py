@@ -38,6 +38,7 @@ class Specificity:
 
     tasks = CLASSES
     higher_is_better = True
+    limits = (0.0, 1.0)
 
     def __init__(self, average: Average) -> None:
         self.average = average
