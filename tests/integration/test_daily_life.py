@@ -170,6 +170,17 @@ def test_closing_twice_is_once(project):
     watch.close()
 
 
+def test_rows_that_were_logged_twice_are_told(project, command):
+    project.today()
+    command("log", "momentum", "today.csv")
+    told = "repeat the id of another: were they logged twice?"
+    assert told not in command("check", "momentum", "--verbose").out
+    command("log", "momentum", "today.csv")
+    found = json.loads(command("check", "momentum", "--until", "2026-02-01", "--json").out)[0]
+    assert found["status"] == "WARN"
+    assert any(one["sentence"].startswith(f"50 of 100 rows {told}") for one in found["findings"])
+
+
 def test_a_first_configuration_watches_no_column_that_names_the_rows(project, command):
     begin = ("init", "reference.csv", "--time", "ts", "--prediction", "p", "--outcome", "y")
     answer = command(*begin, "--config", "new.toml")

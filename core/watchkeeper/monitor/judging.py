@@ -40,6 +40,15 @@ def sample_finding(samples: Measurement, min_rows: int) -> Finding:
     return Finding(Status.OK, "samples", f"{rows} rows in the window", (samples,))
 
 
+def repeated_finding(samples: Measurement, repeated: int) -> Finding:
+    """Rows that stand twice count twice, and an outcome is joined to one of them only."""
+    sentence = (
+        f"{repeated} of {samples.window.rows} rows repeat the id of another: were they logged twice? they count twice, "
+        "and an outcome counts for one row of an id"
+    )
+    return Finding(Status.WARN, "ids", sentence, (samples,))
+
+
 def age_finding(age: Measurement, usual_gap_us: int) -> Finding:
     """Whether predictions still arrive: silence is not health. `usual_gap_us` is the longest gap in the window."""
     seconds = age.value.number or 0.0

@@ -34,6 +34,7 @@ from .judging import (
     has_drifted,
     performance_findings,
     quality_finding,
+    repeated_finding,
     risk_finding,
     sample_finding,
     verdict_of,
@@ -110,6 +111,8 @@ class WatchedModel:
         labelled = subject.measurement("labelled", Value.of(int(records.has_outcome.sum())))
         measurements = [samples, labelled]
         findings = [sample_finding(samples, self.min_rows)]
+        if repeated := len(records.ids) - len(set(records.ids)):
+            findings.append(repeated_finding(samples, repeated))
         failures: list[Failure] = []
         if now_us is not None and records.time is not None:
             age = subject.measurement("age_seconds", Value.of(max(now_us - int(records.time[-1]), 0) / 1e6))
