@@ -1,0 +1,215 @@
+"""One part of a Parquet file, read a little at a time and counted; runs in whatever worker an executor has."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.data.frames import numeric, required, table_of, times_us
+from watchkeeper.domain.cells import Cells, LabelCells
+from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.profile import Profile, merge, profile
+from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, joined, kind_of, missing
+from watchkeeper.domain.window import Window
+from watchkeeper.monitor.evaluating import Judging, evaluation_of
+from watchkeeper.monitor.records import Records
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+PREDICTION: Final = "prediction"
+_BATCH_ROWS: Final = 1 << 17
+_MIXING: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+@attrs.frozen(eq=False)
+class Question:
+    """What is asked of every part."""
+
+    cells: Mapping[str, Cells]
+    """By feature, and of the predictions under `PREDICTION`."""
+    prediction: str
+    """The files' column of predictions."""
+    judging: Judging
+    outcome: str | None = None
+    """The files' column of outcomes; it may be in some files only."""
+    time: str | None = None
+    """The files' column of times; it may be in some files only."""
+    share: float = 1.0
+    """The share of labelled rows that is sent back whole, the same whoever works."""
+
+
+@attrs.frozen
+class Part:
+    """Some row groups of one file."""
+
+    path: Path
+    name: str
+    """The file as the caller calls it."""
+    groups: tuple[int, ...]
+    first_row: int
+    rows: int
+
+
+@attrs.frozen(eq=False)
+class Answer:
+    """What was counted in one part."""
+
+    part: Part
+    rows: int
+    profiles: Mapping[str, Profile]
+    strange: Mapping[str, str] = attrs.field(factory=dict)
+    """By feature that cannot be counted: why."""
+    confusion: Mapping[tuple[str, str], int] = attrs.field(factory=dict)
+    """Of a classification: the labelled rows of each true and predicted class."""
+    labelled: int = 0
+    sample: Table | None = None
+    """``prediction`` and ``outcome`` of the chosen labelled rows; None without any."""
+    performance: str | None = None
+    """Why outcomes and predictions cannot be compared; None when they can."""
+    span: tuple[int, int] | None = None
+    """First and last time, UTC microseconds."""
+
+
+def answer_of(question: Question, part: Part) -> Answer | str:
+    """The answer; or why the part cannot be read, in one sentence with the file's name.
+
+    Reads 131,072 rows at a time: memory does not grow with the file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(part.path) as file:
+            return _answer(question, part, file)
+    except DataError as error:
+        return f"{part.name}: {error}"
+    except (pa.ArrowException, OSError) as error:
+        told = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
+        return f"{part.name} cannot be read as Parquet: {told or type(error).__name__}"
+
+
+def _answer(question: Question, part: Part, file: pq.ParquetFile) -> Answer:
+    counting = _Counting(question, part)
+    for table in _batches(question, part, file):
+        counting.add(table)
+    return counting.answer()
+
+
+def _batches(question: Question, part: Part, file: pq.ParquetFile) -> Iterator[Table]:
+    names = file.schema_arrow.names
+    features = [name for name in question.cells if name != PREDICTION]
+    required(names, [question.prediction, *features], part.name)
+    optional = [name for name in (question.outcome, question.time) if name is not None and name in names]
+    columns = list(dict.fromkeys((question.prediction, *features, *optional)))
+    # one worker, one core: the caller decides how many work at once
+    for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(part.groups), columns=columns, use_threads=False):
+        yield table_of(batch, what=part.name)
+
+
+class _Counting:
+    """The answer while batches are added."""
+
+    def __init__(self, question: Question, part: Part) -> None:
+        self._question = question
+        self._part = part
+        self._rows = 0
+        self._profiles: dict[str, Profile] = {}
+        self._strange: dict[str, str] = {}
+        self._confusion: dict[tuple[str, str], int] = {}
+        self._labelled = 0
+        self._samples: list[Table] = []
+        self._performance: str | None = None
+        self._times: list[int] = []
+
+    def add(self, table: Table) -> None:
+        """Count a batch."""
+        question = self._question
+        prediction: Column | None = None
+        for name, cells in question.cells.items():
+            if name in self._strange:
+                continue
+            source = question.prediction if name == PREDICTION else name
+            try:
+                column = as_counted(table, source, cells)
+                found = profile(column, cells)
+            except DataError as error:
+                self._strange[name] = f"{self._part.name}: {error}"
+                continue
+            prediction = column if name == PREDICTION else prediction
+            self._profiles[name] = merge(self._profiles[name], found) if name in self._profiles else found
+        if prediction is not None and question.outcome is not None and question.outcome in table:
+            self._add_outcomes(prediction, table[question.outcome])
+        if question.time is not None and question.time in table:
+            times = times_us(table, question.time)
+            self._times += [int(times.min()), int(times.max())]
+        self._rows += len(table)
+
+    def answer(self) -> Answer:
+        """What all batches gave."""
+        return Answer(
+            part=self._part,
+            rows=self._rows,
+            profiles={name: found for name, found in self._profiles.items() if name not in self._strange},
+            strange=self._strange,
+            confusion=self._confusion,
+            labelled=self._labelled,
+            sample=joined(self._samples) if self._samples else None,
+            performance=self._performance,
+            span=(min(self._times), max(self._times)) if self._times else None,
+        )
+
+    def _add_outcomes(self, prediction: Column, outcome: Column) -> None:
+        if not isinstance(outcome, Categories) and kind_of(outcome) is ColumnKind.TEXT:
+            outcome = Categories.of(outcome)
+        known = ~missing(outcome)
+        if self._performance is not None or not known.any():
+            return
+        records = Records(Window(0, 0, len(known)), prediction, outcome, known, Table({}))
+        try:
+            evaluation = evaluation_of(records, self._question.judging)
+        except DataError as error:
+            self._performance = f"{self._part.name}: {error}"
+            return
+        self._labelled += len(evaluation)
+        if evaluation.classes:
+            _add_cells(self._confusion, evaluation.classes, evaluation.confusion)
+        chosen = known & self._chosen(len(known))
+        self._samples.append(Table({PREDICTION: prediction[chosen], "outcome": outcome[chosen]}))
+
+    def _chosen(self, rows: int) -> NDArray[np.bool_]:
+        """(rows,) bool: by a hash of the file's name and the row's place, so that every worker chooses the same."""
+        if self._question.share >= 1.0:
+            return np.ones(rows, dtype=np.bool_)
+        first = self._part.first_row + self._rows
+        places = np.arange(first, first + rows, dtype=np.uint64)
+        hashes = (places + np.uint64(zlib.crc32(self._part.name.encode()))) * _MIXING
+        hashes = (hashes ^ (hashes >> np.uint64(31))) * _MIXING
+        return (hashes ^ (hashes >> np.uint64(33))) < np.uint64(self._question.share * 2.0**63) * np.uint64(2)
+
+
+def as_counted(table: Table, name: str, cells: Cells) -> Column:
+    """A column as its reference counts it; a DataError when it holds text for numbers, or times."""
+    column = table[name]
+    if isinstance(cells, LabelCells):
+        return column if isinstance(column, Categories) else as_labels(table, name)
+    if not isinstance(column, Categories) and kind_of(column) is ColumnKind.NUMERIC:
+        return column  # in its own precision: sorting float32 takes half the time
+    return np.full(len(table), np.nan) if missing(column).all() else numeric(table, name)
+
+
+def as_labels(table: Table, name: str) -> Column:
+    """A column of text, or of whole numbers that stand for things, as categories."""
+    return table_of(table.select([name]), categories=[name])[name]
+
+
+def _add_cells(into: dict[tuple[str, str], int], classes: tuple[str, ...], confusion: NDArray[np.float64]) -> None:
+    for true, said in zip(*np.nonzero(confusion), strict=True):
+        key = classes[true], classes[said]
+        into[key] = into.get(key, 0) + int(confusion[true, said])
