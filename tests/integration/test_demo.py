@@ -32,6 +32,15 @@ def test_one_alert_fires_is_told_once_by_each_notifier_and_ends(told):
     assert "2 notifications" in done.stdout
 
 
+def test_the_versions_it_registers_are_told(told):
+    folder, done = told
+    (line,) = [line for line in done.stdout.splitlines() if "registered, now in production: " in line]
+    assert line.startswith("2007-01-03   ")
+    with wk.open(folder / "watchkeeper.toml") as watch:
+        told_of = line.partition("production: ")[2].split(", ")
+        assert [watch.registry.get(ref).stage for ref in told_of] == [wk.Stage.PRODUCTION] * 5
+
+
 def test_the_errors_it_prints_are_those_of_the_forecasts(told):
     from watchkeeper.demo.forecasters import unfitted
     from watchkeeper.demo.market import load_market

@@ -44,6 +44,7 @@ def _teller(console: Console, bar: Progress) -> Teller:
     task = bar.add_task("days", total=None)
     return Teller(
         fitted=lambda name, error: console.print(f"  {name:<12} {error:.3f}"),
+        registered=lambda date, refs: console.print(f"{date}   registered, now in production: {', '.join(refs)}"),
         day=lambda day, days: bar.update(task, completed=day, total=days),
         checked=lambda date, results, weights: _tell_quarter(console, date, results, weights),
         alert=lambda date, alert: _tell_alert(console, date, alert),

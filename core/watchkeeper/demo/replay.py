@@ -52,6 +52,8 @@ class Teller:
 
     fitted: Callable[[str, float], None]
     """A forecaster's name and its error on the year it was not fitted on."""
+    registered: Callable[[str, tuple[str, ...]], None]
+    """The date, and the versions that went into production."""
     day: Callable[[int, int], None]
     """Day k of n."""
     checked: Callable[[str, dict[str, CheckResult], dict[str, float]], None]
@@ -160,13 +162,15 @@ class _Replay:
     def register(self, models: dict[str, Any]) -> None:
         """Each forecaster becomes version 1.0.0 and goes through staging to production."""
         year = self._market.between(FIT[1], CALM[1])
+        refs: list[str] = []
         for name, model in models.items():
             error = _rmse(self._forecasts[name][year], self._market.target[year])
             version = self._watch.registry.register(
                 model, name, metrics={"rmse": error}, features=FEATURES, task=Task.REGRESSION, tags=("demo",)
             )
             self._watch.registry.promote(version.ref, Stage.STAGING)
-            self._watch.registry.promote(version.ref, Stage.PRODUCTION)
+            refs.append(self._watch.registry.promote(version.ref, Stage.PRODUCTION).ref)
+        self._teller.registered(self._date(self._days[0]), tuple(refs))
 
     def run(self) -> Story:
         """Every trading day: forecast, learn yesterday's truth; every week check; every month weigh."""
