@@ -151,7 +151,7 @@ def test_rows_without_a_usable_prediction_are_left_out():
 
 def test_predictions_of_another_kind_are_told():
     outlook = ConfidenceOutlook.fit(binary(1000), NO_METRICS)
-    with pytest.raises(DataError, match="must be a probability from 0 to 1, found -0.5 to 0.9"):
+    with pytest.raises(DataError, match=r"must be a probability from 0 to 1, found -0\.5 to 0\.9"):
         outlook.expected(np.array([-0.5, 0.9]), Table({}))
     with pytest.raises(DataError, match="must be numbers as in the reference, found text"):
         outlook.expected(Categories.of(["yes"]), Table({}))

@@ -102,7 +102,8 @@ def test_variables_of_watchkeepers_own_and_named_secrets_set_nothing(read):
             "x",
             (
                 "names a table; expected one of its keys: WATCHKEEPER_PROJECT__NAME, WATCHKEEPER_PROJECT__STORAGE, "
-                "WATCHKEEPER_PROJECT__FALSE_ALARMS, WATCHKEEPER_PROJECT__JOURNAL"
+                "WATCHKEEPER_PROJECT__FALSE_ALARMS, WATCHKEEPER_PROJECT__PRESETS, WATCHKEEPER_PROJECT__PRESETS_DO, "
+                "WATCHKEEPER_PROJECT__JOURNAL"
             ),
         ),
         (

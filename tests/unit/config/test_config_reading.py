@@ -297,7 +297,7 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
             "[modells.spx]",
             (
                 '3: unknown key "modells" in the file; expected one of project, models, ensembles, rules, notifiers, '
-                    'escalations, inhibitions, maintenance, grouping, registry, signers, roles; '
+                "escalations, inhibitions, maintenance, grouping, registry, signers, roles; "
                 'did you mean "models"?'
             ),
         ),
@@ -423,4 +423,4 @@ def test_a_message_is_one_line_whatever_the_file_holds(problems):
     found = problems(PROJECT + '"a\\nb\\u001b[31m" = 1')
 
     told = 'watchkeeper.toml:3: unknown key "a\\nb\\u001b[31m" in [project]; '
-    assert found == [told + "expected one of name, storage, false_alarms, journal"]
+    assert found == [told + "expected one of name, storage, false_alarms, presets, presets_do, journal"]

@@ -76,7 +76,8 @@ def listed_and_restated(storage: Storage, checked: Records, measuring: Remeasuri
     a window's length.
     """
     kept = _list(storage, measuring.model)
-    found, seen = _looked_at(storage, _recent(kept, now_us), measuring)
+    past = [one for one in _recent(kept, now_us) if one.window != checked.window]
+    found, seen = _looked_at(storage, past, measuring)
     keep_measurements(storage, measuring.model, found, now_us)
     own = Listed.of(checked)
 
@@ -181,8 +182,7 @@ def _recent(kept: _List, now_us: int) -> tuple[Listed, ...]:
     if now_us < kept.looked_us + min(length_us, _SELDOM_US):
         return ()
     reach_us = _MOST_ROWS * length_us / max(last.rows, 1)
-    reached = [one for one in kept.windows if last.end_us - one.window.start_us <= max(reach_us, length_us)]
-    return tuple(one for one in reached if not one.is_complete)
+    return tuple(one for one in kept.windows if last.end_us - one.window.end_us < reach_us and not one.is_complete)
 
 
 def _change(storage: Storage, model: str, change: Callable[[_List], _List]) -> None:
