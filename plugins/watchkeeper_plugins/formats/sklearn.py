@@ -102,7 +102,9 @@ class SklearnFormat:
             When it is no skops archive.
         """
         archive = _told("this file is not a skops archive", lambda: _canonical(source.read()))
-        names = _types_in(archive).union(_told("this file is not a skops archive", lambda: _code_in(archive)))
+        names = _types_in(io.BytesIO(archive)).union(
+            _told("this file is not a skops archive", lambda: _code_in(archive))
+        )
         into.write(archive)
         return {"trusted": json.dumps(sorted(names)), "scikit-learn": "as it was when the file was written"}
 
@@ -117,11 +119,12 @@ class SklearnFormat:
             When it is not a skops archive, or needs what this environment does not have.
         """
         trusted = _recorded(record)
-        archive = source.read()
-        strangers = _told("these bytes are not a skops archive", lambda: _types_in(archive)).difference(trusted)
+        # the file itself and not its bytes: for a large model that saves a copy of it
+        strangers = _told("these bytes are not a skops archive", lambda: _types_in(source)).difference(trusted)
         if strangers:
             raise _stranger(", ".join(sorted(strangers)))
-        return _told("the archive cannot be read in this environment", lambda: _constructed(archive, trusted))
+        source.seek(0)
+        return _told("the archive cannot be read in this environment", lambda: _constructed(source, trusted))
 
 
 def build(options: NoOptions) -> SklearnFormat:  # noqa: ARG001 - there is nothing to set
@@ -131,16 +134,16 @@ def build(options: NoOptions) -> SklearnFormat:  # noqa: ARG001 - there is nothi
 
 def _read_back(title: str, archive: bytes) -> list[str]:
     """The names that loading the archive needs, having loaded it with them."""
-    names = _types_in(archive)
+    names = _types_in(io.BytesIO(archive))
     _check_importable(title, names)
     complaint = f"{title} cannot be read back once saved"
     try:
-        _told(complaint, lambda: _constructed(archive, sorted(names)))
+        _told(complaint, lambda: _constructed(io.BytesIO(archive), sorted(names)))
     except IntegrityError:
         # bound methods and the like have names that only skops can tell; asking it costs as much as loading
         names = names.union(_told(complaint, lambda: _code_in(archive)))
         _check_importable(title, names)
-        _told(complaint, lambda: _constructed(archive, sorted(names)))
+        _told(complaint, lambda: _constructed(io.BytesIO(archive), sorted(names)))
     return sorted(names)
 
 
@@ -173,12 +176,12 @@ def _code_in(archive: bytes) -> list[str]:
     return names
 
 
-def _constructed(archive: bytes, trusted: list[str]) -> Any:
+def _constructed(archive: BinaryIO, trusted: list[str]) -> Any:
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.loads(archive, trusted=trusted)
+        return skops.io.load(archive, trusted=trusted)
     except UntrustedTypesFoundException as error:
         raise _stranger(str(error).partition("\n")[0]) from error
 
@@ -218,8 +221,8 @@ def _without_padding(part: bytes) -> bytes:
     return rewritten.getvalue()
 
 
-def _types_in(archive: bytes) -> set[str]:
-    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+def _types_in(archive: BinaryIO) -> set[str]:
+    with zipfile.ZipFile(archive) as found:
         schema = json.loads(found.read(_SCHEMA))
     return {
         f"{node['__module__']}.{node['__class__']}"
