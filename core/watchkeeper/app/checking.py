@@ -47,16 +47,26 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     now_us = systems.clock.now_us()
     risk = _risk(systems, watched, until_us, now_us) if data is None else None
     if until_us is not None:
-        past = watched.check(records, None, evidence, risk)
-        return _with(past, _rules_that_hold(systems, model, past.measurements), ())
-    result = watched.check(records, now_us, evidence, risk)
+        return looked_at(systems, watched.check(records, None, evidence, risk))
+    whole = acted_upon(systems, watched, watched.check(records, now_us, evidence, risk), now_us)
+    if data is None:
+        listed_and_restated(systems.storage, records, Remeasuring(model, watched.judging, watched.metrics), now_us)
+    return whole
+
+
+def looked_at(systems: Systems, result: CheckResult) -> CheckResult:
+    """The result of a look at the past, with the rules that hold in it: nothing is kept, nobody is told."""
+    return _with(result, _rules_that_hold(systems, result.model, result.measurements), ())
+
+
+def acted_upon(systems: Systems, watched: WatchedModel, result: CheckResult, now_us: int) -> CheckResult:
+    """Keep what was measured, let rules act, and put open alerts into the verdict."""
+    model = watched.name
     keep_measurements(systems.storage, model, result.measurements, now_us)
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)
     whole = _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
     keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
-    if data is None:
-        listed_and_restated(systems.storage, records, Remeasuring(model, watched.judging, watched.metrics), now_us)
     return whole
 
 

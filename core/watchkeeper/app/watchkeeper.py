@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +22,12 @@ from watchkeeper.domain.ensemble import Weights
 from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.measurement import Measurement
-from watchkeeper.domain.verdict import Finding, Status, Verdict
+from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict
 from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.result import CheckResult
+from watchkeeper.monitor.scale.folder import Progress
 from watchkeeper.monitor.standing import Standing, standings
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.deployments import Deployment
@@ -37,6 +38,7 @@ from .checking import checked
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
+from .large import folder_checked, pools, stretch_checked, tidied
 from .recording import logged, outcomes_recorded
 from .reporting import reported
 from .weighing import reweighed
@@ -169,6 +171,65 @@ class Watchkeeper:
         """
         self._systems.recorder.flush()
         return checked(self._systems, model, data, until_us=until_us, source=source)
+
+    def check_folder(
+        self,
+        model: str,
+        folder: str | Path,
+        *,
+        executor: str | None = None,
+        workers: int | None = None,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> CheckResult:
+        """Check all rows of a folder of Parquet files as one window; memory does not grow with them.
+
+        Features are compared by profiles, with the bounds of each distance; metrics are of the files' own outcomes. A
+        file that cannot be read is a finding, and the others are checked. Rules act on the result.
+
+        Parameters
+        ----------
+        executor
+            The plugin that brings the workers, such as ``local`` (processes) or ``dask``; threads when left out.
+        workers
+            How many; one a core when left out.
+        progress
+            Called when a part of a file is done.
+
+        Raises
+        ------
+        DataError
+            There is no such folder, or no Parquet file in it.
+        NothingToCheck
+            None of the files has a row that can be read.
+        """
+        opener = pools(self._systems, executor, workers)
+        return folder_checked(self._systems, model, Path(folder), opener, progress)
+
+    def check_stretch(self, model: str, since_us: int, until_us: int | None = None) -> CheckResult:
+        """Check a long stretch of stored rows as one window: days and weeks, merged from hourly roll-ups.
+
+        It is a look at the past: nothing is kept, and no alert begins or ends by it.
+
+        Parameters
+        ----------
+        until_us
+            Where it ends; now when left out.
+
+        Raises
+        ------
+        NothingToCheck
+            There are no rows.
+        """
+        self._systems.recorder.flush()
+        end_us = self._systems.clock.now_us() if until_us is None else until_us
+        return stretch_checked(self._systems, model, since_us, end_us)
+
+    def tidy(self, budget_seconds: float = 1.0) -> tuple[Failure, ...]:
+        """Merge each model's hourly roll-ups, and let the store compact and expire, for about this long.
+
+        What went wrong is returned and logged; the rest was done, and the next call tries again.
+        """
+        return tidied(self._systems, budget_seconds)
 
     def check_all(self, *, until_us: int | None = None) -> dict[str, CheckResult]:
         """Check every model; one that cannot be checked is UNKNOWN with its reason, and the others go on."""

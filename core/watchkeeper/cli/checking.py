@@ -17,8 +17,21 @@ if TYPE_CHECKING:
 
 Models = Annotated[list[str] | None, typer.Argument(help="Models to check; all when left out.", show_default=False)]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Check the rows of this file (CSV, Parquet, …) instead of stored ones.")
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Check the rows of this file (CSV, Parquet, …), or of a folder of Parquet files, not stored ones.",
+    ),
 ]
+Over = Annotated[
+    str | None,
+    typer.Option("--over", help="Judge so long a stretch as one, such as 7d, from hourly roll-ups; nobody is told."),
+]
+WithExecutor = Annotated[
+    str | None,
+    typer.Option("--executor", help="Which plugin's workers count a folder: local, dask, …; threads when left out."),
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="How many workers count a folder.")]
 Until = Annotated[
     str | None, typer.Option("--until", help="Judge the window that ends here: 2010-12-31, or a time in ISO 8601.")
 ]
@@ -46,6 +59,9 @@ def check(
     config: ConfigPath = DEFAULT_CONFIG,
     data: Data = None,
     until: Until = None,
+    over: Over = None,
+    executor: WithExecutor = None,
+    workers: Workers = None,
     fail_on: FailOn = "alert",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List what is well, too.")] = False,
     as_json: AsJson = False,
@@ -53,7 +69,13 @@ def check(
     """Check models: measure the latest window, judge it, and notify whom the rules name."""
     failing = _failing(fail_on)
     with opened(config) as watch:
-        results = _results(watch, models, data, _moment(until))
+        if over is not None:
+            results = _stretches(watch, models, data, over, _moment(until))
+        elif data is not None and data.is_dir():
+            _require_no_until(until)
+            results = [_folder(watch, models, data, executor=executor, workers=workers)]
+        else:
+            results = _results(watch, models, data, _moment(until))
         report = watch.deliver()
     if as_json:
         show_json([result.to_dict() for result in results])
@@ -136,17 +158,52 @@ def _results(
     watch: Watchkeeper, models: list[str] | None, data: Path | None, until_us: int | None
 ) -> list[CheckResult]:
     """Of the named models, or of all; a model that is asked for by name and cannot be checked is an error."""
-    from watchkeeper.domain.errors import UsageError
-
     names = models or list(watch.models)
-    if data is not None and until_us is not None:
-        raise UsageError("--data checks a whole file and --until a window of stored rows; give one of the two")
     if data is None:
         if models or len(names) == 1:
             return [watch.check(name, until_us=until_us) for name in names]
         return list(watch.check_all(until_us=until_us).values())
-    if len(names) != 1:
-        raise UsageError(f"--data is rows of one model; name it: {', '.join(watch.models)}")
     from watchkeeper.data.files import read_table
 
-    return [watch.check(names[0], read_table(data), source=data.name)]
+    _require_no_until(until_us)
+    return [watch.check(_only_model(watch, models), read_table(data), source=data.name)]
+
+
+def _require_no_until(until: object) -> None:
+    from watchkeeper.domain.errors import UsageError
+
+    if until is not None:
+        raise UsageError("--data checks a whole file and --until a window of stored rows; give one of the two")
+
+
+def _stretches(
+    watch: Watchkeeper, models: list[str] | None, data: Path | None, over: str, until_us: int | None
+) -> list[CheckResult]:
+    """Of the named models, or of all: the last so long up to `until_us`, or up to now."""
+    import time
+
+    from watchkeeper.domain.errors import UsageError
+    from watchkeeper.domain.spans import Duration
+
+    if data is not None:
+        raise UsageError("--data checks files and --over a stretch of stored rows; give one of the two")
+    end_us = time.time_ns() // 1000 if until_us is None else until_us
+    return [watch.check_stretch(name, end_us - Duration.parse(over).us, end_us) for name in models or watch.models]
+
+
+def _folder(
+    watch: Watchkeeper, models: list[str] | None, data: Path, *, executor: str | None, workers: int | None
+) -> CheckResult:
+    from .folder import folder_result
+
+    return folder_result(watch, _only_model(watch, models), data, executor=executor, workers=workers)
+
+
+def _only_model(watch: Watchkeeper, models: list[str] | None) -> str:
+    """The model that a file's or folder's rows belong to."""
+    from watchkeeper.domain.errors import UsageError
+
+    names = models or list(watch.models)
+    if len(names) != 1:
+        raise UsageError(f"--data is rows of one model; name it: {', '.join(watch.models)}")
+    return names[0]

@@ -1,0 +1,85 @@
+"""More rows than memory holds: a folder of Parquet files, a long stretch of the store, its upkeep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from watchkeeper.contracts.executor import ExecutorProvider
+from watchkeeper.contracts.plugin import Kind
+from watchkeeper.domain.cells import Cells
+from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.verdict import Failure
+from watchkeeper.domain.window import iso_time
+from watchkeeper.monitor.result import CheckResult
+from watchkeeper.monitor.rollups.stored import ROLLUPS
+from watchkeeper.monitor.rollups.tidying import merge_hours
+from watchkeeper.monitor.scale.folder import Progress, planned_folder, profiled_folder
+from watchkeeper.monitor.scale.parts import Question
+from watchkeeper.monitor.scale.stretch import profiled_stretch
+from watchkeeper.monitor.watched import WatchedModel
+from watchkeeper.plugins.boundary import attempt
+
+from .assembly import Systems
+from .checking import acted_upon, looked_at
+
+
+def folder_checked(
+    systems: Systems, model: str, folder: Path, open_pool: Callable[[], Executor], tell: Callable[[Progress], None]
+) -> CheckResult:
+    """Check all rows of a folder's files as one window, keep what was measured, and let rules act."""
+    watched = systems.models.watched(model)
+    columns = systems.models.config(model).columns
+    question = Question(
+        cells=_cells(watched),
+        prediction=columns.prediction,
+        judging=watched.judging,
+        outcome=columns.outcome,
+        time=columns.time,
+    )
+    rows = profiled_folder(planned_folder(folder), question, open_pool, tell)
+    return acted_upon(systems, watched, watched.check_profiles(rows), systems.clock.now_us())
+
+
+def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) -> CheckResult:
+    """Check all stored rows of a stretch of time as one window; nothing is kept, and nobody is told."""
+    if since_us >= until_us:
+        raise UsageError(f"the stretch from {iso_time(since_us)} to {iso_time(until_us)} is empty: give a later end")
+    watched = systems.models.watched(model)
+    rows = profiled_stretch(systems.storage, model, since_us, until_us, cells=_cells(watched), judging=watched.judging)
+    return looked_at(systems, watched.check_profiles(rows))
+
+
+def tidied(systems: Systems, budget_seconds: float) -> tuple[Failure, ...]:
+    """Merge the hourly roll-ups of every model, then let the store do its chores; what failed, the rest being done."""
+    chores: dict[str, Callable[[], object]] = {
+        f"roll-ups of {model}": partial(_merge, systems, model) for model in systems.config.models
+    }
+    chores["the store"] = partial(systems.storage.maintain, budget_seconds)
+    found = [attempt("storage", f"tidying {what}", work) for what, work in chores.items()]
+    return tuple(failure for failure in found if isinstance(failure, Failure))
+
+
+def _merge(systems: Systems, model: str) -> None:
+    if systems.storage.span(ROLLUPS, model) is not None:
+        cells = _cells(systems.models.watched(model))
+        merge_hours(systems.storage, model, cells, systems.clock.now_us())
+
+
+def pools(systems: Systems, executor: str | None, workers: int | None) -> Callable[[], Executor]:
+    """What opens the pool: an executor plugin, or threads of this process when none is named."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers: expected at least 1")
+    if executor is None:
+        count = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        return lambda: ThreadPoolExecutor(count, thread_name_prefix="watchkeeper-folder")
+    options = {} if workers is None else {"workers": workers}
+    return cast("ExecutorProvider", systems.plugins.build(Kind.EXECUTOR, executor, options)).open
+
+
+def _cells(watched: WatchedModel) -> dict[str, Cells]:
+    return {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
