@@ -64,6 +64,12 @@ class Days:
             with database.transaction(durability) as connection:
                 yield connection
 
+    @contextmanager
+    def standing_still(self, name: str) -> Iterator[Database | None]:
+        """The file of a day while nobody writes to any; None when it has expired."""
+        with self._gate.turn():
+            yield self.file(name)
+
     def today(self) -> str:
         """The name of the day it is now, UTC."""
         return _day_name(self._clock.now_us() // _DAY_US)
@@ -76,15 +82,6 @@ class Days:
             present = self.present()  # it may have been created between the two looks
             self._require_all(self._listed(), present)
         return sorted(name for name in present if self._holds_rows(name, listed))
-
-    def _holds_rows(self, name: str, listed: Mapping[str, int | None]) -> bool:
-        """Whether a file counts: one that is not listed may be a restored one, or was never finished."""
-        if name in listed:
-            return listed[name] is None
-        try:
-            return self.file(name) is not None
-        except BlankFile:
-            return False
 
     def present(self) -> set[str]:
         """The days whose files are in the folder, whatever they hold."""
@@ -147,9 +144,7 @@ class Days:
         """The same for a caller who holds the gate."""
         self._cross_out(name)
         with self._lock:
-            database = self._open.pop(name, None)
-        if database is not None:
-            database.close()
+            self._open.pop(name, None)  # it closes itself when its last reader lets go of it
         freed = 0
         with told(self.path(name)):
             for suffix in ("", "-wal", "-shm"):
@@ -188,13 +183,21 @@ class Days:
         while len(self._open) > _MOST_OPEN:
             self._open.popitem(last=False)  # it closes itself when its last reader lets go of it
 
+    def _holds_rows(self, name: str, listed: Mapping[str, int | None]) -> bool:
+        """Whether a file counts: one that is not listed may be a restored one, or was never finished."""
+        if name in listed:
+            return listed[name] is None
+        try:
+            return self.file(name) is not None
+        except BlankFile:
+            return False
+
     def _require_all(self, listed: dict[str, int | None], present: set[str]) -> None:
         for name, expired_us in listed.items():
             if expired_us is None and name not in present:
                 raise StoreCorrupt(
                     f"{self.path(name)} is missing, and with it the rows written on {name}: restore it from a "
-                    "backup, or call "
-                    "forget_missing() on the store to go on without them"
+                    "backup, or call forget_missing() on the store to go on without them"
                 )
 
     def _listed(self) -> dict[str, int | None]:

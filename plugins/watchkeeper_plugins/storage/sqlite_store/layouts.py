@@ -44,7 +44,18 @@ STATE: Final = Layout(
             PRIMARY KEY (writer, seq)
         ) WITHOUT ROWID;
 
-        CREATE TABLE day (name TEXT PRIMARY KEY, expired_us INTEGER) WITHOUT ROWID
+        CREATE TABLE day (name TEXT PRIMARY KEY, expired_us INTEGER) WITHOUT ROWID;
+
+        -- the catalogue: a copy of what files that rest say about themselves
+        CREATE TABLE covered (
+            day TEXT PRIMARY KEY, stamp TEXT NOT NULL, entries INTEGER NOT NULL, marks INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE span (
+            stream TEXT NOT NULL, key TEXT NOT NULL, day TEXT NOT NULL,
+            first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, kinds INTEGER NOT NULL,
+            PRIMARY KEY (stream, key, day)
+        ) WITHOUT ROWID;
+        CREATE TABLE kinds (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)
     """,
     migrations={1: _with_times_of_blobs},
 )

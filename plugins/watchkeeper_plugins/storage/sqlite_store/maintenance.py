@@ -14,6 +14,7 @@ from watchkeeper.contracts.storage import Durability, Maintenance
 from watchkeeper.domain.errors import StoreBusy, StoreError
 
 from .blobs import Blobs
+from .catalogue import Catalogue
 from .compaction import compact, groups_of, pieces_of
 from .database import Database
 from .days import RECENT_DAYS, Days
@@ -53,6 +54,7 @@ class Maintaining:
     _clock: Clock
     _state: Database
     _days: Days
+    _catalogue: Catalogue
     _blobs: Blobs
     _gate: Gate
     _round: _Round | None = None
@@ -99,6 +101,7 @@ class Maintaining:
             done.expired_bytes += self._days.remove_expired(name)
         self._blobs.remove_unfinished()
         names = self._days.names()
+        self._catalogue.forget_others(names)
         cuts: dict[str, int] = {}
         if Lifetimes.of(self._options).keep_bytes:
             cuts = Lifetimes.of(self._options).cuts(self._held(name) for name in names)
@@ -119,6 +122,8 @@ class Maintaining:
             while database.vacuum(_VACUUMED_PAGES):
                 yield
         database.checkpoint()
+        if not is_today:
+            self._catalogue.write(name)
 
     def _held(self, name: str) -> dict[str, list[Held]]:
         database = self._days.file(name)

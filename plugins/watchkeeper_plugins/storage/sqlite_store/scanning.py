@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -14,6 +14,7 @@ from watchkeeper.contracts.storage import Batch
 from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.names import stored_name
 
+from .catalogue import Catalogue
 from .database import Database
 from .days import Days
 from .directory import ChunkRow, found_series, live_rows, require_chunks, require_series
@@ -45,27 +46,34 @@ class _Question:
 class Scanning:
     """Reads the telemetry files."""
 
-    def __init__(self, days: Days, clock: Clock, scan_seconds: float) -> None:
+    def __init__(self, days: Days, catalogue: Catalogue, clock: Clock, scan_seconds: float) -> None:
         self._days = days
+        self._catalogue = catalogue
         self._clock = clock
         self._scan_us = int(scan_seconds * 1e6)
 
     def keys(self, stream: str) -> tuple[str, ...]:
         """The keys under which the stream has rows, sorted."""
         stored_name(stream, "stream")
-        found: set[str] = set()
-        for _, database in self._files():
+        names = self._days.names()
+        rested = self._catalogue.rested(names)
+        found = {entry.key for entry in self._catalogue.entries(stream) if entry.day in rested}
+        for _, database in self._files(names, rested):
             with database.reading() as connection:
                 found.update(key for (key,) in connection.execute("SELECT key FROM series WHERE stream = ?", (stream,)))
         return tuple(sorted(found))
 
     def span(self, stream: str, key: str) -> tuple[int, int] | None:
         """The first and the last time among the rows of a key."""
-        names = (stored_name(stream, "stream"), stored_name(key, "key"))
-        spans: list[tuple[int, int]] = []
-        for _, database in self._files():
+        stored_name(stream, "stream")
+        stored_name(key, "key")
+        days = self._days.names()
+        rested = self._catalogue.rested(days)
+        entries = self._catalogue.entries(stream, key) if rested else []
+        spans = [(entry.first_us, entry.last_us) for entry in entries if entry.day in rested]
+        for _, database in self._files(days, rested):
             with database.reading() as connection:
-                series = found_series(connection, database.path, names)
+                series = found_series(connection, database.path, (stream, key))
             if series is not None:
                 spans.append((series.first_us, series.last_us))
         return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
@@ -92,9 +100,13 @@ class Scanning:
         """The chunks that a window touches, and what the columns of the series hold."""
         since = _FIRST if since_us is None else max(since_us, _FIRST)
         last = _LAST if until_us is None else min(until_us - 1, _LAST)
+        days = self._days.names()
+        rested = self._catalogue.rested(days)
+        entries = self._catalogue.entries(*names) if rested else []
+        texts = dict.fromkeys(entry.kinds for entry in entries if entry.day in rested)
+        touched = {entry.day for entry in entries if entry.first_us <= last and entry.last_us >= since}
         places: list[ChunkPlace] = []
-        texts: dict[str, None] = {}
-        for day, database in self._files():
+        for day, database in self._files(days, rested - touched):
             with database.snapshot() as connection:
                 series = found_series(connection, database.path, names)
                 if series is None:
@@ -112,9 +124,10 @@ class Scanning:
             known |= json.loads(text)
         return places, known
 
-    def _files(self) -> Iterator[tuple[str, Database]]:
-        for day in self._days.names():
-            database = self._days.file(day)
+    def _files(self, days: Iterable[str], but: Collection[str]) -> Iterator[tuple[str, Database]]:
+        """The files of the days but some, their lists of series checked once."""
+        for day in days:
+            database = None if day in but else self._days.file(day)
             if database is None:
                 continue
             if not database.is_checked:

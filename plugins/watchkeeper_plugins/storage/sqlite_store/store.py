@@ -39,6 +39,7 @@ from . import documents, logs
 from .appending import Appending
 from .backup import back_up
 from .blobs import Blobs
+from .catalogue import Catalogue
 from .contents import inventory
 from .database import Database, Gates
 from .days import Days
@@ -83,17 +84,24 @@ class _Parts:
             return Database(path, TELEMETRY, telemetry, checkpoint_bytes=size, create=create)
 
         days = Days(folder / "telemetry", state, telemetry.writing, open_day, clock)
+        catalogue = Catalogue(state, days)
         blobs = Blobs(folder / "blobs", state, options.small_blob_bytes, clock)
         return cls(
             process=os.getpid(),
             state=state,
             days=days,
             appending=Appending(days, clock, options.chunk_rows),
-            scanning=Scanning(days, clock, options.scan_seconds),
+            scanning=Scanning(days, catalogue, clock, options.scan_seconds),
             finding=Finding(state),
             blobs=blobs,
             maintaining=Maintaining(
-                options, clock, state, days, blobs, Gate(folder / "maintenance.lock", options.busy_seconds)
+                options=options,
+                clock=clock,
+                state=state,
+                days=days,
+                catalogue=catalogue,
+                blobs=blobs,
+                gate=Gate(folder / "maintenance.lock", options.busy_seconds),
             ),
         )
 
