@@ -14,7 +14,7 @@ CONFIG = """\
 name = "desk"
 storage = "sqlite:///watch"
 false_alarms = "1 per 30d"
-
+presets = false
 [models.momentum]
 task = "classification"
 reference = "reference.csv"

@@ -6,12 +6,14 @@ from typing import Any
 
 from watchkeeper.alerting.condition import Condition
 from watchkeeper.alerting.parser import parsed
+from watchkeeper.alerting.presets import preset_rule
 from watchkeeper.alerting.rules import Rule
 from watchkeeper.alerting.summaries import summary_of
 from watchkeeper.config.alerting import RuleConfig
 from watchkeeper.config.loaded import LoadedConfig
-from watchkeeper.config.schema import ModelConfig
+from watchkeeper.config.schema import Config, ModelConfig
 from watchkeeper.domain.errors import ConfigError
+from watchkeeper.domain.presets import Preset, chosen
 from watchkeeper.domain.spans import Checks, Duration
 from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.quality import (
@@ -23,7 +25,7 @@ from watchkeeper.monitor.quality import (
     QUALITY_SCORE,
     UNSEEN_SHARE,
 )
-from watchkeeper.monitor.watched import DRIFT_EVIDENCE, RISK_EVIDENCE
+from watchkeeper.monitor.watched import DRIFT_EVIDENCE, PREDICTION_DRIFT, RISK_EVIDENCE
 
 from .telling import escalation_of, placed
 
@@ -34,6 +36,7 @@ ALWAYS_MEASURED = (
     "drift_share",
     DRIFT_EVIDENCE,
     RISK_EVIDENCE,
+    PREDICTION_DRIFT,
     MISSING_SHARE,
     INFINITE_SHARE,
     OUT_OF_RANGE_SHARE,
@@ -51,7 +54,20 @@ def rules_of(loaded: LoadedConfig) -> tuple[Rule, ...]:
     rules = [_rule(name, config, loaded, problems) for name, config in loaded.config.rules.items()]
     if problems:
         raise ConfigError(*problems)
-    return tuple(rule for rule in rules if rule is not None)
+    return (*(rule for rule in rules if rule is not None), *_presets(loaded.config))
+
+
+def _presets(config: Config) -> list[Rule]:
+    """Those that are on; a rule of the file with the same name replaces a preset."""
+    receivers = tuple(action.target for action in config.project.presets_do)
+    with_outcomes = frozenset(name for name, model in config.models.items() if model.columns.outcome is not None)
+    about = {Preset.LABEL_DELAY: with_outcomes}
+    known = _measured_by(list(config.models.values()))
+    return [
+        preset_rule(preset, known, receivers, about.get(preset))
+        for preset in chosen(config.project.presets)
+        if preset.value not in config.rules
+    ]
 
 
 def _rule(name: str, config: RuleConfig, loaded: LoadedConfig, problems: list[str]) -> Rule | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 import attrs
 
 from watchkeeper.contracts.plugin import Kind
+from watchkeeper.domain.presets import Preset, PresetChoice
 from watchkeeper.domain.spans import PERSISTENCE_PATTERN, Duration, FalseAlarmBudget, Persistence, WindowSize
 
 from .alerting import Action
@@ -44,8 +45,8 @@ def _schema(kind: Any, plugins: InstalledPlugins) -> dict[str, Any]:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _constrained(arguments, plugins)
-    if kind == Persistence:
-        return {"type": "string", "pattern": PERSISTENCE_PATTERN}
+    if kind in _SPECIAL:
+        return dict(_SPECIAL[kind](plugins))
     if origin in (Union, types.UnionType):
         return _schema(next(arm for arm in arguments if arm is not type(None)), plugins)
     if origin is tuple:
@@ -53,7 +54,7 @@ def _schema(kind: Any, plugins: InstalledPlugins) -> dict[str, Any]:
     if origin is Mapping:
         name, table = (_schema(part, plugins) for part in arguments)
         return {"type": "object", "propertyNames": name, "additionalProperties": table}
-    return _SPECIAL[kind](plugins) if kind in _SPECIAL else _plain_schema(kind, plugins)
+    return _plain_schema(kind, plugins)
 
 
 def _plain_schema(kind: Any, plugins: InstalledPlugins) -> dict[str, Any]:
@@ -102,5 +103,7 @@ _SPECIAL: Final[Mapping[Any, Any]] = {
     FalseAlarmBudget: lambda _: {"type": "string", "pattern": FalseAlarmBudget.PATTERN},
     Action: lambda _: {"type": "string", "pattern": "^notify:.+$"},
     PluginUse: lambda _: {},
+    Persistence: lambda _: {"type": "string", "pattern": PERSISTENCE_PATTERN},
+    PresetChoice: lambda _: {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": list(Preset)}}]},
     NotifierConfig: _notifier,
 }

@@ -13,6 +13,7 @@ from watchkeeper.domain.alert import NoData, Severity
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.policy import EnvironmentRule
+from watchkeeper.domain.presets import PRESETS_EXPECTED, Preset, PresetChoice
 from watchkeeper.domain.spans import Duration, FalseAlarmBudget, WindowSize
 
 from .alerting import Action, Verb
@@ -35,6 +36,7 @@ def leaf_hooks(context: Context) -> dict[type, Hook]:
         # each enum by itself: cattrs gives those that are also texts the hook of `str`
         Severity: _choice,
         NoData: _choice,
+        Preset: _choice,
         Task: _choice,
         Role: _choice,
         EnvironmentRule: _choice,
@@ -64,6 +66,15 @@ def span_hook(parse: Callable[[str], Any], expected: str) -> Hook:
             raise Wrong(refused(refusal)) from None
 
     return hook
+
+
+def preset_choice(value: Any, _: Any) -> PresetChoice:
+    """True, false, or an array of presets."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list):
+        raise mistaken(value, PRESETS_EXPECTED)
+    return tuple(Preset(_choice(item, Preset).value) for item in value)
 
 
 def under_key(key: str, read: Callable[[], T]) -> T:

@@ -11,9 +11,10 @@ import attrs
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
+from watchkeeper.domain.presets import PresetChoice
 from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 
-from .alerting import EscalationConfig, GroupingConfig, InhibitionConfig, MaintenanceConfig, RuleConfig
+from .alerting import Action, EscalationConfig, GroupingConfig, InhibitionConfig, MaintenanceConfig, RuleConfig
 from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
 from .governance import RegistryConfig, RoleConfig, SignerConfig
 from .keys import IS_NO_KEY, KEY, told
@@ -46,6 +47,13 @@ class ProjectConfig:
     false_alarms: FalseAlarmBudget = attrs.field(
         default=FalseAlarmBudget.parse("1 per 30d"),
         metadata=told("how many false alarms each model may raise: the budget that all its alarms share"),
+    )
+    presets: PresetChoice = attrs.field(
+        default=True,
+        metadata=told("which of the rules that watchkeeper brings along are on: true, false, or their names"),
+    )
+    presets_do: Annotated[tuple[Action, ...], Distinct()] = attrs.field(
+        default=(), metadata=told('what they do when they fire: "notify:NAME"; without, they show in the verdict alone')
     )
     journal: bool = attrs.field(
         default=False,

@@ -10,6 +10,7 @@ from cattrs import Converter
 
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.presets import PresetChoice
 from watchkeeper.domain.spans import (
     PERSISTENCE_EXPECTED,
     Persistence,
@@ -18,7 +19,7 @@ from watchkeeper.domain.spans import (
 
 from .constraints import Constraint, Context, check_installed
 from .keys import ABOUT
-from .leaves import Hook, leaf_hooks, span_hook, text, under_key
+from .leaves import Hook, leaf_hooks, preset_choice, span_hook, text, under_key
 from .plugin_use import PluginUse
 from .problems import (
     Problem,
@@ -52,6 +53,7 @@ def converter_for(context: Context) -> Converter:
     converter.register_structure_hook_func(
         lambda kind: kind == Persistence, span_hook(parse_persistence, PERSISTENCE_EXPECTED)
     )
+    converter.register_structure_hook_func(lambda kind: kind == PresetChoice, preset_choice)
     for kind, hook in leaf_hooks(context).items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook(NotifierConfig, lambda value, _: _notifier(value, converter, context))

@@ -18,6 +18,7 @@ _HEAD = """\
 name = "demo"
 storage = "sqlite:///watch"
 false_alarms = "1 per 365d"            # for each model; drift thresholds follow from it
+presets = false                        # one rule below, so that one alert tells the story
 
 """
 _MODEL = """\

@@ -49,10 +49,15 @@ def repeated_finding(samples: Measurement, repeated: int) -> Finding:
     return Finding(Status.WARN, "ids", sentence, (samples,))
 
 
-def age_finding(age: Measurement, usual_gap_us: int) -> Finding:
-    """Whether predictions still arrive: silence is not health. `usual_gap_us` is the longest gap in the window."""
+def stale_after_us(usual_gap_us: int) -> int:
+    """How long no prediction may come before how the model is now is unknown."""
+    return max(_GAPS_BEFORE_STALE * usual_gap_us, _STALE_AFTER_US)
+
+
+def age_finding(age: Measurement) -> Finding:
+    """Whether predictions still arrive: silence is not health."""
     seconds = age.value.number or 0.0
-    if seconds * 1e6 <= max(_GAPS_BEFORE_STALE * usual_gap_us, _STALE_AFTER_US):
+    if seconds <= age.details["limit"]:
         return Finding(Status.OK, "arrival", "predictions arrive", (age,))
     sentence = (
         f"the last prediction is from {told_time(age.window.end_us - 1)}, {seconds / 86_400:,.1f} days ago: "

@@ -37,6 +37,7 @@ from .judging import (
     repeated_finding,
     risk_finding,
     sample_finding,
+    stale_after_us,
     verdict_of,
 )
 from .measuring import Subject, measured_drift, measured_metrics, measured_quality
@@ -51,6 +52,9 @@ DRIFT_EVIDENCE = "drift_evidence"
 
 RISK_EVIDENCE = "risk_evidence"
 """How far performance is on the way to an alarm, which is raised at 1."""
+
+PREDICTION_DRIFT = "prediction_drift"
+"""1 when the predictions' distribution is in alarm, or over an edge where there are no alarms; else 0."""
 
 PREDICTION = "prediction"
 """The label under which the drift of the predictions themselves is measured."""
@@ -115,9 +119,11 @@ class WatchedModel:
             findings.append(repeated_finding(samples, repeated))
         failures: list[Failure] = []
         if now_us is not None and records.time is not None:
-            age = subject.measurement("age_seconds", Value.of(max(now_us - int(records.time[-1]), 0) / 1e6))
+            limit_us = stale_after_us(int(np.diff(records.time).max(initial=0)))
+            age_us = max(now_us - int(records.time[-1]), 0)
+            age = subject.measurement("age_seconds", Value.of(age_us / 1e6), {}, {"limit": limit_us / 1e6})
             measurements.append(age)
-            findings.append(age_finding(age, int(np.diff(records.time).max(initial=0))))
+            findings.append(age_finding(age))
         self._check_performance(subject, records, labelled, (measurements, findings, failures))
         self._check_risk(subject, records, risk, (measurements, findings, failures))
         state = None
@@ -179,7 +185,8 @@ class WatchedModel:
             return
         state = risk or risk_alone(self.risk, self.judging, records)
         if state is not None:
-            details = {"usual": state.usual, "limit": state.limit}
+            is_open = float(state.alarm is not None)
+            details = {"usual": state.usual, "limit": state.limit, "open": is_open}
             evidence = subject.measurement(RISK_EVIDENCE, Value.of(state.evidence), {}, details)
             measurements.append(evidence)
             findings.append(risk_finding(state, evidence))
@@ -210,8 +217,11 @@ class WatchedModel:
                 measurements.append(_evidence(subject, name, state))
             failures += failed
             findings += self._column_findings(name, reference, quality, drifts, state)
-            if name != PREDICTION and (verdict := has_drifted(name, drifts, state)) is not None:
+            verdict = has_drifted(name, drifts, state)
+            if verdict is not None and name != PREDICTION:
                 judged.append(verdict)
+            elif verdict is not None:
+                measurements.append(subject.measurement(PREDICTION_DRIFT, Value.of(float(verdict))))
         if self.detectors:
             measurements.append(subject.measurement("drift_share", _drift_share(judged)))
 
