@@ -171,3 +171,20 @@ def test_the_daily_rounds_leave_nothing_running(firing):
         assert next(each)["momentum"].status is wk.Status.ALERT
         each.close()
         assert watch.alerting.outbox.waiting("ops") == ()
+
+
+def test_presets_are_in_the_verdict_and_tell_whom_they_shall(project, command):
+    project.configure(project.config.replace("presets = false", 'presets_do = ["notify:ops"]'))
+    rows = project.rows()
+    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows["ret1"] = [number + 5.0 for number in rows["ret1"]]
+    rows["vol10"] = [None] * len(rows["vol10"])
+    rows["p"] = [0.9 + p / 100.0 for p in rows["p"]]
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", rows)
+        result = watch.check("momentum")
+        told = {letter.notification.alert.rule for letter in watch.alerting.outbox.waiting("ops")}
+    presets = {"performance-drop", "prediction-drift", "feature-drift", "data-quality", "missing-predictions"}
+    assert {alert.rule for alert in result.alerts} - {"accuracy-fell", "label-delay"} == presets
+    assert presets <= told
+    assert presets <= {found.subject for found in result.verdict.findings}

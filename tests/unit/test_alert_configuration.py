@@ -15,7 +15,7 @@ MINUTE_US = 60_000_000
 HEAD = """\
 [project]
 name = "desk"
-
+presets = false
 [models.momentum]
 task = "classification"
 columns = { time = "ts", prediction = "p" }
