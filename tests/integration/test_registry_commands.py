@@ -202,3 +202,32 @@ def test_a_checkpoint_is_held_against_the_log(project: str, tmp_path: Path) -> N
     assert "the chain is whole\n" in ran(project, "audit", "verify").stderr
     with pytest.raises(DataError, match="cannot be read"):
         ran(project, "audit", "verify", "--checkpoint", str(tmp_path / "nowhere.json"))
+
+
+def test_a_file_is_registered_from_the_command_line(project: str, tmp_path: Path) -> None:
+    import skops.io
+
+    skops.io.dump(line(4.0), tmp_path / "model.skops")
+    arguments = ["--metric", "rmse=0.5", "--parent", "line@1.0.0", "--tag", "desk"]
+    assert (
+        ran(project, "models", "register", str(tmp_path / "model.skops"), "line", *arguments).stdout == "line@1.3.0\n"
+    )
+    with wk.open(project) as watch:
+        version = watch.registry.get("line@latest")
+        assert (version.metrics, version.parents, version.tags) == ({"rmse": 0.5}, ("line@1.0.0",), ("desk",))
+        assert watch.registry.load("line@latest").predict([[2.0]]) == pytest.approx([8.0])
+    wrong = ran(project, "models", "register", str(tmp_path / "model.skops"), "line", "--metric", "rmse")
+    assert wrong.exit_code == 2
+
+
+def test_an_mlflow_registry_that_is_none_is_told(project: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no file; expected MLflow's SQLite database"):
+        ran(project, "models", "import-mlflow", str(tmp_path / "none.db"), "--artifacts", str(tmp_path))
+    found = ran(project, "models", "import-mlflow", "x", "--artifacts", str(tmp_path), "--rename", "x")
+    assert found.exit_code == 2
+
+
+def test_versions_are_exported_in_mlflows_layout(project: str, tmp_path: Path) -> None:
+    told = ran(project, "models", "export-mlflow", "line", str(tmp_path / "out"))
+    assert told.exit_code == 0
+    assert (tmp_path / "out" / "line" / "1.0.0" / "MLmodel").is_file()

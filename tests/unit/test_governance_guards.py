@@ -10,6 +10,7 @@ import pytest
 from watchkeeper.domain.errors import Conflict, NotAllowed, NotFound, UsageError
 from watchkeeper.domain.model import Stage
 from watchkeeper.registry import Access, Action, Grant, Policy, Registry, Role
+from watchkeeper.registry.deployments import canary
 from watchkeeper.testing.clock import FakeClock
 from watchkeeper.testing.memory import MemoryStorage
 
@@ -193,6 +194,15 @@ EVERYTHING: dict[str, Any] = {
     "holds": lambda registry: registry.holds.of("momentum@1.0.0"),
     "check": lambda registry: registry.guards.record_check("momentum@1.0.0", "backtest", passed=True),
     "checks": lambda registry: registry.guards.checks("momentum@1.0.0"),
+    "deploy": lambda registry: registry.deployments.start("momentum@1.0.0", canary((0.1,))),
+    "deploy status": lambda registry: registry.deployments.status("momentum"),
+    "deploy advance": lambda registry: registry.deployments.advance("momentum", lambda *_: None),
+    "deploy abort": lambda registry: registry.deployments.abort("momentum"),
+    "weights": lambda registry: registry.deployments.table("momentum"),
+    "signatures": lambda registry: registry.signatures.of("momentum@1.0.0"),
+    "bytes": lambda registry: registry.verified("momentum@1.0.0"),
+    "audit": lambda registry: registry.audit(),
+    "verify": lambda registry: registry.verify(),
     "approve": lambda registry: registry.guards.approve("momentum@1.0.0"),
     "withdraw": lambda registry: registry.guards.withdraw("momentum@1.0.0"),
     "approvals": lambda registry: registry.guards.approvals("momentum@1.0.0"),
@@ -207,6 +217,7 @@ def test_somebody_without_a_role_can_do_nothing_at_all(storage: MemoryStorage, w
     with pytest.raises(NotAllowed, match=r"'eve' may not .*'eve' has no role at all"):
         work(eve)
     assert eve.models() == ()
+    assert eve.deployments.open() == ()
     assert len(list(desk(storage, "ada").audit())) == entries
 
 

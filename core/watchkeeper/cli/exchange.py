@@ -1,4 +1,4 @@
-"""``models import-mlflow`` and ``models export-mlflow``."""
+"""``models register``, ``import-mlflow`` and ``export-mlflow``: models as files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,35 @@ from .output import DEFAULT_CONFIG, ConfigPath, say, show
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command()(register)
     app.command("import-mlflow")(import_mlflow)
     app.command("export-mlflow")(export_mlflow)
+
+
+def register(
+    path: Annotated[Path, typer.Argument(help="A file that the framework wrote: a skops archive, a pickle.")],
+    model: Annotated[str, typer.Argument(help="The model's name.")],
+    format_name: Annotated[str, typer.Option("--format", help="The format that takes it over.")] = "sklearn",
+    number: Annotated[str | None, typer.Option(help="The version's number; chosen by rule when left out.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="A metric as name=number; may be given again.")] = None,
+    parent: Annotated[list[str] | None, typer.Option(help="A version that it comes from; may be given again.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Register a file as a version, without running anything from it."""
+    from watchkeeper.registry.artifacts import SavedModel
+
+    metrics = dict(_measured(text) for text in metric or [])
+    with opened(config) as watch:
+        version = watch.registry.register(
+            SavedModel(path, format_name, {}),
+            model,
+            number=number,
+            metrics=metrics,
+            parents=parent or (),
+            tags=tag or (),
+        )
+    show(version.ref)
 
 
 def import_mlflow(
@@ -52,6 +79,14 @@ def export_mlflow(
         show(f"{one.ref} -> {one.folder or 'left out'}{f'  {one.problem}' if one.problem else ''}")
     if any(one.problem for one in found):
         raise typer.Exit(1)
+
+
+def _measured(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no metric such as auc=0.61", param_hint="--metric") from None
 
 
 def _pair(text: str) -> tuple[str, str]:

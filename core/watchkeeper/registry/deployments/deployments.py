@@ -89,9 +89,10 @@ class Deployments:
         return deployment_of(found)
 
     def open(self) -> tuple[Deployment, ...]:
-        """All that are under way."""
-        found = self.acting.storage.find(DEPLOYMENTS, {"is_open": 1})
-        return tuple(deployment_of(document) for document in found)
+        """All that are under way, of models that the actor may see."""
+        found = map(deployment_of, self.acting.storage.find(DEPLOYMENTS, {"is_open": 1}))
+        access, actor = self.acting.access, self.acting.actor
+        return tuple(one for one in found if access.allows(actor, Action.VIEW, one.model))
 
     def table(self, model: str) -> WeightTable:
         """Who answers the model's requests now: the table of its deployment, or the version in production alone."""
