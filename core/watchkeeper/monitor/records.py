@@ -19,6 +19,8 @@ PREDICTIONS = "predictions"
 OUTCOMES = "outcomes"
 _FIRST_GUESS_US = 3_600_000_000
 """An hour: how far back the search for the last rows begins."""
+_BOLDEST_STEP = 64.0
+"""A few rows tell little about how dense the ones before them are."""
 _EARLY_OUTCOME_US = 86_400_000_000
 """A day: how much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
 
@@ -106,22 +108,28 @@ def _last_rows(
     if size.duration is not None:
         start_us = reach.end_us - size.duration.us
         return start_us, *sorted_rows(storage.scan(PREDICTIONS, model, start_us, reach.end_us, names))
-    wanted = size.rows or 1
-    start_us = _start_of_last(storage, model, wanted, reach)
-    time, table = sorted_rows(storage.scan(PREDICTIONS, model, start_us, reach.end_us, names))
-    last = slice(max(len(time) - wanted, 0), None)
-    return (int(time[last][0]) if len(time) else start_us), time[last], table.rows(last)
+    time, table = sorted_rows(_batches_of_last(storage, model, size.rows or 1, reach, names))
+    last = slice(max(len(time) - (size.rows or 1), 0), None)
+    return (int(time[last][0]) if len(time) else reach.start_us), time[last], table.rows(last)
 
 
-def _start_of_last(storage: Storage, model: str, wanted: int, reach: Window) -> int:
-    """Where to begin reading to have the last `wanted` rows: looks back four times as far until they are there."""
-    back_us = _FIRST_GUESS_US
+def _batches_of_last(storage: Storage, model: str, wanted: int, reach: Window, names: Sequence[str]) -> list[Batch]:
+    """Batches with the last `wanted` rows, or with all there are.
+
+    Looks back further and further, each stretch once: as far as the rows found so far let expect, or four times as far
+    while there are none.
+    """
+    found: list[Batch] = []
+    rows, back_us, edge_us = 0, float(_FIRST_GUESS_US), reach.end_us
     while True:
-        start_us = max(reach.end_us - back_us, reach.start_us)
-        rows = sum(len(batch.time) for batch in storage.scan(PREDICTIONS, model, start_us, reach.end_us, ["version"]))
+        start_us = max(reach.end_us - round(back_us), reach.start_us)
+        earlier = list(storage.scan(PREDICTIONS, model, start_us, edge_us, names))
+        found = earlier + found
+        rows += sum(len(batch.time) for batch in earlier)
         if rows >= wanted or start_us <= reach.start_us:
-            return start_us
-        back_us *= 4
+            return found
+        edge_us = start_us
+        back_us *= min(max(1.2 * wanted / rows, 1.5), _BOLDEST_STEP) if rows else 4.0
 
 
 def sorted_rows(batches: Iterable[Batch]) -> tuple[NDArray[np.int64], Table]:
