@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import watchkeeper as wk
+from watchkeeper.alerting import Caretaker
 from watchkeeper.app import open_project
 from watchkeeper.app.rounds import rounds
 from watchkeeper.domain.spans import Duration
@@ -188,3 +191,55 @@ def test_presets_are_in_the_verdict_and_tell_whom_they_shall(project, command):
     assert {alert.rule for alert in result.alerts} - {"accuracy-fell", "label-delay"} == presets
     assert presets <= told
     assert presets <= {found.subject for found in result.verdict.findings}
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Nothing is here."""
+
+    def do_POST(self):
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Quiet."""
+
+
+@pytest.fixture
+def refusing():
+    """The URL of a server that refuses everything."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_cannot_be_delivered_is_told_to_the_fallback(project, command, refusing):
+    text = project.config.replace("presets = false", 'presets = false\nfallback = "desk"')
+    text = text.replace('kind = "console"', f'kind = "webhook"\nurl = "{refusing}"')
+    project.configure(text + '\n[notifiers.desk]\nkind = "console"\n')
+    rows = project.rows()
+    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", rows)
+        watch.check("momentum")
+    first, second = command("alerts", "deliver"), command("alerts", "deliver")
+    assert first.code == 1
+    assert "could not be delivered to ops" in first.err + second.err
+    assert command("alerts", "dead").code == 1
+
+
+def test_the_sign_of_life_goes_to_whom_it_shall(project, monkeypatch):
+    hearts = []
+
+    class Noted(Caretaker):
+        def __init__(self, *arguments, heart=None):
+            hearts.append(heart)
+            super().__init__(*arguments, heart=heart)
+
+    monkeypatch.setattr("watchkeeper.app.delivering.Caretaker", Noted)
+    project.configure(project.config.replace("presets = false", 'presets = false\nheartbeat = "ops"'))
+    with open_project("watchkeeper.toml") as watch, watch.delivering():
+        assert hearts == [watch._systems.notifiers["ops"]]

@@ -26,7 +26,10 @@ def delivered(systems: Systems) -> DeliveryReport:
 def delivering(systems: Systems) -> Iterator[None]:
     """Inside, threads send what is due and take the steps of escalations; at the end both stop."""
     sender = Sender(courier_of(systems))
-    caretaker = Caretaker(systems.alerting, systems.clock, attempt)
+    heart = systems.config.project.heartbeat
+    caretaker = Caretaker(
+        systems.alerting, systems.clock, attempt, heart=None if heart is None else systems.notifiers[heart]
+    )
     try:
         sender.start()
         caretaker.start()
@@ -47,4 +50,6 @@ def tried_out(systems: Systems, notifier: str) -> Delivery | Undelivered:
 
 def courier_of(systems: Systems) -> Courier:
     """What takes letters to the configured notifiers."""
-    return systems.alerting.courier(systems.notifiers, attempt, rng=random.Random())  # noqa: S311 - spreads retries
+    spread = random.Random()  # noqa: S311 - spreads retries
+    fallback = systems.config.project.fallback
+    return systems.alerting.courier(systems.notifiers, attempt, rng=spread, fallback=fallback)

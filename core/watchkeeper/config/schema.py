@@ -55,6 +55,12 @@ class ProjectConfig:
     presets_do: Annotated[tuple[Action, ...], Distinct()] = attrs.field(
         default=(), metadata=told('what they do when they fire: "notify:NAME"; without, they show in the verdict alone')
     )
+    fallback: Annotated[str, NameIn("notifiers")] | None = attrs.field(
+        default=None, metadata=told("the notifier that is told what could not be delivered to another")
+    )
+    heartbeat: Annotated[str, NameIn("notifiers")] | None = attrs.field(
+        default=None, metadata=told("the notifier that `watchkeeper run` gives a sign of life each minute")
+    )
     journal: bool = attrs.field(
         default=False,
         metadata=told("whether each logged row survives the death of the process at once, not after 100 ms"),

@@ -103,7 +103,7 @@ def test_variables_of_watchkeepers_own_and_named_secrets_set_nothing(read):
             (
                 "names a table; expected one of its keys: WATCHKEEPER_PROJECT__NAME, WATCHKEEPER_PROJECT__STORAGE, "
                 "WATCHKEEPER_PROJECT__FALSE_ALARMS, WATCHKEEPER_PROJECT__PRESETS, WATCHKEEPER_PROJECT__PRESETS_DO, "
-                "WATCHKEEPER_PROJECT__JOURNAL"
+                "WATCHKEEPER_PROJECT__FALLBACK, WATCHKEEPER_PROJECT__HEARTBEAT, WATCHKEEPER_PROJECT__JOURNAL"
             ),
         ),
         (

@@ -423,4 +423,5 @@ def test_a_message_is_one_line_whatever_the_file_holds(problems):
     found = problems(PROJECT + '"a\\nb\\u001b[31m" = 1')
 
     told = 'watchkeeper.toml:3: unknown key "a\\nb\\u001b[31m" in [project]; '
-    assert found == [told + "expected one of name, storage, false_alarms, presets, presets_do, journal"]
+    keys = "name, storage, false_alarms, presets, presets_do, fallback, heartbeat, journal"
+    assert found == [f"{told}expected one of {keys}"]
