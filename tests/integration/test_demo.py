@@ -53,6 +53,19 @@ def test_the_errors_it_prints_are_those_of_the_forecasts(told):
     assert f"ridge {error:.3f}" in told[1].stdout
 
 
+def test_what_was_estimated_stands_beside_what_came(told):
+    folder, done = told
+    assert "Furthest off was boosting on 2008-" in done.stdout
+    with wk.open(folder / "watchkeeper.toml") as watch:
+        points = watch.timeline("boosting", "rmse")
+    assert len(points) == 190
+    crisis = max(points, key=lambda point: point.realised.value.number)
+    assert crisis.estimated.value.interval[1] < 0.6
+    assert crisis.realised.value.number > 1.0
+    assert [point.realised.value.samples for point in points[:-1]] == [60] * 189  # the last day's truth came later
+    assert all(point.replaced for point in points[:-1])
+
+
 def test_of_demonstrations_that_begin_at_once_one_gets_the_folder(tmp_path):
     from concurrent.futures import ThreadPoolExecutor
 

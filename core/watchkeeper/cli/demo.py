@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from watchkeeper.demo.replay import EXPLAINED, EXPLAINED_ON, Story, Teller, run
+from watchkeeper.demo.replay import EXPLAINED, EXPLAINED_ON, Estimated, Story, Teller, run
 from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.monitor.rendering import COLOURS, ICONS
@@ -55,15 +55,17 @@ def _teller(console: Console, bar: Progress) -> Teller:
 
 def _tell_quarter(console: Console, date: str, results: dict[str, CheckResult], weights: dict[str, float]) -> None:
     table = Table(title=f"{date}: the last 60 trading days", title_justify="left", title_style="bold")
-    for heading in ("forecaster", "status", "rmse (95 %)", "drifted features", "weight"):
+    for heading in ("forecaster", "status", "rmse (95 %)", "estimated", "drifted features", "weight"):
         table.add_column(heading)
     for name, result in results.items():
         rmse, share = result.measurement("rmse"), result.measurement("drift_share")
+        estimate = result.measurement("estimated_rmse")
         status = result.status
         table.add_row(
             name,
             f"[{COLOURS[status]}]{ICONS[status]} {status}[/]",
             "" if rmse is None else _number(rmse.value.number, rmse.value.interval),
+            "" if estimate is None else _number(estimate.value.number, estimate.value.interval),
             "unknown" if share is None or share.value.number is None else f"{share.value.number:.0%}",
             f"{weights[name]:.2f}" if name in weights else "",
         )
@@ -111,8 +113,29 @@ def _tell_story(console: Console, story: Story, folder: Path) -> None:
         f"{story.calm_psi_alarms} of {story.calm_checks} checks; the calibrated thresholds did in "
         f"{story.calm_drift_alarms}."
     )
+    _tell_estimates(console, story)
     console.print(
         f"  {story.predictions:,} predictions, {story.checks:,} checks, {story.notifications} notifications "
         f"in {story.seconds:.0f} s."
     )
     console.print(f"\nThe project is in [bold]{folder}[/]. Go on with:  cd {folder} && watchkeeper check")
+    console.print(f"What was expected and what came, a window a row:  watchkeeper history {EXPLAINED} rmse --timeline")
+
+
+def _tell_estimates(console: Console, story: Story) -> None:
+    """What was expected from the features alone: where that held, and where it cannot."""
+    held = ", ".join(f"{name} {one.inside} of {one.checks}" for name, one in story.estimated.items())
+    console.print(
+        f"  Estimated without outcomes, the error of the last 60 days was inside the interval in {held} checks."
+    )
+    name, worst = max(story.estimated.items(), key=lambda item: abs(_gap(item[1])))
+    console.print(
+        f"  Furthest off was {name} on {worst.date}: {_number(worst.estimate.number, worst.estimate.interval)} was "
+        f"expected, {_number(worst.realised.number, worst.realised.interval)} it was. An estimate knows what its "
+        "reference knows: there were no such days in it, and three of its four years are those the forecasters were "
+        "fitted on. That is why drift is watched too, and why the realised value replaces the estimate."
+    )
+
+
+def _gap(found: Estimated) -> float:
+    return (found.estimate.number or 0.0) - (found.realised.number or 0.0)

@@ -16,6 +16,7 @@ from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.model import Stage, Task
+from watchkeeper.domain.value import Value
 from watchkeeper.ensemble import combined
 from watchkeeper.monitor.result import CheckResult
 
@@ -65,6 +66,19 @@ class Teller:
 
 
 @attrs.frozen
+class Estimated:
+    """One forecaster's error as it was estimated without outcomes, beside what it turned out to be."""
+
+    checks: int
+    inside: int
+    """Checks in which the realised error lay in the estimate's interval."""
+    date: str
+    """When the two were furthest apart."""
+    estimate: Value
+    realised: Value
+
+
+@attrs.frozen
 class Story:
     """What happened, counted from what was computed."""
 
@@ -81,6 +95,8 @@ class Story:
     """Of the whole replay, for each forecaster and the blend."""
     equal_rmse: float
     """Of an equally weighted blend over the same days."""
+    estimated: dict[str, Estimated]
+    """The error of the last 60 days, for each forecaster and the blend."""
 
 
 def run(folder: Path, teller: Teller) -> Story:
@@ -135,6 +151,16 @@ def _rmse(forecast: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean((forecast - truth) ** 2)))
 
 
+def _estimated(found: list[tuple[str, Value, Value]]) -> Estimated:
+    inside = [
+        estimate.interval[0] <= (realised.number or 0.0) <= estimate.interval[1]
+        for _, estimate, realised in found
+        if estimate.interval is not None
+    ]
+    furthest = max(found, key=lambda one: abs((one[1].number or 0.0) - (one[2].number or 0.0)))
+    return Estimated(len(found), sum(inside), *furthest)
+
+
 class _Replay:
     """One run through the years; holds what is counted on the way."""
 
@@ -157,6 +183,7 @@ class _Replay:
         self._blend = np.full(len(market.target), np.nan)
         self._checks = 0
         self._calm = [0, 0, 0]
+        self._estimates: dict[str, list[tuple[str, Value, Value]]] = {}
         self._told = 0
 
     def register(self, models: dict[str, Any]) -> None:
@@ -210,9 +237,12 @@ class _Replay:
         self._watch.deliver()
         self._checks += len(results)
         date = self._date(day)
-        for result in results.values():
+        for name, result in results.items():
             for alert in result.alerts:
                 self._teller.alert(date, alert)
+            estimate, realised = result.measurement("estimated_rmse"), result.measurement("rmse")
+            if estimate is not None and realised is not None:
+                self._estimates.setdefault(name, []).append((date, estimate.value, realised.value))
             if date < "2007-07":
                 self._count_calm(result)
         for payload in self._receiver.received[self._told :]:
@@ -243,6 +273,7 @@ class _Replay:
             calm_checks=self._calm[2],
             rmse={name: _rmse(forecast[days], truth) for name, forecast in every.items()},
             equal_rmse=_rmse(_mean(self._forecasts)[days], truth),
+            estimated={name: _estimated(found) for name, found in self._estimates.items()},
         )
 
     def _date(self, day: int) -> str:
