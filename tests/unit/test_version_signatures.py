@@ -214,3 +214,18 @@ def test_an_envelope_without_a_signature_does_not_verify(keys: dict[str, Signing
         with pytest.raises(IntegrityError, match="it does not verify"):
             opened(broken, keys["ada"].public, "it")
     assert opened(envelope, keys["ada"].public, "it") == "{}"
+
+
+def test_verify_names_a_signature_that_does_not_fit(storage: MemoryStorage, keys: dict[str, SigningKey]) -> None:
+    registry = desk(storage, trusting(keys, "ada"), keys["ada"])
+    registry.register("first", "momentum")
+    registry.register("second", "momentum")
+    assert registry.verify().status == "OK"
+    good = storage.get(SIGNATURES, "momentum@1.0.0/ada")
+    assert good is not None
+    storage.commit([Put(SIGNATURES, "momentum@1.1.0/ada", good.value, {"ref": "momentum@1.1.0"})])
+    storage.commit([Put(SIGNATURES, "momentum@9.0.0/ada", good.value, {"ref": "momentum@9.0.0"})])
+    verdict = registry.verify()
+    assert verdict.status == "ALERT"
+    assert [finding.subject for finding in verdict.findings] == ["momentum@1.1.0", "momentum@9.0.0"]
+    assert "is not in the registry" in verdict.findings[1].sentence

@@ -18,7 +18,7 @@ from watchkeeper.domain.errors import Conflict, NotAllowed, UsageError
 from watchkeeper.domain.model import Stage, Task, TrainingData, Version, VersionNumber, checked_name
 from watchkeeper.domain.policy import EnvironmentRule, Policy
 from watchkeeper.domain.table import Table
-from watchkeeper.domain.verdict import Verdict
+from watchkeeper.domain.verdict import Finding, Status, Verdict
 
 from .acting import Acting
 from .aliases import Aliases
@@ -354,9 +354,14 @@ class Registry:
         return self._storage.read_log(AUDIT, after)
 
     def verify(self) -> Verdict:
-        """Check every record, artifact and audit entry against the others. O(bytes in the registry)."""
+        """Check every record, artifact, signature and audit entry against the others. O(bytes in the registry)."""
         self._acting.require(Action.VIEW, "*")
-        return verdict_on(self._storage)
+        verdict = verdict_on(self._storage)
+        broken = [Finding(Status.ALERT, ref, told) for ref, told in self.signatures.broken()]
+        if not broken:
+            return verdict
+        others = verdict.findings if verdict.status is Status.ALERT else ()
+        return Verdict(Status.ALERT, (*others, *broken))
 
     def _published(self, version: Version, *, is_numbered: bool) -> Version:
         for _ in range(_ATTEMPTS):

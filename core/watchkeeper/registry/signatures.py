@@ -15,7 +15,7 @@ from watchkeeper.domain.names import stored_name
 
 from .acting import Acting, unchanged
 from .envelopes import SigningKey, key_id, opened, statement
-from .records import record_of, seal
+from .records import VERSIONS, record_of, seal, version_of
 
 SIGNATURES: Final = Namespace("version-signatures", ("ref",))
 _PREDICATE: Final = "urn:watchkeeper:version:1"
@@ -49,6 +49,21 @@ class Signatures:
         """The signatures of a version; whether they verify, `require` says."""
         version, _ = self.acting.found(ref, Action.VIEW)
         return tuple(self._told(document.value) for document in self._documents(version))
+
+    def broken(self) -> tuple[tuple[str, str], ...]:
+        """(Version, what is wrong) for each signature of a trusted signer that does not fit its version."""
+        found: list[tuple[str, str]] = []
+        documents = self.acting.storage.find(SIGNATURES) if self.acting.policy.signers else ()
+        for document in documents:
+            ref = document.key.rpartition("/")[0]
+            version = self.acting.storage.get(VERSIONS, ref)
+            try:
+                if version is None:
+                    raise IntegrityError(f"there is a signature of {ref}, which is not in the registry")
+                self._verified(document, version_of(version))
+            except IntegrityError as error:
+                found.append((ref, str(error)))
+        return tuple(found)
 
     def require(self, version: Version, *, runs_code: bool) -> Sequence[Operation]:
         """Pass when the policy's signatures are there and verify; returns operations that assert them.
