@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from watchkeeper.contracts.storage import Append, Durability, Storage
+from watchkeeper.contracts.storage import Append, Batch, Durability, Storage
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.domain.value import Value
@@ -31,12 +31,19 @@ def kept_measurements(
     storage: Storage, model: str, name: str | None = None, since_us: int | None = None, until_us: int | None = None
 ) -> list[tuple[int, Measurement]]:
     """(when it was made in µs, measurement) in order of time; only those called `name` when given."""
-    time, table = sorted_rows(storage.scan(MEASUREMENTS, model, since_us, until_us))
-    if not len(time):
-        return []
-    names = _texts(table["name"])
-    rows = [row for row in range(len(time)) if name is None or names[row] == name]
-    return list(zip((int(time[row]) for row in rows), _measurements(table, model, rows), strict=True))
+    batches = storage.scan(MEASUREMENTS, model, since_us, until_us)
+    time, table = sorted_rows(batches if name is None else (_only(batch, name) for batch in batches))
+    return list(zip(time.tolist(), _measurements(table, model, range(len(time))), strict=True)) if len(time) else []
+
+
+def _only(batch: Batch, name: str) -> Batch:
+    """The measurements of that name: a window has hundreds of others, which are not worth decoding."""
+    names = batch.table["name"]
+    if not isinstance(names, Categories):
+        chosen = names == name
+    else:
+        chosen = names.codes == (names.labels.index(name) if name in names.labels else len(names.labels))
+    return Batch(batch.time[chosen], batch.table.rows(chosen))
 
 
 def _table(measurements: Sequence[Measurement]) -> Table:
