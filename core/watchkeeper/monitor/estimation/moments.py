@@ -35,14 +35,14 @@ class Moments:
     def of(cls, mean: Numbers | None, size: Numbers | None, square: Numbers | None) -> Moments:
         """Moments that can belong together: what is not given is a normal distribution's, what is too small is raised.
 
-        At least one is given. The mean is cut to its size, and the square raised to the size's: three separate guesses
-        need not agree.
+        At least one is given. The mean is cut to its size, the square raised to the size's, and the size to a millionth
+        of the square's root: three separate guesses need not agree.
         """
         if size is None:
-            size = np.abs(mean) if square is None else np.sqrt(np.maximum(square, 0.0)) * np.sqrt(2.0 / np.pi)  # type: ignore[arg-type]  # one of the two is given
-        size = np.maximum(size, 0.0)
+            size = np.abs(mean) if square is None else np.sqrt(np.maximum(square, 0.0) * 2.0 / np.pi)  # type: ignore[arg-type]  # one of the two is given
         if square is None:
             square = np.square(size) * (np.pi / 2.0)
+        size = np.maximum(size, 1e-6 * np.sqrt(np.maximum(square, 0.0)))
         mean = np.zeros_like(size) if mean is None else np.clip(mean, -size, size)
         return cls(mean, size, np.maximum(square, np.square(size)))
 
