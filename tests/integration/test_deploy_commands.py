@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 from typer.testing import CliRunner
@@ -11,12 +12,9 @@ from typer.testing import CliRunner
 import watchkeeper as wk
 from watchkeeper.app.rounds import rounds
 from watchkeeper.cli.main import app
-from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.model import Stage
 from watchkeeper.domain.spans import Duration
-from watchkeeper.domain.value import Value
-from watchkeeper.domain.window import Window
-from watchkeeper.monitor.history import keep_measurements
+from watchkeeper.domain.table import Table
 from watchkeeper.registry.deployments import MetricCheck, canary
 
 CONFIG = """
@@ -25,9 +23,19 @@ name = "desk"
 
 [models.line]
 task = "regression"
-columns = { time = "t", prediction = "p" }
+columns = { time = "t", id = "id", prediction = "p", outcome = "y" }
 window = "1h"
+metrics = ["rmse"]
+drift = []
 """
+REFERENCE = Table(
+    {
+        "t": np.arange(100).astype("datetime64[us]"),
+        "id": np.array([f"r{at}" for at in range(100)], dtype=object),
+        "p": np.linspace(0.0, 1.0, 100),
+        "y": np.linspace(0.0, 1.0, 100),
+    }
+)
 
 
 @pytest.fixture
@@ -37,7 +45,7 @@ def project(tmp_path: Path) -> str:
     with wk.open(path, actor="ada") as watch:
         for slope in (1.0, 2.0):
             model = LinearRegression().fit([[0.0], [1.0]], [0.0, slope])
-            watch.registry.promote(watch.registry.register(model, "line").ref, Stage.STAGING)
+            watch.registry.promote(watch.registry.register(model, "line", reference=REFERENCE).ref, Stage.STAGING)
             if slope == 1.0:
                 watch.registry.promote("line@1.0.0", Stage.PRODUCTION)
     return str(path)
@@ -50,12 +58,13 @@ def ran(project: str, *arguments: str) -> Any:
     return found
 
 
-def measure(project: str, rmse: float) -> None:
+def measure(project: str, rmse: float, version: str = "1.1.0") -> None:
+    """A hundred predictions of a version that are off by so much; the other version is always far off."""
     with wk.open(project) as watch:
-        now_us = watch._systems.clock.now_us()
-        window = Window(now_us - 1, now_us, 100, "test")
-        found = Measurement("rmse", Value.of(rmse, samples=100), "line", "1.1.0", window)
-        keep_measurements(watch._systems.storage, "line", [found], now_us)
+        for name, error in ((version, rmse), ("1.0.0", 50.0)):
+            ids = [f"{name} {rmse} {at}" for at in range(100)]
+            watch.log("line", np.empty((100, 0)), np.zeros(100), ids=ids, version=name)
+            watch.record_outcomes("line", ids, np.full(100, error))
 
 
 def started(project: str) -> None:
@@ -144,3 +153,23 @@ def test_a_deployment_that_cannot_go_on_is_logged(project: str, caplog: pytest.L
         (found,) = watch.advance_deployments()
     assert found.weight == 0.0
     assert "deployment line/1 was not advanced" in caplog.text
+
+
+def test_a_metric_that_is_not_configured_is_an_error_and_no_failure(project: str) -> None:
+    with wk.open(project) as watch:
+        check = MetricCheck(metric="rmze", success="<= 1", interval_seconds=1e-6, error_limit=0)
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,), [check], pause_seconds=0.0))
+        (found,) = watch.advance_deployments()
+    assert (found.phase, found.pause) == ("paused", "error")
+    assert "'rmze' is no metric of line; configured are rmse; did you mean 'rmse'?" in found.reason
+
+
+def test_only_the_predictions_of_the_version_itself_count(project: str) -> None:
+    with wk.open(project) as watch:
+        check = MetricCheck(metric="rmse", success="<= 1", interval_seconds=1e-6, min_samples=1)
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,), [check], pause_seconds=0.0))
+        watch.advance_deployments()
+    measure(project, 0.5, version="7.7.7")
+    with wk.open(project) as watch:
+        (found,) = watch.advance_deployments()
+    assert (found.pause, found.reason) == ("insufficient_traffic", "rmse has 0 of 1 rows")

@@ -294,7 +294,8 @@ class Watchkeeper:
 
     def advance_deployments(self) -> tuple[Deployment, ...]:
         """Move every deployment on as far as the measurements of its versions let it."""
-        return advanced_deployments(self.registry, self._systems.storage)
+        self._systems.recorder.flush()
+        return advanced_deployments(self._systems)
 
     def reweigh(self, ensemble: str) -> Weights:
         """Learn the members' weights from their latest outcomes and store them."""

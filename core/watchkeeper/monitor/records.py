@@ -91,10 +91,20 @@ def stored_records(
     )
 
 
-def records_between(storage: Storage, model: str, start_us: int, end_us: int) -> Records | None:
-    """What was predicted from `start_us` up to `end_us`, with every outcome known by now; None without a row."""
+def records_between(
+    storage: Storage, model: str, start_us: int, end_us: int, version: str | None = None
+) -> Records | None:
+    """What was predicted from `start_us` up to `end_us`, with every outcome known by now; None without a row.
+
+    With `version` only what that version predicted.
+    """
     names = ["id", "prediction", "version"]
     time, table = sorted_rows(storage.scan(PREDICTIONS, model, start_us, end_us, names))
+    if version is not None and "version" in table:
+        which = np.array([text == version for text in _plain(table["version"])], dtype=np.bool_)
+        time, table = time[which], table.rows(which)
+    elif version is not None:
+        return None
     if not len(time):
         return None
     outcome, known = _outcomes(storage, model, table["id"], int(time[0]) - _EARLY_OUTCOME_US, None)
