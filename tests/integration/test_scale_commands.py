@@ -31,7 +31,7 @@ def folder(project):
 
 
 def test_a_folder_is_checked_as_one_window(command, folder):
-    answer = command("check", "momentum", "--data", str(folder), "--json")
+    answer = command("check", "momentum", "--data", str(folder), "--json", "--fail-on", "alert")
 
     (found,) = json.loads(answer.out)
     assert answer.code == 0

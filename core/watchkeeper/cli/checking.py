@@ -36,7 +36,7 @@ Until = Annotated[
     str | None, typer.Option("--until", help="Judge the window that ends here: 2010-12-31, or a time in ISO 8601.")
 ]
 FailOn = Annotated[
-    str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, alert, unknown or never.")
+    str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, unknown, alert or never.")
 ]
 _FAILING = {
     "never": (),
@@ -62,7 +62,7 @@ def check(
     over: Over = None,
     executor: WithExecutor = None,
     workers: Workers = None,
-    fail_on: FailOn = "alert",
+    fail_on: FailOn = "unknown",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List what is well, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
