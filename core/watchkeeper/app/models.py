@@ -62,7 +62,7 @@ class Models:
             judging,
             rows.table,
             {use.name: cast("Metric", self._built(Kind.METRIC, use)) for use in config.metrics},
-            {use.name: cast("DriftDetector", self._built(Kind.DRIFT, use)) for use in config.drift},
+            {use.name: self._detector(name, use) for use in config.drift},
             window=config.window,
             budget=config.false_alarms or self._loaded.config.project.false_alarms,
             min_rows=config.min_rows,
@@ -92,6 +92,15 @@ class Models:
                 return kept, f"the reference of {name}@{stage}"
         raise ConfigError(
             f"model {name!r} has no reference: name a file as its `reference`, or register a version with its rows"
+        )
+
+    def _detector(self, model: str, use: PluginUse) -> DriftDetector:
+        found = self._built(Kind.DRIFT, use)
+        if isinstance(found, DriftDetector):
+            return found
+        raise ConfigError(
+            f"models.{model}.drift names {use.name!r}, which watches streams of values, not windows; expected a "
+            "detector of windows such as ks; use a stream detector in code, by its begin() and update_many()"
         )
 
     def _built(self, kind: Kind, use: PluginUse) -> object:

@@ -1,10 +1,14 @@
-"""What a drift plugin is: how far a column of the current window is from the reference."""
+"""What a drift plugin is: how far a window's column is from the reference, or when a stream of numbers has changed."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.domain.comparison import Comparison
 from watchkeeper.domain.table import ColumnKind
@@ -42,4 +46,56 @@ class DriftDetector(Protocol):
         are left out of both sides (they are measured on their own). An empty side is an undefined statistic
         with the reason, never 0; do not raise for data. O(n) or O(n log n) in the rows.
         """
+        ...
+
+
+class StreamValues(StrEnum):
+    """What a stream detector is defined for."""
+
+    ERRORS = "errors"
+    """Numbers from 0 to 1, such as 1 for a wrong answer."""
+    NUMBERS = "numbers"
+    """Any numbers."""
+
+
+@runtime_checkable
+class DriftStream(Protocol):
+    """One sequence of numbers under watch, with what has been learnt of it so far; not safe between threads."""
+
+    def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Go on with these values, in order, and return where in them a change was signalled.
+
+        After a signal it begins anew with the next value. Values that are not finite are passed over. It must not
+        matter in how many calls the values come.
+
+        Parameters
+        ----------
+        values
+            (n,) float64; not written into.
+
+        Returns
+        -------
+        (m,) int64 ascending positions in `values`.
+        """
+        ...
+
+    def to_record(self) -> dict[str, Any]:
+        """Everything it knows, as JSON holds it, for `StreamDetector.begin`."""
+        ...
+
+
+@runtime_checkable
+class StreamDetector(Protocol):
+    """The other shape of a drift plugin: watches sequences value by value; built once, holds no data.
+
+    Attributes
+    ----------
+    values
+        What it is defined for.
+    """
+
+    values: StreamValues
+
+    def begin(self, record: Mapping[str, Any] | None = None) -> DriftStream:
+        """A new stream, or one that goes on from what `DriftStream.to_record` told."""
         ...

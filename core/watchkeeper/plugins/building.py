@@ -35,7 +35,7 @@ def built(candidate: Candidate, plugin: Plugin, given: Mapping[str, Any] | objec
     result = contained(lambda: plugin.build(options))
     if isinstance(result, Crash):
         raise _translated(candidate, plugin, result)
-    protocol = protocol_of(plugin.kind)
+    protocol = protocol_of(plugin.kind, result)
     breaches = protocol_breaches(result, protocol)
     if breaches:
         close(result)

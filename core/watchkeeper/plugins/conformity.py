@@ -13,11 +13,16 @@ from .boundary import Crash, contained
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def protocol_of(kind: Kind) -> type:
-    """The Protocol that ``build`` of a plugin of this kind must satisfy."""
+def protocol_of(kind: Kind, found: object = None) -> type:
+    """The Protocol that what ``build`` of a plugin of this kind returned, `found`, must satisfy.
+
+    A drift plugin has one of two shapes: what can `begin` watches streams, everything else compares windows.
+    """
     from watchkeeper.contracts import drift, executor, explainer, metric, notifier, storage, weighting
     from watchkeeper.contracts import format as format_contract
 
+    if kind is Kind.DRIFT and callable(contained(lambda: getattr(found, "begin", None))):
+        return drift.StreamDetector
     return {
         Kind.METRIC: metric.Metric,
         Kind.DRIFT: drift.DriftDetector,

@@ -97,6 +97,12 @@ def option_values(given: Iterable[str]) -> dict[str, Any]:
 def _contract(plugin: Plugin, options: Mapping[str, Any], folders: list[Path]) -> type:
     """The suite of the plugin's kind; that of storages is told how to open the store of the latest folder again."""
     contract = contract_of(plugin.kind)
+    if plugin.kind is Kind.DRIFT and hasattr(
+        plugin.build(structured_options(plugin.title, plugin.options, options)), "begin"
+    ):
+        from .stream import StreamContract
+
+        return StreamContract
     if plugin.kind is not Kind.STORAGE:
         return contract
 
