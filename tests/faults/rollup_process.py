@@ -26,7 +26,7 @@ def reference_cells():
 
 
 def main(folder, journal, seed):
-    increments.ENOUGH_ROWS = 400
+    increments._LATE_US = 50_000
     rng = np.random.default_rng(int(seed))
     clock = SystemClock()
     storage = build(SqliteOptions(f"sqlite:///{folder}/watch"))

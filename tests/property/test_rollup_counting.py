@@ -87,7 +87,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.patches = [
-            mock.patch.object(increments, "ENOUGH_ROWS", 600),
+            mock.patch.object(increments, "_LATE_US", MINUTE_US),
             mock.patch.object(increments, "FEWEST_ROWS", 20),
         ]
         for patch in self.patches:

@@ -1,9 +1,9 @@
 """What a recorder adds to its commits, so that roll-ups and rows are in the store together or not at all.
 
-A *mark* stands for the rows of one hour that one recorder takes in over some minutes. The commit of its first rows
-opens it, at the cost of a line; later rows cost nothing. When it holds enough rows, or the hour is over, the next
-commit closes it with the profile of all its rows. What a recorder's death leaves open tells readers to profile that
-hour's rows themselves: so a sum of roll-ups is always that of the rows, whatever happened.
+A *mark* stands for the rows of one hour that one recorder takes in. The commit of its first rows opens it, at the cost
+of a line; later rows cost nothing. When the hour is over, a commit closes it with the profile of all its rows. A mark
+that is still open, or that a recorder's death left open, tells readers to profile that hour's rows themselves: so a sum
+of roll-ups is always that of the rows, whatever happened.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ from .stored import HOUR_US, ROLLUPS, Closed, Mark, Opened, append_of
 
 FEWEST_ROWS: Final = 128
 """A profile of fewer rows would take more bytes than they do: the hour's rows are read instead."""
-ENOUGH_ROWS: Final = 16_384
-"""A mark of so many rows is closed: its profile takes a hundredth of their bytes."""
-_SOME_ROWS: Final = 1024
-_SOME_US: Final = 600_000_000
 _GRACE_US: Final = 60_000_000
+"""How long after the end of an hour rows are still on their way."""
+_LATE_US: Final = 600_000_000
+"""How long a mark of an hour that was over when it was opened waits for more late rows."""
 LONGEST_US: Final = HOUR_US + 10 * _GRACE_US
 """No mark stays open longer: what is older was left by a recorder that died."""
 _MOST_MARKS: Final = 8
@@ -202,10 +201,9 @@ class Counting:
 
 
 def _is_due(one: _OpenMark, now_us: int) -> bool:
-    age_us = now_us - one.opened_us
-    is_over = now_us >= one.hour_us + HOUR_US + _GRACE_US and age_us >= _GRACE_US
-    is_enough = one.folding.rows >= ENOUGH_ROWS or (age_us >= _SOME_US and one.folding.rows >= _SOME_ROWS)
-    return is_over or is_enough or not 0 <= age_us < HOUR_US
+    over_us = one.hour_us + HOUR_US
+    due_us = over_us + _GRACE_US if one.opened_us < over_us else one.opened_us + _LATE_US
+    return now_us >= due_us or not 0 <= now_us - one.opened_us < HOUR_US + _GRACE_US
 
 
 def _closed(one: _OpenMark) -> Closed:
