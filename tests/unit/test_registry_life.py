@@ -16,7 +16,7 @@ from watchkeeper.domain.table import Table
 from watchkeeper.registry import EnvironmentRule, Policy, Registry, training_data_of
 from watchkeeper.registry.cleanup import Limits
 from watchkeeper.registry.provenance import revision_of
-from watchkeeper.registry.records import ALIASES
+from watchkeeper.registry.records import ALIASES, VERSIONS, version_put
 from watchkeeper.testing.clock import LEHMAN_US, FakeClock
 from watchkeeper.testing.memory import MemoryStorage
 
@@ -499,3 +499,23 @@ def test_lines_say_the_same_as_versions(registry: Registry) -> None:
     ]
     with pytest.raises(NotFound, match="no model 'nobody'"):
         registry.lines("nobody")
+
+
+def test_a_version_whose_stage_was_changed_in_the_store_is_not_the_one_in_production(
+    registry: Registry, storage: MemoryStorage
+) -> None:
+    first = released(registry, "first")
+    second = released(registry, "second")
+    for at in range(6):
+        registry.promote(registry.register(f"text {at}", "momentum").ref, Stage.STAGING)
+    assert registry.load("momentum@production") == "second"
+    for version, stage in ((second, Stage.RETIRED), (first, Stage.PRODUCTION)):
+        document = storage.get(VERSIONS, version.ref)
+        assert document is not None
+        storage.commit([version_put(attrs.evolve(version, stage=stage), expect=document.revision)])
+    with pytest.raises(
+        IntegrityError,
+        match=r"the records say that momentum@1\.0\.0 .* is in production, and its history says momentum@1\.1\.0",
+    ):
+        registry.load("momentum@production")
+    assert registry.verify().status == "ALERT"

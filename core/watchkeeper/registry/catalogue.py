@@ -16,6 +16,9 @@ from .refs import LATEST, Ref
 from .stages import StageChange
 
 _MOST_TOLD: Final = 6
+_LOOKS: Final = 20
+_RECENT: Final = 4
+"""The last promotion to production is mostly among so many changes of stage."""
 
 
 @attrs.frozen
@@ -32,7 +35,7 @@ class Catalogue:
         if ref.number is not None:
             found = self.storage.get(VERSIONS, f"{ref.model}@{ref.number}")
         elif ref.stage is Stage.PRODUCTION:
-            found = self.in_production(ref.model)
+            found = self._confirmed_production(ref.model)
         else:
             where = {"model": ref.model} if ref.stage is None else {"model": ref.model, "stage": ref.stage}
             found = next(iter(self.storage.find(VERSIONS, where, order=("-rank",), limit=1)), None)
@@ -94,6 +97,34 @@ class Catalogue:
         """The latest stage change of a model's versions."""
         found = self.storage.find(STAGE_CHANGES, {"model": name}, order=("-generation",), limit=1)
         return change_of(found[0]) if found else None
+
+    def _confirmed_production(self, name: str) -> Document | None:
+        """The version in production, when the history of changes says the same.
+
+        A version whose stage somebody changed in the store is thus not loaded as the one in production.
+        """
+        for _ in range(_LOOKS):
+            found = self.in_production(name)
+            told = self._last_in_production(name)
+            if (None if found is None else found.key) == told:
+                return found
+            # a promotion may have come between the two reads: look again
+        raise IntegrityError(
+            f"the records say that {'nothing' if found is None else found.key} of {name} is in production, and its "
+            f"history says {told or 'nothing'}: the store was changed from outside; restore it from a backup"
+        )
+
+    def _last_in_production(self, name: str) -> str | None:
+        for limit in (_RECENT, None):
+            changes = self.storage.find(STAGE_CHANGES, {"model": name}, order=("-generation",), limit=limit)
+            for change in map(change_of, changes):
+                if change.after is Stage.PRODUCTION:
+                    return change.ref
+                if change.before is Stage.PRODUCTION:
+                    return None
+            if limit is not None and len(changes) < limit:
+                return None
+        return None
 
     def _no_version(self, ref: Ref) -> NotFound:
         if self.storage.get(MODELS, ref.model) is None:

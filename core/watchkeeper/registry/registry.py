@@ -175,7 +175,6 @@ class Registry:
             task=task,
             metrics=_finite(metrics or {}),
             parameters={key: str(value) for key, value in (parameters or {}).items()},
-            environment=self._environment(model),
             parents=tuple(self.get(parent).ref for parent in parents),
             tags=tuple(tags),
             features=tuple(features) or _known_features(model),
@@ -188,6 +187,7 @@ class Registry:
         version = attrs.evolve(
             draft,
             format=artifact.format,
+            environment=self._environment(model),  # after saving, which imports what the format needs
             digest=artifact.digest,
             size=artifact.size,
             format_record=artifact.record,
