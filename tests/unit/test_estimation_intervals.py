@@ -106,6 +106,15 @@ def test_a_window_larger_than_an_eighth_of_the_reference_gets_the_wider_interval
     assert details["window_rows"] == 250.0
 
 
+def test_of_a_huge_window_rows_spread_evenly_are_estimated(monkeypatch):
+    monkeypatch.setattr("watchkeeper.monitor.estimation.estimator.MOST_ROWS", 300)
+    told, whole = estimator(), records(1000)
+    some = estimates(told.estimated(SUBJECT, whole))["estimated_accuracy"].value
+    chances = whole.prediction[::4]
+    assert some.samples == 250
+    assert some.number == pytest.approx(np.maximum(chances, 1.0 - chances).mean())
+
+
 def test_windows_of_time_share_sizes_rounded_down():
     told = estimator(usual_rows=UNKNOWN_ROWS)
     sizes = [

@@ -31,6 +31,8 @@ from .spread import Spread, number_of
 
 FEWEST_ROWS: Final = 20 * FEWEST_WINDOWS
 """Of the reference, with an outcome: fewer say neither what to expect nor how far it may be off."""
+MOST_ROWS: Final = 200_000
+"""Rows of a window from which its estimates are made."""
 UNKNOWN_ROWS: Final = 0
 """How many rows a window usually has, where windows are of time."""
 _ANY: Final = (-math.inf, math.inf)
@@ -76,17 +78,22 @@ class Estimator:
     def estimated(self, subject: Subject, records: Records) -> list[Measurement]:
         """``estimated_<metric>`` of every metric over all rows of the window, whether their outcomes are known or not.
 
+        Of more than 200,000 rows it is over that many or fewer, spread evenly: the interval comes from the reference's
+        windows and is wider than what this leaves out.
+
         The interval is where the realised value should lie, 95 %; ``details`` hold the realised value on the
         reference, and the number and size of the reference's windows that the interval comes from.
         """
         fitted = self._once_fitted()
         if isinstance(fitted, str):
             return [subject.measurement(estimate_of(name), Value.undefined(fitted)) for name in self._metrics]
+        some = slice(None, None, max(-(-len(records) // MOST_ROWS), 1))
+        prediction = records.prediction[some]
         try:
-            expected = fitted.outlook.expected(records.prediction, records.features)
+            expected = fitted.outlook.expected(prediction, records.features.rows(some))
         except DataError as error:
             return [subject.measurement(estimate_of(name), Value.undefined(str(error))) for name in self._metrics]
-        rows = int(usable(records.prediction).sum())
+        rows = int(usable(prediction).sum())
         found, failed = measured_metrics(subject, expected, self._metrics)
         told = {one.name: one.value for one in found} | {
             failure.subject: Value.undefined(f"{failure.plugin} failed: {failure.error}") for failure in failed
