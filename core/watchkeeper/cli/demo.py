@@ -110,7 +110,7 @@ def _tell_story(console: Console, story: Story, folder: Path) -> None:
     )
     console.print(
         f"  In the calm first half of 2007 a fixed PSI > 0.25 would have raised an alarm in "
-        f"{story.calm_psi_alarms} of {story.calm_checks} checks; the calibrated thresholds did in "
+        f"{story.calm_psi_alarms} of {story.calm_checks} checks; the drift alarms were raised in "
         f"{story.calm_drift_alarms}."
     )
     _tell_estimates(console, story)

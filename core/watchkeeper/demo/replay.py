@@ -89,7 +89,7 @@ class Story:
     calm_psi_alarms: int
     """Checks of 2007's first half in which a fixed PSI > 0.25 would have raised an alarm."""
     calm_drift_alarms: int
-    """The same checks in which a feature was over its calibrated threshold."""
+    """The same checks in which a feature was in alarm."""
     calm_checks: int
     rmse: dict[str, float]
     """Of the whole replay, for each forecaster and the blend."""
@@ -249,6 +249,7 @@ class _Replay:
             self._teller.received(payload)
         self._told = len(self._receiver.received)
         if date[:7] != self._date(day - DAYS_BETWEEN_CHECKS)[:7] and date[5:7] in ("01", "04", "07", "10"):
+            self._watch.tidy()
             weights = self._watch.ensembles.weights(BLEND)
             self._teller.checked(date, results, {} if weights is None else dict(weights.shares))
 
