@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import shutil
 import sqlite3
@@ -512,6 +513,27 @@ def test_finding_among_many_uses_an_index(store, folder):
     connection.close()
     assert "USING INDEX find_1_i1_i2d_key" in plan[0][-1] or "USING COVERING INDEX find_1_i1_i2d_key" in plan[0][-1]
     assert not any("TEMP B-TREE" in row[-1] for row in plan)
+
+
+def test_indexes_do_not_grow_without_end(store, folder):
+    jobs = Namespace("jobs", index=("a", "b", "c", "d"))
+    store.commit([Put(jobs, f"{number}", {}, {"a": number % 3, "b": number}) for number in range(30)])
+    for order in itertools.permutations(("a", "-b", "c", "-d"), 3):
+        assert len(store.find(jobs, order=order)) == 30
+    connection = sqlite3.connect(folder / "state.db")
+    (count,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'find%'").fetchone()
+    connection.close()
+    assert count == 16
+
+
+def test_a_full_disk_makes_a_question_slower_and_no_more(store, monkeypatch):
+    store.commit([Put(ALERTS, "a", {}, {"state": "firing"})])
+
+    def full(durability):
+        raise StoreError("there is no room to write")
+
+    monkeypatch.setattr(store._parts.state, "writing", full)
+    assert [document.key for document in store.find(ALERTS, {"state": "firing"})] == ["a"]
 
 
 def test_options_are_changed_without_touching_the_store(store, options, clock):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections import deque
@@ -22,6 +23,7 @@ from .schema import BlankFile, Layout, brought_up_to_date, found_schema, require
 
 _FOREIGN_LOCK_SECONDS: Final = 5.0
 """For programs that do not use our gate, such as the sqlite3 shell."""
+_LONGEST_CLOSING_SECONDS: Final = 1.0
 _SYNCHRONOUS: Final = {Durability.BUFFERED: "NORMAL", Durability.FLUSHED: "NORMAL", Durability.SYNCED: "FULL"}
 
 
@@ -153,9 +155,15 @@ class Database:
             return False
 
     def close(self) -> None:
-        """Close all connections; may be called twice."""
+        """Close all connections; may be called twice. A write of another thread is waited for, a moment long."""
         if self._is_closed or os.getpid() != self._process:
             return  # a forked child must not close its parent's connections
+        gate = attrs.evolve(self._gates.writing, patience_seconds=_LONGEST_CLOSING_SECONDS)
+        with contextlib.suppress(StoreError), gate.turn():  # busy: by another process, which has its own connections
+            self._close()
+        self._close()
+
+    def _close(self) -> None:
         self._is_closed = True
         while self._idle:
             self._idle.pop().close()
@@ -165,7 +173,9 @@ class Database:
                 writer.close()
 
     def __del__(self) -> None:
-        self.close()
+        if not self._is_closed and os.getpid() == self._process:
+            with contextlib.suppress(StoreError):  # nobody is left to be told
+                self._close()
 
     def _make_ready(self, *, create: bool) -> None:
         if self.path.exists() and self._is_ready(create=create):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
+from typing import Final
 
 import attrs
 
@@ -13,6 +14,9 @@ from watchkeeper.domain.errors import StoreError, UsageError
 
 from .database import Database
 from .documents import SELECT, document_of, field_column, namespace_number, where_of
+
+_MOST_INDEXES: Final = 16
+"""Of one namespace: every index makes writing slower; the questions of a program are few."""
 
 
 @attrs.frozen
@@ -118,20 +122,20 @@ class Finding:
         columns = question.index_columns()
         if columns == ["key"]:
             return  # the unique index has it
-        name = f"find_{number}_" + "_".join(column.replace(" DESC", "d") for column in columns)
+        prefix = f"find_{number}_"
+        name = prefix + "_".join(column.replace(" DESC", "d") for column in columns)
         if name in self._made:
             return
         with self._state.reading() as connection:
-            is_there = connection.execute(
-                "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)
-            ).fetchone()
-        if not is_there:
+            indexes = {index for (index,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+        is_one_more = sum(index.startswith(prefix) for index in indexes) < _MOST_INDEXES
+        if name not in indexes and is_one_more:
+            statement = (
+                f"CREATE INDEX IF NOT EXISTS {name} ON document ({', '.join(columns)}) WHERE namespace = {number}"
+            )
             try:
                 with self._state.writing(Durability.FLUSHED) as connection:
-                    connection.execute(
-                        f"CREATE INDEX IF NOT EXISTS {name} ON document ({', '.join(columns)}) WHERE namespace = "
-                        f"{number}"
-                    )
+                    connection.execute(statement)
             except StoreError:
                 return  # a full or busy disk must not fail a read: it is only slower without the index
         self._made.add(name)
