@@ -466,8 +466,8 @@ def test_rows_that_the_store_refuses_do_not_hold_up_the_others(storage, recorder
     assert recorder.stats().refused == 2
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert told == [
-        "the store refused 1 rows of model spx, the first with id x: column 'id' holds x",
-        "the store refused 1 rows of model spx, the first with id y: column 'id' holds y",
+        "the store refused 1 rows of model spx, the first with id 'x': column 'id' holds x",
+        "the store refused 1 rows of model spx, the first with id 'y': column 'id' holds y",
     ]
 
 
