@@ -58,7 +58,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def tests(session: nox.Session) -> None:
     """The fast tests: unit, contract, property, integration, and the doctests of every module."""
-    session.install(*TESTS, "-e", ".[demo,postgres,sign]")
+    session.install(*TESTS, "-e", ".[demo,postgres,sign,remote]")
     session.run(
         "pytest",
         "-n",

@@ -25,6 +25,7 @@ from watchkeeper.monitor.recorder import Recorder
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.envelopes import SigningKey
 from watchkeeper.registry.registry import Registry
+from watchkeeper.registry.remote import with_remote_artifacts
 
 from .built import Built
 from .charting import earlier
@@ -81,8 +82,9 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
     address = loaded.storage()
     storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, {"url": address.url}))
     formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
+    elsewhere = loaded.config.registry.artifacts
     registry = Registry(
-        storage,
+        storage if elsewhere is None else with_remote_artifacts(storage, elsewhere),
         formats,
         clock,
         actor,

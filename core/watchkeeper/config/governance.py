@@ -22,6 +22,10 @@ Word = Annotated[str, NotEmpty("character")]
 class RegistryConfig:
     """``[registry]``: what a version must have before production and before it is loaded."""
 
+    artifacts: Word | None = attrs.field(
+        default=None,
+        metadata=told("a folder elsewhere for the models' bytes: a URL of fsspec's, such as s3://bucket/watch"),
+    )
     required_checks: Annotated[tuple[Word, ...], Distinct()] = attrs.field(
         default=(), metadata=told("the checks that must have passed before production")
     )
