@@ -9,7 +9,7 @@ from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.domain.window import Window
-from watchkeeper.monitor.evaluating import PredictionForm, evaluation_of, judging_of
+from watchkeeper.monitor.evaluating import PredictionForm, class_codes, evaluation_of, judging_of
 from watchkeeper.monitor.records import Records
 
 
@@ -81,3 +81,25 @@ def test_text_where_numbers_belong_is_refused():
     judging = judging_of(Task.REGRESSION, np.array([1.0]), None, 0.5)
     with pytest.raises(DataError, match="the outcome must be a number"):
         evaluation_of(records(np.array([0.5]), Categories.of(["up"])), judging)
+
+
+@pytest.mark.parametrize(
+    ("column", "classes"),
+    [
+        ([0, 1, 1.0], ("0", "1")),
+        ([0.5, 1, 1e300, -0.0], ("0", "0.5", "1", "1e+300")),
+        ([1, 2], ("01", "1", "2", "high")),
+        ([True, False], ("0", "1")),
+        ([3, 1], ("0", "1")),
+    ],
+)
+def test_numbers_are_the_same_classes_with_few_and_with_many(column, classes):
+    """Few classes are compared one by one, many are looked up: neither way may tell another class."""
+    many = (*classes, *(f"class {number}" for number in range(20)))
+    told = []
+    for known in (classes, many):
+        try:
+            told.append(class_codes(np.array(column), known).tolist())
+        except DataError as error:
+            told.append(str(error).partition(" is none")[0])
+    assert told[0] == told[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -14,6 +15,8 @@ from watchkeeper.domain.model import Task
 from watchkeeper.domain.table import Categories, Column, missing
 
 from .records import Records
+
+_FEW_CLASSES: Final = 16
 
 
 class PredictionForm(StrEnum):
@@ -97,12 +100,27 @@ def class_codes(column: Column, classes: tuple[str, ...]) -> NDArray[np.int64]:
     if isinstance(column, Categories):
         table = np.array([position.get(label, -1) for label in column.labels] or [-1], dtype=np.int64)
         codes = table[column.codes]
+    elif column.dtype.kind in "fiub" and len(classes) <= _FEW_CLASSES:
+        codes = _numeric_codes(column, classes)
     else:
         distinct, inverse = np.unique(column, return_inverse=True)
         codes = np.array([position.get(_label(item), -1) for item in distinct.tolist()], dtype=np.int64)[inverse]
     if len(codes) and codes.min() < 0:
         strange = sorted(set(class_labels(column)) - set(classes))
         raise DataError(f"outcome {strange[0]!r} is none of the reference's classes {', '.join(classes)}")
+    return codes
+
+
+def _numeric_codes(column: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """The same for numbers and few classes, without sorting: a comparison with each class, O(n k)."""
+    codes = np.full(len(column), -1, dtype=np.int64)
+    for code, label in enumerate(classes):
+        try:
+            number = float(label)
+        except ValueError:
+            continue
+        if _label(number) == label:  # "01" is not how the number 1 is written
+            codes[column == number] = code
     return codes
 
 
