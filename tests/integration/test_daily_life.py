@@ -323,3 +323,20 @@ def test_segments_are_stored_with_the_predictions(project, clock):
         assert sum(parts) == 100
         assert min(parts) > 30
         assert result.measurement("ks", feature="venue") is None
+
+
+def test_the_store_lets_go_what_the_configuration_says(project, clock):
+    project.configure(project.config.replace("[rules", "[retention]\nkeep_days = { predictions = 1 }\n\n[rules", 1))
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", project.rows())  # of January 2026: older than a day for the system's clock
+    with open_project("watchkeeper.toml") as watch:
+        assert watch.tidy(5.0) == ()
+        with pytest.raises(wk.WatchkeeperError, match="no predictions"):
+            watch.check("momentum")
+
+
+def test_a_mistake_in_a_lifetime_names_its_line(project, command):
+    project.configure(project.config + "\n[retention]\nkeep_days = { predictions = -1 }\n")
+    answer = command("config", "check")
+    assert answer.code == 3
+    assert "retention.keep_days.predictions" in answer.err

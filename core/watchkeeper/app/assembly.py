@@ -80,7 +80,7 @@ class Systems:
 def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) -> Systems:
     """Open the store and wire the systems; a store that cannot be opened leaves nothing behind."""
     address = loaded.storage()
-    storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, {"url": address.url}))
+    storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, address.plugin_options))
     formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
     elsewhere = loaded.config.registry.artifacts
     registry = Registry(

@@ -67,7 +67,8 @@ class LoadedConfig:
         """Where the store is, a relative path made absolute; a ConfigError when a secret is not there or is no URL."""
         url = self.config.project.storage
         try:
-            return storage_address(self.secrets.looked_up(url).get((), url), self.config.folder)
+            address = storage_address(self.secrets.looked_up(url).get((), url), self.config.folder)
+            return attrs.evolve(address, retention=self.config.retention.options())
         except Wrong as wrong:
             raise self._error(("project", "storage"), wrong.problems) from None
         except UsageError as refusal:

@@ -20,6 +20,7 @@ from .governance import RegistryConfig, RoleConfig, SignerConfig
 from .keys import IS_NO_KEY, KEY, told
 from .plugin_use import InstalledPlugin, PluginUse
 from .positions import KeyPath
+from .retention import RetentionConfig
 
 DEFAULT_METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
     Task.CLASSIFICATION: ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
@@ -184,6 +185,9 @@ class Config:
     )
     maintenance: Mapping[Annotated[str, Named("name for a maintenance window")], MaintenanceConfig] = attrs.field(
         factory=dict, metadata=told("times that come again and again in which nobody is told")
+    )
+    retention: RetentionConfig = attrs.field(
+        factory=RetentionConfig, metadata=told("how long the store keeps what; without it, everything for ever")
     )
     grouping: GroupingConfig = attrs.field(
         factory=GroupingConfig, metadata=told("which alerts are told in one message")

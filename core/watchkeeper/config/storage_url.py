@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -21,6 +23,13 @@ class StorageAddress:
     """The whole URL; a relative path has been made absolute."""
     path: Path | None = None
     """For ``scheme:///path``: the path, absolute; None when the URL names a host."""
+    retention: Mapping[str, Any] = attrs.field(factory=dict)
+    """Lifetimes that the configuration sets, as options of the plugin."""
+
+    @property
+    def plugin_options(self) -> dict[str, Any]:
+        """What the storage plugin is built with."""
+        return {"url": self.url, **self.retention}
 
 
 def storage_address(url: str, folder: Path) -> StorageAddress:

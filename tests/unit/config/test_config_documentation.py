@@ -16,6 +16,7 @@ from watchkeeper.config.alerting import (
     RuleConfig,
 )
 from watchkeeper.config.governance import RegistryConfig, RoleConfig, SignerConfig
+from watchkeeper.config.retention import RetentionConfig
 from watchkeeper.config.schema import (
     ColumnsConfig,
     EnsembleConfig,
@@ -39,6 +40,7 @@ TABLES = {
     "`[maintenance.NAME]`": MaintenanceConfig,
     "`[grouping]`": GroupingConfig,
     "`[notifiers.NAME]`": NotifierConfig,
+    "`[retention]`": RetentionConfig,
     "`[registry]`": RegistryConfig,
     "`[signers.NAME]`": SignerConfig,
     "`[roles.NAME]`": RoleConfig,

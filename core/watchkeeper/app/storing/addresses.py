@@ -52,7 +52,7 @@ def opened_store(address: StorageAddress, plugins: Plugins, *, create: bool = Fa
     """The store at `address`, closed when the block ends; a folder that is not there is made only with `create`."""
     if not create and address.name == BACKUP and address.path is not None and not _holds_something(address.path):
         raise StoreError(f"there is no store in {address.path}: check the path, or run watchkeeper there first")
-    storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, {"url": address.url}))
+    storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, address.plugin_options))
     try:
         yield storage
     finally:
