@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import watchkeeper as wk
-from watchkeeper.domain.errors import UsageError
+from watchkeeper.app.rounds import rounds
+from watchkeeper.domain.errors import StoreError, UsageError
+from watchkeeper.domain.spans import Duration
 from watchkeeper.testing import FakeClock
 
 HOUR_US = 3_600_000_000
@@ -177,3 +179,24 @@ def test_the_command_checks_a_stretch(watch, command):
     nothing = command("check", "momentum", "--over", "1h", "--until", "2020-01-01")
     assert nothing.code == 5
     assert "model 'momentum' has no predictions between 2020-01-01T23:00:00Z and 2020-01-02T00:00:00Z" in nothing.err
+
+
+def test_a_chore_that_fails_is_returned_and_the_others_are_done(watch, monkeypatch):
+    def maintain(_budget_seconds):
+        raise StoreError("the disk is slow today")
+
+    monkeypatch.setattr(watch._systems.storage, "maintain", maintain)
+
+    (failed,) = watch.tidy()
+
+    assert failed.error == "StoreError: the disk is slow today"
+    assert failed.subject == "tidying the store"
+
+
+def test_the_daily_life_tidies_the_store(watch, monkeypatch):
+    tidied = []
+    monkeypatch.setattr(watch, "tidy", lambda: tidied.append("now"))
+
+    assert len(list(rounds(watch, Duration.parse("1us"), times=3))) == 3
+
+    assert tidied == ["now"]
