@@ -9,7 +9,7 @@ import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, BinaryIO, Final
 
-_PIECE: Final = 8 * 2**20
+_PIECE: Final = 64 * 2**20
 
 
 def hashed_copy(source: IO[bytes], size: int, digest: str) -> BinaryIO | None:
