@@ -67,7 +67,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def plugins(session: nox.Session) -> None:
     """Faulty distributions and the external example: built as wheels, installed for real."""
-    session.install(*TESTS, "build", "hatchling", "virtualenv", "-e", ".")
+    session.install(*TESTS, "build", "hatchling", "virtualenv", "-e", ".[sign]")
     session.run("pytest", "-m", "distributions", "tests/integration", *session.posargs)
 
 
