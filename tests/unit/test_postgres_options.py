@@ -50,7 +50,7 @@ def test_a_url_of_something_else_is_refused_and_not_repeated(url):
 
 def test_a_url_without_a_host_that_became_a_path_is_explained():
     with pytest.raises(ConfigError, match=r"names no host, .*\?host=/run/postgresql"):
-        PostgresOptions("postgresql:////work/desk")
+        PostgresOptions("postgresql:////data/desk")
 
 
 @pytest.mark.parametrize("option", ["connections", "busy_seconds", "retry_seconds", "chunk_rows", "scan_seconds"])
