@@ -74,6 +74,23 @@ def test_outcomes_are_joined_by_id_and_the_last_one_counts(storage):
     assert found.outcome[found.has_outcome].tolist() == [11, 30]
 
 
+def test_outcomes_stamped_up_to_a_day_early_are_joined_where_no_later_one_came(storage):
+    day = 30 * 24 * HOUR_US
+    predict(storage, [day, day + 1, day + 2, day + 3], ["a", "b", "c", "d"], [1, 2, 3, 4])
+    turn_out(storage, [day - 23 * HOUR_US, day - HOUR_US], ["a", "b"], [5, 6])
+    turn_out(storage, [day + 9, day - 25 * HOUR_US], ["b", "c"], [7, 8])
+    found = stored_records(storage, "spx", WindowSize.parse("4 rows"), [])
+    assert found.has_outcome.tolist() == [True, True, False, False]
+    assert found.outcome[found.has_outcome].tolist() == [5, 7]
+
+
+def test_outcomes_of_other_rows_are_none(storage):
+    predict(storage, [1], ["a"], [1])
+    turn_out(storage, [2], ["z"], [5])
+    found = stored_records(storage, "spx", WindowSize.parse("4 rows"), [])
+    assert (found.outcome, found.has_outcome.tolist()) == (None, [False])
+
+
 def test_outcomes_after_the_end_are_not_known_yet(storage):
     predict(storage, [1, 2], ["a", "b"], [1, 2])
     turn_out(storage, [5, 50], ["a", "b"], [1, 2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
 import attrs
@@ -78,7 +78,7 @@ def stored_records(
             f"model {model!r} has no predictions between {iso_time(start_us)} and {iso_time(end_us)}; "
             f"the store has some from {iso_time(span[0])} to {iso_time(span[1])}"
         )
-    outcome, known = _outcomes(storage, model, table["id"], int(time[0]) - _EARLY_OUTCOME_US, until_us)
+    outcome, known = _outcomes(storage, model, table["id"], int(time[0]), until_us)
     return Records(
         window=Window(start_us, end_us, len(time)),
         prediction=table["prediction"],
@@ -107,7 +107,7 @@ def records_between(
         return None
     if not len(time):
         return None
-    outcome, known = _outcomes(storage, model, table["id"], int(time[0]) - _EARLY_OUTCOME_US, None)
+    outcome, known = _outcomes(storage, model, table["id"], int(time[0]), None)
     window = Window(start_us, end_us, len(time))
     return Records(window, table["prediction"], outcome, known, Table({}), _last_version(table), time=time)
 
@@ -172,23 +172,39 @@ def _all_missing(rows: int, like: Column) -> Column:
 
 
 def _outcomes(
-    storage: Storage, model: str, ids: Column, since_us: int, until_us: int | None
+    storage: Storage, model: str, ids: Column, first_us: int, until_us: int | None
 ) -> tuple[Column | None, NDArray[np.bool_]]:
+    """The outcomes of the rows with these ids, the first of which was predicted at `first_us`; and which are known."""
+    position: dict[object, int] = {name: at for at, name in enumerate(_plain(ids))}
+    found = _arrived(storage, model, position, first_us, until_us)
     known = np.zeros(len(ids), dtype=np.bool_)
+    known[np.concatenate([rows for rows, _ in found], dtype=np.int64) if found else []] = True
+    if not known.all():  # an earlier one can only matter where no later one replaces it
+        early_us = first_us if until_us is None else min(first_us, until_us)
+        found = [*_arrived(storage, model, position, first_us - _EARLY_OUTCOME_US, early_us), *found]
+    if not found:
+        return None, known
+    values = joined([Table({"outcome": outcome}) for _, outcome in found])["outcome"]
+    rows = np.concatenate([rows for rows, _ in found])
+    outcome = _all_missing(len(ids), values)
+    if isinstance(outcome, Categories) and isinstance(values, Categories):
+        outcome.codes[rows] = values.codes
+    elif not isinstance(outcome, Categories) and not isinstance(values, Categories):
+        outcome[rows] = values  # in time order, so that a corrected outcome replaces the first
+    known[rows] = True
+    return outcome, known
+
+
+def _arrived(
+    storage: Storage, model: str, position: Mapping[object, int], since_us: int, until_us: int | None
+) -> list[tuple[NDArray[np.int64], Column]]:
+    """Rows whose outcome arrived, and those outcomes, in order of time."""
     _, arrived = sorted_rows(storage.scan(OUTCOMES, model, since_us, until_us, ["id", "outcome"]))
     if not len(arrived):
-        return None, known
-    position = {name: at for at, name in enumerate(_plain(ids))}
+        return []
     rows = np.fromiter(map(position.get, _plain(arrived["id"]), repeat(-1)), dtype=np.int64, count=len(arrived))
-    outcome = _all_missing(len(ids), arrived["outcome"])
     matching = rows >= 0
-    values = arrived["outcome"][matching]
-    if isinstance(outcome, Categories) and isinstance(values, Categories):
-        outcome.codes[rows[matching]] = values.codes
-    elif not isinstance(outcome, Categories) and not isinstance(values, Categories):
-        outcome[rows[matching]] = values  # in time order, so that a corrected outcome replaces the first
-    known[rows[matching]] = True
-    return outcome, known
+    return [(rows[matching], arrived["outcome"][matching])] if matching.any() else []
 
 
 def _plain(column: Column) -> list[object]:
