@@ -254,3 +254,41 @@ def test_a_recorder_without_roll_ups_makes_none(storage, clock):
     assert storage.keys("rollups") == ()
     assert (found.merged_rows, found.read_rows) == (0, 300)
     assert found.profiles[FEATURES[0]] == profile(features[:, 0], CELLS[FEATURES[0]])
+
+
+def test_an_hour_that_a_dead_recorder_left_is_merged_although_some_rows_have_no_features(storage, clock):
+    made = [Recorder(storage, clock, flush_seconds=3600.0, rollups=True) for _ in range(2)]
+    for number, recorder in enumerate(made):
+        recorder.declare(MODEL, FEATURES, cells=CELLS)
+        log(recorder, clock, 150, step_us=1_000_000, seed=number)
+        recorder.log(MODEL, None, np.zeros(400), times_us=np.full(400, clock.time_us))
+        recorder.flush()
+    made[0].stop()  # the other one dies: nobody closes its mark
+    before = window_profiles(storage, MODEL, START_US, START_US + HOUR_US, CELLS)
+    clock.time_us += 5 * HOUR_US
+
+    assert merge_hours(storage, MODEL, CELLS, clock.time_us) == 1
+
+    after = window_profiles(storage, MODEL, START_US, START_US + HOUR_US, CELLS)
+    assert (before.merged_rows, after.merged_rows, after.read_rows) == (0, 1100, 0)
+    assert after.profiles == before.profiles
+    clock.time_us -= 5 * HOUR_US
+    made[1].stop()
+
+
+def test_features_that_have_expired_are_not_merged_away(storage, clock):
+    made = [Recorder(storage, clock, flush_seconds=3600.0, rollups=True) for _ in range(2)]
+    for number, recorder in enumerate(made):
+        recorder.declare(MODEL, FEATURES, cells=CELLS)
+        log(recorder, clock, 150, step_us=1_000_000, seed=number)
+    made[0].stop()
+    clock.time_us += 40 * HOUR_US
+    while not storage.maintain(5.0).is_finished:
+        pass
+
+    assert merge_hours(storage, MODEL, CELLS, clock.time_us) == 0
+
+    (hour,) = rollup(storage, MODEL, START_US, START_US + HOUR_US)
+    assert (hour.rows, hour.is_complete) == (150, False)
+    assert hour.over(CELLS)[FEATURES[0]].rows == 150
+    made[1].stop()

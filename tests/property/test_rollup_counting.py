@@ -4,6 +4,7 @@ import itertools
 from unittest import mock
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -119,8 +120,9 @@ class Life(RuleBasedStateMachine):
         hours=st.sampled_from([1, 1, 1, 2, 3, 30]),
         has_features=st.booleans(),
         fault=st.sampled_from(["", "", "", "before", "after", "refuse"]),
+        stall_minutes=st.sampled_from([1, 1, 180]),
     )
-    def log(self, which, rows, hours, has_features, fault):
+    def log(self, which, rows, hours, has_features, fault, stall_minutes=1):  # noqa: PLR0917 - what hypothesis draws
         name, rollups = self.recorders[which]
         self.seqs[name] += 1
         seq = self.seqs[name]
@@ -133,7 +135,9 @@ class Life(RuleBasedStateMachine):
                 committed(self.storage, appends, name, seq, rollups)
                 break
             except StoreError:
-                self.clock.time_us += MINUTE_US
+                self.clock.time_us += stall_minutes * MINUTE_US
+                if stall_minutes > 1:  # meanwhile another process takes the rows to be all that there are
+                    merge_hours(self.storage, MODEL, self.cells, self.clock.time_us)
         self.storage.fault = ""
 
     @rule(which=st.integers(0, 1), minutes=st.sampled_from([1, 11, 70]), fault=st.sampled_from(["", "before", "after"]))
@@ -243,3 +247,38 @@ def test_what_the_machine_relies_on_happens():
     found = window_profiles(life.storage, MODEL, START_US - HOUR_US, life.clock.time_us, life.cells)
     assert (found.merged_rows, found.read_rows) == (4 * 700 + 130, 0)
     assert increments.FEWEST_ROWS == 128
+
+
+def test_rows_that_a_paused_recorder_adds_to_an_hour_that_was_given_up_are_counted():
+    life = Life()
+    life.teardown()
+    times = np.full(200, START_US)
+    name, rollups = life.recorders[0]
+    committed(life.storage, [append_of(life.rng, times, has_features=True)], name, 1, rollups)
+    life.clock.time_us += 5 * HOUR_US  # it is paused, and its mark is taken for one that a dead one left
+    assert merge_hours(life.storage, MODEL, life.cells, life.clock.time_us) == 1
+    committed(life.storage, [append_of(life.rng, times, has_features=True)], name, 2, rollups)
+    rollups.commit_due(life.storage, is_end=True)
+
+    life.profiles_are_those_of_the_rows()
+
+
+def test_rows_of_a_commit_that_took_hours_are_counted():
+    for fault in ("before", "after"):
+        life = Life()
+        life.teardown()
+        times = np.full(200, START_US)
+        name, rollups = life.recorders[0]
+        committed(life.storage, [append_of(life.rng, times, has_features=True)], name, 1, rollups)
+        life.clock.time_us += HOUR_US + 2 * MINUTE_US
+        second = [append_of(life.rng, times, has_features=True)]
+        life.storage.fault = fault
+        with pytest.raises(StoreError):
+            committed(life.storage, second, name, 2, rollups)
+        life.clock.time_us += 5 * HOUR_US  # the store cannot be written by this process, and another merges the hour
+        merge_hours(life.storage, MODEL, life.cells, life.clock.time_us)
+        committed(life.storage, second, name, 2, rollups)
+        committed(life.storage, [append_of(life.rng, times, has_features=True)], name, 3, rollups)
+        rollups.commit_due(life.storage, is_end=True)
+
+        life.profiles_are_those_of_the_rows()

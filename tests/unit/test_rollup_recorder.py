@@ -45,7 +45,8 @@ def storage():
 def recorder(storage, clock):
     made = Recorder(storage, clock, flush_seconds=3600.0, rollups=True)
     made.declare("spx", ("ret1",), cells=CELLS)
-    return made
+    yield made
+    made.stop()
 
 
 def log(recorder, rows=200):

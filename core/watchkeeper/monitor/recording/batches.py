@@ -91,7 +91,7 @@ def committed(storage: Storage, appends: Sequence[Append], writer: str, seq: int
             refusals += _salvaged(storage, append, f"{writer}.{number}", seq, rollups)
         refused = sum(refusal.rows for refusal in refusals)
         return Committed(Durability.SYNCED, rows - refused, tuple(refusals))
-    rollups.done(writer, seq)
+    rollups.done(writer, seq, is_replay=receipt.is_replay)
     return Committed(receipt.durability, rows)
 
 

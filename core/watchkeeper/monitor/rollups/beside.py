@@ -14,9 +14,10 @@ from .increments import Counting, Increments
 class Rollups:
     """The roll-ups of one recorder; without `is_on` there are none.
 
-    A commit is counted once, when it is first tried; every further try of the same pair sends the same again. Only
-    commits of this recorder's own name are counted. Those of others (what a dead process left in the journal, or parts
-    of a commit that was refused as a whole) may have been made before: their hours are marked to be read.
+    A commit is counted once, when it is first tried. Every further try of the same pair sends the same again; one that
+    took very long marks its hours to be read instead. Only commits of this recorder's own name are counted. Those of
+    others (what a dead process left in the journal, parts of a commit that was refused as a whole) may have been made
+    before: their hours are marked to be read, too.
 
     Parameters
     ----------
@@ -28,7 +29,11 @@ class Rollups:
         self._writer = writer
         self._is_on = is_on
         self._counting = Counting(writer, clock)
-        self._tried: tuple[tuple[str, int], Increments] | None = None
+        self._tried: Increments | None = None
+        self._pair = ("", 0)
+        """What `_tried` is beside."""
+        self._is_replaced = False
+        """Whether the last try sent something else."""
         self._own: Increments | None = None
         self._own_seq = 1
 
@@ -42,20 +47,25 @@ class Rollups:
             return []
         if writer != self._writer:
             return self._counting.unread(appends, f"{writer}/{seq}").appends
-        if self._tried is None or self._tried[0] != (writer, seq):
-            self._tried = (writer, seq), self._counting.of_commit(appends)
-        return self._tried[1].appends
+        if self._tried is None or self._pair != (writer, seq):
+            self._tried, self._pair = self._counting.of_commit(appends), (writer, seq)
+        self._is_replaced = self._counting.is_stale(self._tried)
+        if self._is_replaced:
+            return self._counting.unread(appends, f"{writer}/{seq}").appends
+        return self._tried.appends
 
-    def done(self, writer: str, seq: int) -> None:
-        """The pair is in the store."""
-        if self._tried is not None and self._tried[0] == (writer, seq):
+    def done(self, writer: str, seq: int, *, is_replay: bool) -> None:
+        """The pair is in the store; as a replay it has been since an earlier try."""
+        if self._tried is not None and self._pair == (writer, seq):
+            if self._is_replaced and not is_replay:
+                self._counting.forget(self._tried)
             self._tried = None
             self._counting.fold()
 
     def refused(self, writer: str, seq: int) -> None:
         """The store will never take the pair as a whole."""
-        if self._tried is not None and self._tried[0] == (writer, seq):
-            self._counting.forget(self._tried[1])
+        if self._tried is not None and self._pair == (writer, seq):
+            self._counting.forget(self._tried)
             self._tried = None
 
     def commit_due(self, storage: Storage, *, is_end: bool = False) -> None:

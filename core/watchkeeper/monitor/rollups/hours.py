@@ -33,6 +33,8 @@ class MarkTold:
     covers: frozenset[Mark] = frozenset()
     digests: dict[str, str] = attrs.field(factory=dict)
     """By column that it profiles: the digest of the cells."""
+    column_rows: dict[str, int] = attrs.field(factory=dict)
+    """By column that it profiles: its rows that have the column."""
 
 
 @attrs.define(eq=False)
@@ -145,7 +147,7 @@ def _read_batch(batch: Batch, hours: dict[int, HourTold], *, is_merged: bool) ->
         one = marks.setdefault(mark, MarkTold(mark, opened_us[at]))
         column, digest = columns[at], digests[at]
         if column is not None and digest is not None:
-            one.digests[column] = digest
+            one.digests[column], one.column_rows[column] = digest, rows[at]
         elif rows[at] >= 0:
             one.is_closed, one.rows = True, rows[at]
             one.covers = marks_of(covers[at])

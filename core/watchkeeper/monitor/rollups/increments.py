@@ -32,6 +32,8 @@ _LATE_US: Final = 600_000_000
 """How long a mark of an hour that was over when it was opened waits for more late rows."""
 LONGEST_US: Final = HOUR_US + 10 * _GRACE_US
 """No mark stays open longer: what is older was left by a recorder that died."""
+_STALE_US: Final = 10 * _GRACE_US
+"""How long a commit may take that has roll-ups beside it."""
 _MOST_MARKS: Final = 8
 """Marks of a model that are open at once; rows of more hours come from the past, many at a time."""
 _MOST_WAITING_BYTES: Final = 16 * 1024 * 1024
@@ -51,6 +53,7 @@ class _OpenMark:
 class Increments:
     """The roll-ups that go into one commit. Made by `Counting`."""
 
+    made_us: int
     opened: dict[str, list[Opened]] = attrs.field(factory=dict)
     closed: dict[str, list[Closed]] = attrs.field(factory=dict)
     touched: list[tuple[str, _OpenMark]] = attrs.field(factory=list)
@@ -89,7 +92,7 @@ class Counting:
 
     def of_commit(self, appends: Sequence[Append]) -> Increments:
         """Count the rows of one commit. Call it once for a commit, however often that has to be tried."""
-        found = Increments()
+        found = Increments(self._clock.now_us())
         for append in appends:
             if append.stream == PREDICTIONS and len(append.time):
                 self._count(append, self._cells.get(append.key, {}), found)
@@ -98,7 +101,7 @@ class Counting:
 
     def of_nothing(self, *, is_end: bool = False) -> Increments:
         """The roll-ups that are due without any rows; all of them at the end."""
-        found = Increments()
+        found = Increments(self._clock.now_us())
         self._close_what_is_due(found, is_end=is_end)
         return found
 
@@ -110,8 +113,8 @@ class Counting:
         source
             A name that no other commit has.
         """
-        found = Increments()
         now_us = self._clock.now_us()
+        found = Increments(now_us)
         for append in appends:
             if append.stream == PREDICTIONS and len(append.time):
                 found.opened.setdefault(append.key, []).extend(
@@ -130,8 +133,12 @@ class Counting:
                 size -= _waiting_bytes(one)
                 one.folding.fold()
 
+    def is_stale(self, increments: Increments) -> bool:
+        """Whether they were made so long ago that others may have given up their marks."""
+        return not 0 <= self._clock.now_us() - increments.made_us <= _STALE_US
+
     def forget(self, increments: Increments) -> None:
-        """The store will never take this commit: the marks that would have counted its rows stay open for ever."""
+        """The store has not taken them, and will not: the marks that would have counted the rows stay open for ever."""
         for model, one in increments.touched:
             marks = self._open.get(model, {})
             if marks.get(one.hour_us) is one:
@@ -153,7 +160,7 @@ class Counting:
         cells, found = into
         marks = self._open.setdefault(model, {})
         one = marks.get(hour_us)
-        if one is not None and one.folding.cells is not cells:
+        if one is not None and (one.folding.cells is not cells or self._is_too_old(one)):
             self._close(model, one, found)
             one = None
         if one is None:
@@ -195,9 +202,12 @@ class Counting:
     def _close(self, model: str, one: _OpenMark, found: Increments) -> None:
         """Close it, if its profile is worth its bytes and it is not so old that readers have given it up."""
         del self._open[model][one.hour_us]
-        age_us = self._clock.now_us() - one.opened_us
-        if one.folding.rows >= FEWEST_ROWS and 0 <= age_us <= LONGEST_US:
+        if one.folding.rows >= FEWEST_ROWS and not self._is_too_old(one):
             found.closed.setdefault(model, []).append(_closed(one))
+
+    def _is_too_old(self, one: _OpenMark) -> bool:
+        """Whether others may have given the mark up, so that it takes no more rows; or the clock was set back."""
+        return not 0 <= self._clock.now_us() - one.opened_us <= LONGEST_US
 
 
 def _is_due(one: _OpenMark, now_us: int) -> bool:

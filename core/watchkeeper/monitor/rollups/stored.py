@@ -68,7 +68,8 @@ def append_of(stream: str, model: str, opened: Sequence[Opened], closed: Sequenc
         place = (one.hour_us, one.mark, one.opened_us)
         lines.append((*place, None, None, one.rows, _told(one.covers), None))
         lines += [
-            (*place, name, counted.digest, one.rows, None, encoded(counted)) for name, counted in one.profiles.items()
+            (*place, name, counted.digest, counted.rows, None, encoded(counted))
+            for name, counted in one.profiles.items()
         ]
     hours, marks, opened_us, columns, digests, rows, covers, profiles = zip(*lines, strict=True)
     table = Table(

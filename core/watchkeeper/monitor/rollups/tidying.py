@@ -59,9 +59,12 @@ def _profile_rows(storage: Storage, model: str, hour: HourTold, cells: Mapping[s
     """Profile the hour's rows, if they are all there with all columns, and worth it."""
     read = read_profiles(storage, model, [(hour.hour_us, hour.hour_us + HOUR_US)], cells)
     profiles = read.profiles()
-    counted = max(FEWEST_ROWS, sum(one.rows for one in hour.counted))
-    if any(name not in profiles or profiles[name].rows < counted for name in cells):
+    if read.rows < FEWEST_ROWS or read.rows < sum(one.rows for one in hour.counted):
         return False
+    for name in cells:
+        counted = sum(one.column_rows.get(name, 0) for one in hour.counted)
+        if name not in profiles or profiles[name].rows < max(counted, 1):
+            return False  # features may have expired: what was counted of them is worth more
     now_told = told_hours(storage, model, hour.hour_us, hour.hour_us + HOUR_US)[hour.hour_us]
     if now_told.marks.keys() != hour.marks.keys():
         return False  # rows came while others were read: whether those have seen them is not known
