@@ -25,7 +25,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "drift.md"
 def built_in() -> list[Plugin]:
     points = distribution("watchkeeper").entry_points.select(group="watchkeeper")
     modules = [import_module(point.value) for point in points if point.name.startswith("drift.")]
-    return [plugin for module in modules for plugin in module.watchkeeper_drift()]
+    return [plugin for module in modules for plugin in module.watchkeeper_drift() if _compares_windows(plugin)]
+
+
+def _compares_windows(plugin: Plugin) -> bool:
+    """Whether it compares a window with a reference; the others watch streams."""
+    return hasattr(plugin.build(plugin.options()), "compare")  # type: ignore[attr-defined]
 
 
 def test_every_built_in_detector_is_documented_with_formula_source_cost_and_options() -> None:
