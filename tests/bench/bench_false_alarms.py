@@ -140,7 +140,14 @@ def _fitted(columns: dict[str, Column], reference: int) -> tuple[DriftAlarms, Bl
 
 def _blocks(alarms: DriftAlarms, columns: dict[str, Column], first: int, windows: int) -> Blocks:
     times = _times(windows, first)
-    return alarms.blocks(Table(columns), times, cut_by_time(times, HOUR_US))
+    return alarms.blocks(Table(columns), times, cut_by_time(times, _duration(alarms)))
+
+
+def _duration(alarms: DriftAlarms) -> int:
+    """How long a block lasts: the window, or a part of it when the reference is short."""
+    if alarms.size.duration_us is None:
+        raise SystemExit("the reference has times, and its blocks have none")
+    return alarms.size.duration_us
 
 
 def _changed(column: Column, change: Callable[[Rows], Rows], reference: int) -> Column:
@@ -150,10 +157,11 @@ def _changed(column: Column, change: Callable[[Rows], Rows], reference: int) -> 
 
 def _replaced(alarms: DriftAlarms, blocks: Blocks, changed: dict[str, Column]) -> Blocks:
     values = blocks.values.copy()
+    first = int(blocks.start_us[0]) // HOUR_US + CHANGE
+    cut = cut_by_time(_times(MONTH - CHANGE, first), _duration(alarms))
     for name, column in changed.items():
         legs = [at for at, (found, _) in enumerate(alarms.series) if found == name]
-        block = np.repeat(np.arange(MONTH - CHANGE), ROWS)
-        values[CHANGE:, legs] = alarms.legs[name].statistics(column, block, MONTH - CHANGE)
+        values[-len(cut) :, legs] = alarms.legs[name].statistics(column, cut.block, len(cut))
     return attrs.evolve(blocks, values=values)
 
 
@@ -161,18 +169,18 @@ def _onsets(alarms: DriftAlarms, blocks: Blocks) -> list[tuple[int, str]]:
     """When each alarm was noticed, in windows since the month began, and in which column; one a window at most."""
     evidence: Evidence = alarms.advanced(alarms.fresh, blocks)
     every = (*evidence.ended, *evidence.open.values())
-    first = int(blocks.end_us[0])
+    first = int(blocks.start_us[0])
     found: dict[int, str] = {}
     for alarm in every:
-        found.setdefault((alarm.noticed_us - first) // HOUR_US, alarm.column)
+        found.setdefault((alarm.noticed_us - first - 1) // HOUR_US, alarm.column)
     return sorted(found.items())
 
 
 def _delay(alarms: DriftAlarms, blocks: Blocks, columns: set[str]) -> int:
     evidence = alarms.advanced(alarms.fresh, blocks)
-    first = int(blocks.end_us[0])
+    first = int(blocks.start_us[0])
     windows = [
-        (alarm.noticed_us - first) // HOUR_US - CHANGE
+        (alarm.noticed_us - first - 1) // HOUR_US - CHANGE
         for alarm in (*evidence.ended, *evidence.open.values())
         if alarm.column in columns
     ]
