@@ -16,7 +16,9 @@ from watchkeeper.contracts.storage_rules import checked_append
 
 from .chunks import Chunk, chunks_of
 from .days import Days
-from .directory import ChunkRow, Series, found_series, next_series_number, write_series
+from .directory import ChunkRow, Series, found_series
+from .known_directory import KnownDirectory
+from .multirow import insert_rows
 
 _MOST_ACCEPTED: Final = 4096
 
@@ -42,6 +44,8 @@ class Appending:
         self._chunk_rows = chunk_rows
         self._accepted: dict[tuple[str, str], tuple[str, int]] = {}
         """By series: what its columns were known to hold, and the shape of a chunk that agreed with it."""
+        self._directory: KnownDirectory | None = None
+        """What the last commit left."""
 
     def commit(self, appends: Sequence[Append], durability: Durability, pair: tuple[str, int] | None) -> Receipt:
         """Add all rows, or none; nothing when `pair` was committed before."""
@@ -52,12 +56,21 @@ class Appending:
                 if self._is_applied(name, connection, pair):
                     return Receipt(durability, is_replay=True)
                 connection.execute("INSERT INTO applied VALUES (?, ?, ?)", (*pair, now_us))
-            for each in ready:
-                if each.chunks:
-                    series = self._series(name, connection, each)
-                    rows = insert_chunks(connection, series.number, each.chunks, now_us)
-                    write_series(connection, series.with_chunks(rows))
+            directory = KnownDirectory.of(connection, self._days.path(name), self._directory)
+            self._directory = None  # until it is committed
+            self._write(name, directory, [each for each in ready if each.chunks], now_us)
+            directory.seal()
+        self._directory = directory
         return Receipt(durability)
+
+    def _write(self, name: str, directory: KnownDirectory, ready: Sequence[_Ready], now_us: int) -> None:
+        """All chunks, then the series that took them, in a few statements however many appends there are."""
+        series = [self._series(name, directory, each) for each in ready]
+        placed = [(one.number, chunk) for one, each in zip(series, ready, strict=True) for chunk in each.chunks]
+        rows = iter(insert_chunks(directory.connection, placed, now_us, directory.highest_chunk))
+        for each in ready:  # one by one: several may be of the same series
+            directory.append(each.names, [next(rows) for _ in each.chunks])
+        directory.write()
 
     def _is_applied(self, name: str, connection: Connection, pair: tuple[str, int]) -> bool:
         question = "SELECT 1 FROM applied WHERE writer = ? AND seq = ?"
@@ -69,14 +82,11 @@ class Appending:
                     return True
         return False
 
-    def _series(self, name: str, connection: Connection, ready: _Ready) -> Series:
+    def _series(self, name: str, directory: KnownDirectory, ready: _Ready) -> Series:
         """The series as it is in this file, or a new one, with the columns of the append."""
-        known = found_series(connection, self._days.path(name), ready.names)
+        known = directory.series(ready.names)
         kinds = self._kinds(name, ready, None if known is None else known.kinds)
-        if known is not None:
-            return attrs.evolve(known, kinds=kinds)
-        first = ready.chunks[0].first_us
-        return Series(next_series_number(connection), *ready.names, first, first, kinds, chunks=0, marks=0)
+        return directory.with_kinds(ready.names, kinds, ready.chunks[0].first_us)
 
     def _kinds(self, name: str, ready: _Ready, known: str | None) -> str:
         """What the columns of the series hold, as JSON, with those of the append; refuses a column that changed."""
@@ -103,22 +113,26 @@ class Appending:
         return {}
 
 
-def insert_chunks(connection: Connection, series: int, chunks: Sequence[Chunk], now_us: int) -> list[ChunkRow]:
-    """Write chunks of a series inside the caller's transaction.
+def insert_chunks(
+    connection: Connection, placed: Sequence[tuple[int, Chunk]], now_us: int, highest: int | None
+) -> list[ChunkRow]:
+    """Write chunks, each with the number of its series, inside the caller's transaction.
 
     Their numbers come from the clock, so that none is given twice, whatever a slow scan still remembers; and they
-    only grow, whatever the clock does.
+    only grow from the `highest` that the file has, whatever the clock does.
     """
-    (highest,) = connection.execute("SELECT max(chunk) FROM narrow").fetchone()
-    number = now_us if highest is None else max(now_us, highest)
-    rows: list[ChunkRow] = []
-    for chunk in chunks:
-        number += 1
-        row = ChunkRow(series, chunk.first_us, number, chunk.last_us, chunk.rows, chunk.shape)
-        sizes = (len(chunk.narrow), len(chunk.wide or b""))
-        connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", (*attrs.astuple(row), *sizes))
-        connection.execute("INSERT INTO narrow VALUES (?, ?)", (number, chunk.narrow))
-        if chunk.wide is not None:
-            connection.execute("INSERT INTO wide VALUES (?, ?)", (number, chunk.wide))
-        rows.append(row)
+    after = now_us if highest is None else max(now_us, highest)
+    numbered = [(series, number, chunk) for number, (series, chunk) in enumerate(placed, after + 1)]
+    rows = [
+        ChunkRow(series, chunk.first_us, number, chunk.last_us, chunk.rows, chunk.shape)
+        for series, number, chunk in numbered
+    ]
+    listed = [
+        (*attrs.astuple(row), len(chunk.narrow), len(chunk.wide or b""), None)
+        for row, (_, chunk) in zip(rows, placed, strict=True)
+    ]
+    insert_rows(connection, "chunk", listed)
+    insert_rows(connection, "narrow", [(number, chunk.narrow) for _, number, chunk in numbered])
+    wide = [(number, chunk.wide) for _, number, chunk in numbered if chunk.wide is not None]
+    insert_rows(connection, "wide", wide)
     return rows

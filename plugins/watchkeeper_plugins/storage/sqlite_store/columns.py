@@ -67,6 +67,8 @@ def _unpacked_categories(payload: memoryview, dtype: np.dtype[Any], rows: int) -
 def _packed_text(name: str, column: NDArray[Any]) -> bytes:
     """Lengths in characters, (n,) int32 with -1 for None, then all characters in UTF-8."""
     items = column.tolist()
+    if None not in items:
+        return np.fromiter(map(len, items), "<i4", len(items)).tobytes() + _encoded(name, "".join(items))
     lengths = np.array([-1 if item is None else len(item) for item in items], dtype="<i4")
     return lengths.tobytes() + _encoded(name, "".join([item for item in items if item is not None]))
 

@@ -16,7 +16,17 @@ from watchkeeper.domain.table import joined
 from .appending import insert_chunks
 from .chunks import Chunk, chunks_of
 from .days import Days
-from .directory import ChunkRow, Series, found_series, is_live, live_rows, require_chunks, retire, write_series
+from .directory import (
+    ChunkRow,
+    Series,
+    found_series,
+    highest_chunk,
+    is_live,
+    live_rows,
+    require_chunks,
+    retire,
+    write_series,
+)
 from .reading import naming, read_chunk
 
 _FEWEST: Final = 16
@@ -80,7 +90,8 @@ def compact(days: Days, name: str, series: Series, group: Sequence[Piece], now_u
         if connection is None or not all(is_live(connection, row) for row in rows):
             return 0  # somebody else was faster
         retire(connection, rows, now_us)
-        added = insert_chunks(connection, series.number, merged, now_us)
+        placed = [(series.number, chunk) for chunk in merged]
+        added = insert_chunks(connection, placed, now_us, highest_chunk(connection))
         now = found_series(connection, path, (series.stream, series.key))
         if now is not None:
             write_series(connection, now.with_chunks(added, rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
@@ -12,6 +12,8 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.domain.errors import StoreCorrupt
+
+from .multirow import insert_rows
 
 _ROW: Final = struct.Struct("<5qI")
 _MODULUS: Final = 2**32
@@ -80,6 +82,9 @@ class Series:
 
 
 _COUNT_SERIES: Final = "UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'series'"
+_APPENDED: Final = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in ("first_us", "last_us", "kinds", "chunks", "marks", "checksum")
+)
 _SERIES: Final = "SELECT id, stream, key, first_us, last_us, kinds, chunks, marks, checksum FROM series"
 
 
@@ -111,6 +116,14 @@ def write_series(connection: Connection, series: Series) -> None:
         connection.execute(_COUNT_SERIES, (1,))
 
 
+def write_appended(connection: Connection, changed: Sequence[Series], *, added: int) -> None:
+    """Write the rows of series that took chunks, in a few steps; `added` of them are new in this file."""
+    rows = [(*attrs.astuple(series), series.checksum) for series in changed]
+    insert_rows(connection, "series", rows, _APPENDED)
+    if added:
+        connection.execute(_COUNT_SERIES, (added,))
+
+
 def respanned(connection: Connection, series: Series) -> Series:
     """The series with the span of the live chunks that are left."""
     question = "SELECT min(first_us), max(last_us) FROM chunk WHERE series = ? AND retired_us IS NULL"
@@ -124,6 +137,12 @@ def next_series_number(connection: Connection) -> int:
         "SELECT max(coalesce((SELECT max(id) FROM series), 0), coalesce((SELECT max(series) FROM chunk), 0))"
     ).fetchone()
     return int(highest) + 1
+
+
+def highest_chunk(connection: Connection) -> int | None:
+    """The highest number of a chunk in the file; None without any."""
+    (highest,) = connection.execute("SELECT max(chunk) FROM narrow").fetchone()
+    return None if highest is None else int(highest)
 
 
 def live_rows(
