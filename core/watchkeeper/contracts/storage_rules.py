@@ -153,7 +153,7 @@ def _require_texts(name: str, items: Iterable[object]) -> None:
     if strange:
         row, item = next((row, item) for row, item in enumerate(items) if type(item) in strange)
         raise DataError(f"column {name!r} has a {type(item).__name__} in row {row}; {_EXPECTED}")
-    longest = max((len(item) for item in items if isinstance(item, str)), default=0)
+    longest = max(map(len, filter(None, items)), default=0)  # type: ignore[arg-type]
     if longest > LONGEST_TEXT:
         raise DataError(
             f"column {name!r} has a text of {longest:,} characters; expected at most {LONGEST_TEXT:,}: "
