@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from watchkeeper.contracts.storage import Append
 from watchkeeper.domain.table import Categories, Table
-from watchkeeper_plugins.storage.sqlite_store.blocks import BlockDamaged, opened_block
-from watchkeeper_plugins.storage.sqlite_store.chunks import StoredChunk, chunks_of
+from watchkeeper_plugins.storage.encoding.blocks import BlockDamaged, opened_block
+from watchkeeper_plugins.storage.encoding.chunks import StoredChunk, chunks_of
 
 TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NUMBERS = [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16]

@@ -12,7 +12,7 @@ from watchkeeper.contracts.storage import Append
 from watchkeeper.contracts.storage_kinds import require_same_kinds, written_kinds
 from watchkeeper.contracts.storage_rules import checked_append
 from watchkeeper.domain.errors import StoreCorrupt
-from watchkeeper_plugins.storage.sqlite_store.chunks import Chunk, chunks_of
+from watchkeeper_plugins.storage.encoding.chunks import Chunk, chunks_of
 
 from .layout import Connection
 

@@ -18,9 +18,9 @@ from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Append, Durability, Maintenance
 from watchkeeper.domain.errors import StoreCorrupt
 from watchkeeper.domain.table import joined
+from watchkeeper_plugins.storage.encoding.blocks import BlockDamaged
+from watchkeeper_plugins.storage.encoding.chunks import StoredChunk, chunks_of
 from watchkeeper_plugins.storage.grouping import Piece, groups_of
-from watchkeeper_plugins.storage.sqlite_store.blocks import BlockDamaged
-from watchkeeper_plugins.storage.sqlite_store.chunks import StoredChunk, chunks_of
 
 from .appending import copy_chunks
 from .committing import OWN_WRITER

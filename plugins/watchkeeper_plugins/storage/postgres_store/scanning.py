@@ -15,8 +15,8 @@ import attrs
 from watchkeeper.contracts.storage import Batch
 from watchkeeper.domain.errors import StoreCorrupt, StoreError
 from watchkeeper.domain.names import stored_name
-from watchkeeper_plugins.storage.sqlite_store.blocks import BlockDamaged
-from watchkeeper_plugins.storage.sqlite_store.chunks import StoredChunk
+from watchkeeper_plugins.storage.encoding.blocks import BlockDamaged
+from watchkeeper_plugins.storage.encoding.chunks import StoredChunk
 
 from .layout import Connection
 from .server import Server, together

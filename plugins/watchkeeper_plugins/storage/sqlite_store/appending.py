@@ -13,8 +13,8 @@ from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Append, Durability, Receipt
 from watchkeeper.contracts.storage_kinds import require_same_kinds, written_kinds
 from watchkeeper.contracts.storage_rules import checked_append
+from watchkeeper_plugins.storage.encoding.chunks import Chunk, chunks_of
 
-from .chunks import Chunk, chunks_of
 from .days import Days
 from .directory import ChunkRow, Series, found_series
 from .known_directory import KnownDirectory

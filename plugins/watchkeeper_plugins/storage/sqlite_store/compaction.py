@@ -12,9 +12,9 @@ import numpy as np
 
 from watchkeeper.contracts.storage import Append, Batch, Durability
 from watchkeeper.domain.table import joined
+from watchkeeper_plugins.storage.encoding.chunks import Chunk, chunks_of
 
 from .appending import insert_chunks
-from .chunks import Chunk, chunks_of
 from .days import Days
 from .directory import (
     ChunkRow,

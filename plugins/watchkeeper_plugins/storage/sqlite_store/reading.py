@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from watchkeeper.domain.errors import StoreCorrupt
+from watchkeeper_plugins.storage.encoding.blocks import BlockDamaged
+from watchkeeper_plugins.storage.encoding.chunks import StoredChunk
 
-from .blocks import BlockDamaged
-from .chunks import StoredChunk
 from .directory import ChunkRow, listed_wide_bytes
 
 

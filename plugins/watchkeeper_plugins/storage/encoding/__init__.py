@@ -1,0 +1,1 @@
+"""How rows become bytes: the same in every back end, so that chunks move between them unchanged."""
