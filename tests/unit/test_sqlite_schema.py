@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import subprocess
 import sys
@@ -144,3 +145,22 @@ def test_processes_that_create_a_store_at_once_agree(tmp_path):
         process.communicate()
     assert [process.returncode for process in processes] == [0] * 4
     build(SqliteOptions(url)).close()
+
+
+def test_a_store_of_the_first_layout_keeps_its_blobs_and_documents(tmp_path):
+    url = f"sqlite:///{tmp_path}/watch"
+    store = build(SqliteOptions(url))
+    digest = store.put_blob(io.BytesIO(b"as it was"))
+    store.close()
+    with sqlite3.connect(tmp_path / "watch" / "state.db") as connection:  # what the first layout was
+        connection.execute("ALTER TABLE blob DROP COLUMN kept_us")
+        connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = build(SqliteOptions(url))
+    with store.open_blob(digest) as blob:
+        assert blob.read() == b"as it was"
+    assert not store.verify()
+    assert store.put_blob(io.BytesIO(b"as it is")) != digest
+    store.close()
+    assert (tmp_path / "watch" / "state.db.layout1.backup").exists()
