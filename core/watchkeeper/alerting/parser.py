@@ -8,13 +8,13 @@ from typing import Final
 
 import attrs
 
+from watchkeeper.domain.condition_words import Token, Word, Words, misread
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.nearest import did_you_mean
 
 from . import logic
 from .condition import Condition, Series, Threshold
 from .logic import Number, Truth
-from .syntax import Token, Word, Words, misread
 
 MAX_DEPTH: Final = 32
 """Parentheses, signs and ``not`` inside one another."""
