@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
@@ -122,16 +122,3 @@ def _require_expected(operation: Put | Delete, now: int) -> None:
 
 def _checksum(key: str, revision: int, text: str, fields: Sequence[Scalar]) -> int:
     return zlib.crc32(f"{key}\n{revision}\n{text}\n{fields!r}".encode())
-
-
-def where_of(where: Mapping[str, Scalar] | None, namespace: Namespace) -> dict[str, Scalar]:
-    """The conditions by column name (``i1``...), checked."""
-    found: dict[str, Scalar] = {}
-    for field, value in (where or {}).items():
-        found[field_column(field, namespace)] = checked_scalar(value, field)
-    return found
-
-
-def field_column(field: str, namespace: Namespace) -> str:
-    """The column (``i1``...) that holds a declared field."""
-    return f"i{namespace.index.index(checked_field(field, namespace)) + 1}"
