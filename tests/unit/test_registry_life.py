@@ -441,7 +441,7 @@ def aged(registry: Registry, monkeypatch: pytest.MonkeyPatch, installed: str | N
     """Register, and then have another scikit-learn installed."""
     version = registry.register("first", "momentum")
     assert "scikit-learn" in version.environment
-    registry._known_distributions["scikit-learn"] = installed
+    registry._loading.known_distributions["scikit-learn"] = installed
 
 
 def test_another_framework_refuses_the_load_unless_it_is_allowed(
@@ -453,7 +453,7 @@ def test_another_framework_refuses_the_load_unless_it_is_allowed(
     with pytest.raises(NotAllowed, match=rf"scikit-learn is 0\.1\.0 and was {sklearn.__version__}, so it may answer"):
         registry.load("momentum@latest")
     assert registry.load("momentum@latest", any_environment=True) == "first"
-    registry._known_distributions["scikit-learn"] = None
+    registry._loading.known_distributions["scikit-learn"] = None
     with pytest.raises(NotAllowed, match="scikit-learn is not installed and was"):
         registry.load("momentum@latest")
 

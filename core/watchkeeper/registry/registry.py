@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
-
-import attrs
+from typing import Any, BinaryIO
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.format import Format
-from watchkeeper.contracts.storage import Delete, LoggedEntry, Operation, Put, Storage
+from watchkeeper.contracts.storage import LoggedEntry, Operation, Storage
 from watchkeeper.domain.access import Access, Action
-from watchkeeper.domain.errors import Conflict, NotAllowed, UsageError
+from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Stage, Task, TrainingData, Version, VersionNumber, checked_name
-from watchkeeper.domain.policy import EnvironmentRule, Policy
+from watchkeeper.domain.policy import Policy
 from watchkeeper.domain.table import Table
 from watchkeeper.domain.verdict import Finding, Status, Verdict
 
 from .acting import Acting
 from .aliases import Aliases
-from .artifacts import Artifacts, SavedModel
+from .artifacts import Artifacts
 from .checkpoints import Checkpoints
 from .cleanup import Cleanup
 from .deployments import Deployments
 from .envelopes import SigningKey
-from .environment import environment_changes, environment_of
 from .guards import Guards
 from .holds import Holds
 from .lineage import Difference, Lineage, differences, lineage_of
-from .numbering import next_number, sortable
-from .pages import VersionLine, lines_of, page_puts
+from .loading import Loading
+from .numbering import sortable
+from .pages import VersionLine, lines_of
 from .promotion import Move, moved, rollback_target
-from .provenance import revision_of, training_data_of
-from .records import AUDIT, MODELS, TOMBSTONES, VERSIONS, version_of, version_put
+from .records import AUDIT, version_of
 from .refs import Ref
+from .registering import UNNUMBERED, Registering, finite, known_data, known_features
 from .removal import deleted
-from .signatures import Signatures, signing
+from .signatures import Signatures
 from .stages import ChangeKind, StageChange
 from .tenure import Tenure, tenure_at, tenures
 from .verification import verdict_on
-
-_log = logging.getLogger("watchkeeper.registry")
-_ATTEMPTS: Final = 200
-_UNNUMBERED: Final = VersionNumber(0, 0, 0)
 
 
 class Registry:
@@ -92,15 +84,15 @@ class Registry:
         self._catalogue = self._acting.catalogue
         self._artifacts = Artifacts(storage, formats)
         self._observer = observer
-        self._folder = folder
-        self._known_distributions: dict[str, str | None] = {}
         self.aliases = Aliases(self._acting)
         self.guards = Guards(self._acting)
         self.holds = Holds(self._acting)
         self.signatures = Signatures(self._acting)
         self.cleanup = Cleanup(self._acting)
-        self._signs_with = signs_with
         self.checkpoints = Checkpoints(self._acting)
+        known: dict[str, str | None] = {}
+        self._registering = Registering(self._acting, self._artifacts, folder, signs_with, known)
+        self._loading = Loading(self._acting, self._artifacts, self.signatures, known)
         self.deployments = Deployments(
             self._acting,
             lambda ref, stage, reason: self.promote(ref, stage, reason=reason),
@@ -162,10 +154,10 @@ class Registry:
         """
         self._acting.require(Action.REGISTER, checked_name(name))
         wanted = VersionNumber.parse(number) if isinstance(number, str) else number
-        sortable(wanted or _UNNUMBERED)
+        sortable(wanted or UNNUMBERED)
         draft = Version(
             model=name,
-            number=wanted or _UNNUMBERED,
+            number=wanted or UNNUMBERED,
             stage=Stage.TRAINING,
             format="",
             digest="",
@@ -173,27 +165,17 @@ class Registry:
             created_us=0,
             created_by=self._acting.actor,
             task=task,
-            metrics=_finite(metrics or {}),
+            metrics=finite(metrics or {}),
             parameters={key: str(value) for key, value in (parameters or {}).items()},
             parents=tuple(self.get(parent).ref for parent in parents),
             tags=tuple(tags),
-            features=tuple(features) or _known_features(model),
-            code=code if code is not None or self._folder is None else revision_of(self._folder),
-            training_data=training_data_of(training_data) if isinstance(training_data, Table) else training_data,
+            features=tuple(features) or known_features(model),
+            code=code if code is not None else self._registering.revision(),
+            training_data=known_data(training_data),
             card=dict(card or {}),
         )
-        is_file = isinstance(model, SavedModel)
-        artifact = self._artifacts.adopt(model) if is_file else self._artifacts.save(model, save_as)
-        version = attrs.evolve(
-            draft,
-            format=artifact.format,
-            environment=self._environment(model),  # after saving, which imports what the format needs
-            digest=artifact.digest,
-            size=artifact.size,
-            format_record=artifact.record,
-            reference_digest=None if reference is None else self._artifacts.save_rows(reference),
-        )
-        return self._published(version, is_numbered=wanted is not None)
+        is_numbered = wanted is not None
+        return self._registering.registered(model, draft, is_numbered=is_numbered, save_as=save_as, reference=reference)
 
     @property
     def acting(self) -> Acting:
@@ -232,22 +214,11 @@ class Registry:
         PluginMissing
             When the format that saved it is not available.
         """
-        version = self.get(ref)
-        with self._artifacts.verified(version) as source:
-            self._require_signatures(version)
-            self._require_environment(version, EnvironmentRule.IGNORE if any_environment else None)
-            return self._artifacts.parsed(version, source)
+        return self._loading.loaded(self.get(ref), any_environment=any_environment)
 
     def verified(self, ref: str) -> BinaryIO:
         """A version's bytes after the checks of `load` but the environment's; no parser has seen them."""
-        version = self.get(ref)
-        source = self._artifacts.verified(version)
-        try:
-            self.signatures.require(version, runs_code=False)
-        except BaseException:
-            source.close()
-            raise
-        return source
+        return self._loading.verified(self.get(ref))
 
     def reference(self, ref: str) -> Table | None:
         """The rows that define normal for a version; None when it was registered without."""
@@ -313,9 +284,7 @@ class Registry:
         self._acting.require(Action.ROLL_BACK, checked_name(name))
         parsed = rollback_target(self._catalogue, name, None if to is None else _of_model(Ref.parse(to), name))
         version = version_of(self._catalogue.document(parsed))
-        with self._artifacts.verified(version):
-            self._require_signatures(version)
-            self._require_environment(version, None)
+        self._loading.require_loadable(version)
         return self._moved(Ref(name, version.number), Move(Stage.PRODUCTION, ChangeKind.ROLL_BACK, reason, expect))
 
     def retire(self, name: str, *, reason: str = "", expect: int | None = None) -> Version:
@@ -363,91 +332,19 @@ class Registry:
         others = verdict.findings if verdict.status is Status.ALERT else ()
         return Verdict(Status.ALERT, (*others, *broken))
 
-    def _published(self, version: Version, *, is_numbered: bool) -> Version:
-        for _ in range(_ATTEMPTS):
-            latest = self._catalogue.latest(version.model)
-            number = version.number
-            if not is_numbered:
-                number = next_number(latest, version.digest, version.features, version.task)
-            numbered = attrs.evolve(version, number=number, created_us=self._acting.clock.now_us())
-            put = version_put(numbered, expect=0)
-            told = {"seal": put.value["seal"]}
-            operations: list[Operation] = [
-                put,
-                Delete(TOMBSTONES, numbered.ref, expect=0),  # asserts that no version of that number was deleted
-                *page_puts(self._storage, [numbered]),
-                self._acting.entry("register", numbered.ref, digest=numbered.digest, **told),
-            ]
-            key = self._signs_with()
-            if key is not None:
-                operations += signing(self._acting, numbered, key)
-            if self._storage.get(MODELS, version.model) is None:
-                operations.append(Put(MODELS, version.model, {"created_us": numbered.created_us}, expect=0))
-            try:
-                self._storage.commit(operations)
-            except Conflict as error:
-                if is_numbered and self._storage.get(TOMBSTONES, numbered.ref) is not None:
-                    raise Conflict(
-                        f"{numbered.ref} was deleted, and a number is never given again: register under another "
-                        "number, or leave the number out to have the next one chosen"
-                    ) from error
-                if is_numbered and self._storage.get(VERSIONS, numbered.ref) is not None:
-                    raise Conflict(
-                        f"{numbered.ref} exists already, and a version never changes: register under another "
-                        "number, or leave the number out to have the next one chosen"
-                    ) from error
-            else:
-                return numbered
-        raise Conflict(
-            f"registering {version.model} was overtaken {_ATTEMPTS} times; nothing was registered: try again later"
-        )
-
-    def _environment(self, model: Any) -> Mapping[str, str]:
-        return model.environment if isinstance(model, SavedModel) else environment_of(model, self._known_distributions)
-
     def _moved(self, ref: Ref, move: Move) -> Version:
         def conditions(version: Version) -> Sequence[Operation]:
             if move.stage is not Stage.PRODUCTION or move.kind is not ChangeKind.PROMOTE:
                 return ()
-            return [*self.guards.conditions(version), *self._require_signatures(version)]
+            return [*self.guards.conditions(version), *self._loading.require_signatures(version)]
 
         version = moved(self._acting, ref, move, conditions)
         if self._observer is not None:
             self._observer(version)
         return version
 
-    def _require_signatures(self, version: Version) -> Sequence[Operation]:
-        return self.signatures.require(version, runs_code=self._artifacts.runs_code(version.format))
-
-    def _require_environment(self, version: Version, rule: EnvironmentRule | None) -> None:
-        rule = self._acting.policy.environment if rule is None else rule
-        if rule is EnvironmentRule.IGNORE:
-            return
-        changes = environment_changes(version, self._known_distributions)
-        decisive = [str(change) for change in changes if change.is_decisive]
-        if decisive and rule is EnvironmentRule.REFUSE:
-            raise NotAllowed(
-                f"{version.ref} was not loaded: {', '.join(decisive)}, so it may answer differently; install what it "
-                "was made with, register it again here, or load it with any_environment=True"
-            )
-        for change in changes:
-            _log.warning("%s: %s", version.ref, change, extra={"version": version.ref, "package": change.package})
-
 
 def _of_model(ref: Ref, name: str) -> Ref:
     if ref.model != name:
         raise UsageError(f"cannot roll {name} back to a version of {ref.model}: expected one of {name}'s own")
     return ref
-
-
-def _known_features(model: Any) -> tuple[str, ...]:
-    names = getattr(model, "feature_names_in_", None)
-    return () if names is None else tuple(str(name) for name in names)
-
-
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    found = {name: float(value) for name, value in metrics.items()}
-    for name, value in found.items():
-        if not math.isfinite(value):
-            raise UsageError(f"metric {name!r} is {value}: expected a finite number; leave out what is undefined")
-    return found
