@@ -12,7 +12,7 @@ from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.domain.value import Value
-from watchkeeper.monitor.calibration import Allowance, calibrated_edge
+from watchkeeper.monitor.calibration import Allowance, calibrated_edges
 
 DAY_US = 86_400_000_000
 MONTHLY = FalseAlarmBudget.parse("1 per 30d")
@@ -34,8 +34,11 @@ class Broken:
 
 
 def threshold(detector, column, share, rows=50):
-    allowance = Allowance(share, 1)
-    return calibrated_edge(detector, "drift.x", "vol", column, rows_per_window=rows, allowance=allowance).threshold
+    return edge(detector, column, Allowance(share, 1), rows).threshold
+
+
+def edge(detector, column, allowance, rows=50):
+    return calibrated_edges({"x": detector}, "vol", column, rows_per_window=rows, allowance=allowance)["x"]
 
 
 def test_the_budget_is_shared_over_windows_and_tests():
@@ -68,11 +71,11 @@ def test_ordinary_windows_exceed_it_no_more_often_than_was_granted():
     exceeded = trials = 0
     for _ in range(40):
         reference = rng.normal(size=4000)
-        edge = threshold(MeanShift(), reference, 0.02).number
+        limit = threshold(MeanShift(), reference, 0.02).number
         fitted = ReferenceColumn.fit("vol", reference)
         for _ in range(50):
             distance = MeanShift().compare(Comparison(fitted, rng.normal(size=50))).statistic.number
-            exceeded += distance > edge
+            exceeded += distance > limit
             trials += 1
     assert exceeded / trials < 0.02 + 3 * np.sqrt(0.02 * 0.98 / trials)
 
@@ -103,7 +106,25 @@ def test_a_statistic_that_nothing_could_push_over_its_threshold_is_undefined():
 
 def test_only_a_short_reference_falls_back_on_p_values():
     allowance = Allowance(0.01, 1)
-    short = calibrated_edge(MeanShift(), "drift.x", "vol", np.arange(100.0), rows_per_window=50, allowance=allowance)
-    broken = calibrated_edge(Broken(), "drift.x", "vol", np.arange(1000.0), rows_per_window=50, allowance=allowance)
+    short = edge(MeanShift(), np.arange(100.0), allowance)
+    broken = edge(Broken(), np.arange(1000.0), allowance)
     assert short.p_limit == 0.01
     assert broken.p_limit is None
+
+
+def test_a_broken_detector_leaves_the_others_theirs_and_each_window_is_sorted_once_for_all():
+    seen = []
+
+    class Watching(MeanShift):
+        def compare(self, comparison):
+            seen.append(comparison)
+            return super().compare(comparison)
+
+    detectors = {"first": Watching(), "broken": Broken(), "second": Watching()}
+    found = calibrated_edges(
+        detectors, "vol", np.random.default_rng(3).normal(size=1000), rows_per_window=50, allowance=Allowance(0.01, 3)
+    )
+    assert found["first"].threshold == found["second"].threshold
+    assert found["first"].threshold.is_defined
+    assert "ZeroDivisionError" in found["broken"].threshold.reason
+    assert len(set(map(id, seen))) * 2 == len(seen)

@@ -8,7 +8,8 @@ leaves the share of false alarms that the budget grants one test in one window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 import attrs
 import numpy as np
@@ -54,10 +55,10 @@ class Edge:
     """The p-value below which it has drifted, where there is no threshold because the reference is short."""
 
 
-def calibrated_edge(
-    detector: DriftDetector, title: str, name: str, column: Column, *, rows_per_window: int, allowance: Allowance
-) -> Edge:
-    """The edge for windows of `rows_per_window` rows. Costs one comparison for each of at most 200 windows.
+def calibrated_edges(
+    detectors: Mapping[str, DriftDetector], name: str, column: Column, *, rows_per_window: int, allowance: Allowance
+) -> dict[str, Edge]:
+    """Each detector's edge for windows of `rows_per_window` rows; one comparison for each of at most 200 windows.
 
     A reference of fewer than 8 windows gives no threshold; a detector's p-value, which assumes independent rows, is
     held against the allowance then. A threshold that not even a window wholly beyond the reference would exceed is
@@ -68,24 +69,46 @@ def calibrated_edge(
         reason = (
             f"the reference holds {windows} windows of {rows_per_window} rows, at least {FEWEST_WINDOWS} are needed"
         )
-        return Edge(Value.undefined(reason), allowance.per_test)
-    found = attempt(title, name, lambda: _calibrated(detector, name, column, rows_per_window, allowance))
-    if isinstance(found, Failure):
-        return Edge(Value.undefined(f"the detector failed on the reference: {found.error}"))
-    return Edge(found)
+        return dict.fromkeys(detectors, Edge(Value.undefined(reason), allowance.per_test))
+    found: dict[str, list[float]] = {title: [] for title in detectors}
+    failed: dict[str, Failure] = {}
+    for comparison in _own_windows(name, column, rows_per_window, windows):
+        for title, distance in _distances(detectors, failed, name, comparison).items():
+            found[title].append(distance)
+    beyond = Comparison(ReferenceColumn.fit(name, column), _beyond(column, rows_per_window))
+    farthest = _distances(detectors, failed, name, beyond)
+    return {
+        title: Edge(Value.undefined(f"the detector failed on the reference: {failed[title].error}"))
+        if title in failed
+        else Edge(_threshold(distances, windows, farthest.get(title), allowance))
+        for title, distances in found.items()
+    }
 
 
-def _calibrated(detector: DriftDetector, name: str, column: Column, rows: int, allowance: Allowance) -> Value:
-    windows = len(column) // rows
-    distances = _reference_distances(detector, name, column, rows, windows)
+def _distances(
+    detectors: Mapping[str, DriftDetector], failed: dict[str, Failure], name: str, comparison: Comparison
+) -> dict[str, float]:
+    """By detector, where it has one; a detector that fails goes among the failed, and is not asked again."""
+    distances: dict[str, float] = {}
+    for title, detector in detectors.items():
+        if title in failed:
+            continue
+        drift: Drift | Failure = attempt(f"drift.{title}", name, partial(detector.compare, comparison))
+        if isinstance(drift, Failure):
+            failed[title] = drift
+        elif drift.statistic.number is not None:
+            distances[title] = drift.statistic.number
+    return distances
+
+
+def _threshold(distances: list[float], windows: int, farthest: float | None, allowance: Allowance) -> Value:
     if len(distances) < FEWEST_WINDOWS:
         return Value.undefined(f"only {len(distances)} of the reference's {windows} windows have a distance")
     edge = _upper_tail(distances, allowance.per_test)
-    beyond = detector.compare(Comparison(ReferenceColumn.fit(name, column), _beyond(column, rows))).statistic
-    if edge.number is not None and beyond.number is not None and edge.number >= beyond.number:
+    if edge.number is not None and farthest is not None and edge.number >= farthest:
         return Value.undefined(
             f"in the reference's windows it varies so much (up to {max(distances):.3g}) that not even a window wholly "
-            f"beyond the reference ({beyond.number:.3g}) would stand out; use a longer reference or a larger budget"
+            f"beyond the reference ({farthest:.3g}) would stand out; use a longer reference or a larger budget"
         )
     return edge
 
@@ -99,19 +122,15 @@ def _beyond(column: Column, rows: int) -> Column:
     return np.full(rows, float(finite.max()) * 2.0 - float(finite.min()) + 1.0)
 
 
-def _reference_distances(detector: DriftDetector, name: str, column: Column, rows: int, windows: int) -> list[float]:
+def _own_windows(name: str, column: Column, rows: int, windows: int) -> Iterator[Comparison]:
+    """Windows of the reference, each beside the rest of it."""
     chosen = np.unique(np.linspace(0, windows - 1, min(windows, MOST_WINDOWS)).astype(int))
     whole = ReferenceColumn.fit(name, column) if windows > MOST_WINDOWS else None
-    distances = []
     for at in chosen:
         inside = np.zeros(len(column), dtype=np.bool_)
         inside[at * rows : (at + 1) * rows] = True
         # a window that is a good part of the reference would be compared with itself: leave it out
-        rest = whole or ReferenceColumn.fit(name, column[~inside])
-        drift: Drift = detector.compare(Comparison(rest, column[inside]))
-        if drift.statistic.number is not None:
-            distances.append(drift.statistic.number)
-    return distances
+        yield Comparison(whole or ReferenceColumn.fit(name, column[~inside]), column[inside])
 
 
 def _upper_tail(distances: list[float], share: float) -> Value:
@@ -133,11 +152,9 @@ def edges_of(
     allowance: Allowance,
 ) -> dict[tuple[str, str], Edge]:
     """An edge for each pair of detector and column that go together."""
-    return {
-        (title, name): calibrated_edge(
-            detector, f"drift.{title}", name, columns[name], rows_per_window=rows_per_window, allowance=allowance
-        )
-        for name, reference in references.items()
-        for title, detector in detectors.items()
-        if reference.kind in detector.columns
-    }
+    edges: dict[tuple[str, str], Edge] = {}
+    for name, reference in references.items():
+        fitting = {title: detector for title, detector in detectors.items() if reference.kind in detector.columns}
+        found = calibrated_edges(fitting, name, columns[name], rows_per_window=rows_per_window, allowance=allowance)
+        edges |= {(title, name): edge for title, edge in found.items()}
+    return edges
