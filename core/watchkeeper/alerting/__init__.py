@@ -7,6 +7,7 @@ from .condition import Condition
 from .delivery import Courier, DeliveryReport, Patience, Undelivered
 from .escalation import Escalation, Step
 from .grouping import Grouping
+from .groups import AlertGroup
 from .limits import Limit
 from .maintenance import MaintenanceWindow
 from .matching import Matcher
@@ -21,6 +22,7 @@ from .summaries import summary_of
 from .system import Alerting
 
 __all__ = [
+    "AlertGroup",
     "Alerting",
     "Caretaker",
     "Condition",

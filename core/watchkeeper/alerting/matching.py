@@ -59,8 +59,10 @@ class Matcher:
 
 def label_of(alert: Alert, label: str) -> str:
     """What the alert has under that label, "" when it has none."""
-    if label in {"rule", "model"}:
-        return str(getattr(alert, label))
+    if label == "model":
+        return alert.model
+    if label == "rule":
+        return alert.rule
     if label == "severity":
         return alert.severity.value
     if label == "version":

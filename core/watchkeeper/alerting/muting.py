@@ -78,6 +78,12 @@ class Muting:
         return ""
 
 
+def has_targets(inhibitions: Iterable[Inhibition], alerts: Iterable[Alert]) -> bool:
+    """Whether one of these alerts fires and could be explained by another."""
+    firing = [alert for alert in alerts if alert.state is AlertState.FIRING]
+    return any(fits_all(inhibition.target, alert) for inhibition in inhibitions for alert in firing)
+
+
 def possible_sources(inhibitions: Iterable[Inhibition], alerts: Iterable[Alert]) -> list[Alert]:
     """Alerts that fit the source of at least one inhibition: all that `Muting` must look at."""
     wanted = list(inhibitions)

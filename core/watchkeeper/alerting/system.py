@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.contracts.storage import LoggedEntry, Storage
+from watchkeeper.contracts.storage import Document, LoggedEntry, Storage
 from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.errors import NotFound
 from watchkeeper.domain.measurement import Measurement
@@ -21,19 +21,23 @@ from .changes import Change, History
 from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .grouping import Grouping
+from .groups import AlertGroup, grouped
 from .limits import Limit
 from .maintenance import MaintenanceWindow
 from .measured import Measured
 from .muting import Inhibition
 from .outbox import ALERT_LOG, Outbox
 from .outcome import Outcome, outcomes, vanished
-from .record import ALERTS, Record, record_of
+from .record import ALERTS, OPEN, Record, record_of
+from .roster import Roster
 from .rules import Rule
 from .silences import Silences
 from .writing import Writer
 
 RULE_GONE: Final = "watchkeeper"
 """Who resolves an alert whose rule is no longer there."""
+_MOST_ALIKE: Final = 20
+"""Alerts that are looked at when only the beginning of a fingerprint is given."""
 
 
 def _ignore(_alert: Alert) -> None:
@@ -84,10 +88,11 @@ class Alerting:
         self._storage = storage
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
+        self._roster = Roster(storage)
         self.outbox = Outbox(storage)
         self.silences = Silences(storage, clock)
         self._writer = Writer(
-            storage, self.outbox, self.silences, tuple(inhibitions), history, observer, grouping, windows
+            storage, self._roster, self.outbox, self.silences, tuple(inhibitions), history, observer, grouping, windows
         )
 
     def evaluate(
@@ -135,14 +140,34 @@ class Alerting:
         )
 
     def alerts(
-        self, state: AlertState | None = None, model: str | None = None, limit: int | None = None
+        self,
+        state: AlertState | None = None,
+        model: str | None = None,
+        limit: int | None = None,
+        *,
+        after: Alert | None = None,
     ) -> tuple[Alert, ...]:
-        """The alerts, last changed first; those that are open when no state is named."""
-        where: dict[str, Any] = {"is_open": 1} if state is None else {"state": AlertState(state).value}
-        if model is not None:
-            where["model"] = model
-        found = self._storage.find(ALERTS, where, ("-changed_us",), limit=limit)
+        """The alerts, last changed first; those that are open when no state is named.
+
+        Parameters
+        ----------
+        limit
+            At most so many: a page.
+        after
+            The last alert of the page before.
+        """
+        where = _where(state, model)
+        if limit is None and after is None and state in {None, *OPEN}:
+            return self._roster.alerts(where)
+        last = None if after is None else Document(after.fingerprint, {}, 0, {"changed_us": after.changed_us})
+        found = self._storage.find(ALERTS, where, ("-changed_us",), last, limit)
         return tuple(alert_of(document.value["alert"]) for document in found)
+
+    def groups(
+        self, by: Sequence[str] = ("model",), state: AlertState | None = None, model: str | None = None
+    ) -> tuple[AlertGroup, ...]:
+        """How many alerts have the same values of these labels, the most severe first; open ones without a state."""
+        return grouped(self.alerts(state, model), tuple(by))
 
     def alert(self, fingerprint: str) -> Alert:
         """One alert; the beginning of its fingerprint is enough when no other begins so."""
@@ -247,9 +272,16 @@ class Alerting:
         document = self._storage.get(ALERTS, fingerprint) if fingerprint else None
         if document is not None:
             return record_of(document)
-        known = [found.key for found in self._storage.find(ALERTS)]
-        begins = [key for key in known if fingerprint and key.startswith(fingerprint)]
+        page = self._storage.find(ALERTS, after=Document(fingerprint, {}, 0), limit=_MOST_ALIKE) if fingerprint else ()
+        begins = [found for found in page if found.key.startswith(fingerprint)]
         if len(begins) == 1:
-            return self._record(begins[0])
-        problem = f"begins {len(begins)} alerts: give more of it" if begins else "is no alert's fingerprint"
-        raise NotFound(f"{fingerprint!r} {problem}{'' if begins else did_you_mean(fingerprint, known)}")
+            return record_of(begins[0])
+        if begins:
+            raise NotFound(f"{fingerprint!r} begins {len(begins)} alerts: give more of it")
+        near = did_you_mean(fingerprint, self._roster.fingerprints())
+        raise NotFound(f"{fingerprint!r} is no alert's fingerprint{near}")
+
+
+def _where(state: AlertState | None, model: str | None) -> dict[str, Any]:
+    where: dict[str, Any] = {"is_open": 1} if state is None else {"state": AlertState(state).value}
+    return where if model is None else {**where, "model": model}

@@ -14,9 +14,9 @@ from watchkeeper.domain.errors import Conflict
 from .changes import Change, Circumstances, History, Written, written
 from .grouping import Grouping, bundled
 from .maintenance import MaintenanceWindow
-from .muting import Inhibition, Muting, possible_sources
+from .muting import Inhibition, Muting, has_targets, possible_sources
 from .outbox import Outbox
-from .record import ALERTS, record_of
+from .roster import Roster
 from .silences import Silences
 
 _ATTEMPTS: Final = 8
@@ -27,6 +27,7 @@ class Writer:
     """The one way by which alerts are changed."""
 
     storage: Storage
+    roster: Roster
     outbox: Outbox
     silences: Silences
     inhibitions: Sequence[Inhibition]
@@ -71,9 +72,9 @@ class Writer:
         """What holds back news: silences, windows, and alerts that explain others, as they are after these changes."""
         silences = self.silences.active(now_us)
         windows = [(one, until_us) for one in self.windows if (until_us := one.until_us(now_us)) is not None]
-        if not self.inhibitions:
+        told = [change.after.alert for change in changes if change.after is not None]
+        if not has_targets(self.inhibitions, told):
             return Muting(silences, windows)
-        stored = (record_of(document).alert for document in self.storage.find(ALERTS, {"is_open": 1}))
-        alerts = {alert.fingerprint: alert for alert in stored}
-        alerts |= {change.after.alert.fingerprint: change.after.alert for change in changes if change.after is not None}
+        alerts = {alert.fingerprint: alert for alert in self.roster.alerts({"is_open": 1})}
+        alerts |= {alert.fingerprint: alert for alert in told}
         return Muting(silences, windows, self.inhibitions, possible_sources(self.inhibitions, alerts.values()))

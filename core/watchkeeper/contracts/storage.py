@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, BinaryIO, Protocol, TypeAlias, runtime_checkable
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 import numpy as np
@@ -178,6 +178,30 @@ class SweepsBlobs(Protocol):
         Putting the same bytes again, however shortly before, keeps them: of a put and a removal at the same time either
         the removal is first, and the put stores the bytes anew, or it does nothing.
         """
+        ...
+
+
+class Outline(NamedTuple):
+    """A document without its value."""
+
+    key: str
+    revision: int
+    fields: tuple[Scalar, ...]
+    """The values of the namespace's index fields, in their order."""
+
+
+@runtime_checkable
+class Outlines(Protocol):
+    """What a back end does besides `Storage` when it can tell cheaply which documents there are, and which are new.
+
+    A document that is removed and written again begins at revision 1: who keeps what it has read compares an index
+    field that differs then, too.
+    """
+
+    def outlines(
+        self, namespace: Namespace, where: Mapping[str, Scalar] | None = None, order: Sequence[str] = ()
+    ) -> tuple[Outline, ...]:
+        """The documents that `find` would give, in its order; no value is read."""
         ...
 
 

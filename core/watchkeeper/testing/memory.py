@@ -25,6 +25,7 @@ from watchkeeper.contracts.storage import (
     Maintenance,
     Namespace,
     Operation,
+    Outline,
     Put,
     Receipt,
     Scalar,
@@ -172,6 +173,15 @@ class MemoryStorage:
         ordered = _ordered([document for document in found if after is None or document.key != after.key], after, order)
         start = ordered.index(after) + 1 if after is not None else 0
         return tuple(ordered[start:][:limit])
+
+    def outlines(
+        self, namespace: Namespace, where: Mapping[str, Scalar] | None = None, order: Sequence[str] = ()
+    ) -> tuple[Outline, ...]:
+        """The documents that `find` would give, without their values."""
+        return tuple(
+            Outline(found.key, found.revision, tuple(found.index.get(field) for field in namespace.index))
+            for found in self.find(namespace, where, order)
+        )
 
     def put_blob(self, source: BinaryIO) -> str:
         """Keep the bytes; returns SHA-256 in hexadecimal."""

@@ -6,7 +6,7 @@ import itertools
 
 import attrs
 
-from watchkeeper.contracts.storage import Delete, Document, Namespace, Put, Scalar, Storage
+from watchkeeper.contracts.storage import Delete, Document, Namespace, Outlines, Put, Scalar, Storage
 from watchkeeper.domain.errors import Conflict, UsageError, WatchkeeperError
 
 from .storage_hooks import ALERTS, StorageHooks, refused
@@ -110,6 +110,21 @@ class DocumentChecks(StorageHooks):
         assert subject.find(ALERTS, limit=0) == ()
         with refused(UsageError, "limit"):
             subject.find(ALERTS, limit=-1)
+
+    def test_outlines_are_what_is_found_without_the_values(self, subject: Storage) -> None:
+        if not isinstance(subject, Outlines):
+            return
+        assert subject.outlines(ALERTS) == ()
+        _put_samples(subject)
+        subject.commit([Put(ALERTS, "b", {"it": 2}, {"state": "firing", "rank": 7})])
+        for where, order in (({}, []), ({"state": "firing"}, ["-rank"]), ({"state": None}, ["rank", "-state"])):
+            expected = [
+                (found.key, found.revision, tuple(found.index[field] for field in ALERTS.index))
+                for found in subject.find(ALERTS, where, order)
+            ]
+            assert [tuple(found) for found in subject.outlines(ALERTS, where, order)] == expected
+        with refused(UsageError, "stat", ALERTS.name):
+            subject.outlines(ALERTS, {"stat": "firing"})
 
     def test_a_changed_document_is_found_under_its_new_fields(self, subject: Storage) -> None:
         _put_samples(subject)

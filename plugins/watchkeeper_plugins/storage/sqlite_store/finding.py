@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
-from typing import Final
+from typing import Any, Final
 
-from watchkeeper.contracts.storage import Document, Durability, Namespace, Scalar
+from watchkeeper.contracts.storage import Document, Durability, Namespace, Outline, Scalar
 from watchkeeper.domain.errors import StoreError
-from watchkeeper_plugins.storage.questions import Dialect, Question, Term
+from watchkeeper_plugins.storage.questions import Dialect, Question, Term, field_column
 
 from .database import Database
 from .documents import SELECT, document_of, namespace_number
@@ -50,16 +50,36 @@ class Finding:
     ) -> tuple[Document, ...]:
         """The documents that match, in order; see the contract."""
         question = Question.of(_DIALECT, namespace, where, order, limit)
-        with self._state.reading() as connection:
-            number = namespace_number(connection, namespace, create=False)
+        number = self._number(namespace, question)
         if number is None:
             return ()
-        self._make_index(number, question)
         with self._state.reading() as connection:
             return tuple(
                 document_of(row, self._state.path, namespace)
-                for row in _rows(connection, number, question, after, limit)
+                for row in _rows(connection, SELECT, number, question, after=after, limit=limit)
             )
+
+    def outlines(
+        self, namespace: Namespace, where: Mapping[str, Scalar] | None, order: Sequence[str]
+    ) -> tuple[Outline, ...]:
+        """What `find` would give, without the values; their checksums are not looked at."""
+        question = Question.of(_DIALECT, namespace, where, order, None)
+        number = self._number(namespace, question)
+        if number is None:
+            return ()
+        columns = ("key", "revision", *(field_column(field, namespace) for field in namespace.index))
+        select = " ".join(("SELECT", ", ".join(columns), "FROM document WHERE "))
+        with self._state.reading() as connection:
+            rows = _rows(connection, select, number, question)
+        return tuple([Outline(row[0], row[1], row[2:]) for row in rows])
+
+    def _number(self, namespace: Namespace, question: Question) -> int | None:
+        """The namespace's number, with an index for the question; None when nothing was ever written there."""
+        with self._state.reading() as connection:
+            number = namespace_number(connection, namespace, create=False)
+        if number is not None:
+            self._make_index(number, question)
+        return number
 
     def _make_index(self, number: int, question: Question) -> None:
         columns = question.index_columns()
@@ -85,9 +105,15 @@ class Finding:
 
 
 def _rows(
-    connection: Connection, number: int, question: Question, after: Document | None, limit: int | None
-) -> list[tuple[object, ...]]:
+    connection: Connection,
+    select: str,
+    number: int,
+    question: Question,
+    *,
+    after: Document | None = None,
+    limit: int | None = None,
+) -> list[tuple[Any, ...]]:
     condition, values = question.conditions(number, after)
     # only column names and whole numbers of ours go into the text; what users give goes in as values
-    statement = f"{SELECT}{condition} ORDER BY {question.ordered} LIMIT ?"
+    statement = f"{select}{condition} ORDER BY {question.ordered} LIMIT ?"
     return connection.execute(statement, (*values, -1 if limit is None else limit)).fetchall()

@@ -1,0 +1,58 @@
+"""Alerts counted by what they are about: the way to look at thousands of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from watchkeeper.domain.alert import Alert, AlertState, Severity
+
+from .matching import label_of
+
+
+@attrs.frozen
+class AlertGroup:
+    """Alerts that have the same values of some labels."""
+
+    labels: Mapping[str, str]
+    """The labels by which they were put together; a value is "" where an alert does not have the label."""
+    count: int
+    severity: Severity
+    """The worst among them."""
+    states: Mapping[AlertState, int]
+    """How many are in each state."""
+    since_us: int
+    """Since when the oldest of them holds."""
+
+
+def grouped(alerts: Iterable[Alert], by: tuple[str, ...] = ("model",)) -> tuple[AlertGroup, ...]:
+    """The alerts in groups, the most severe first, then the largest. O(n) for n alerts.
+
+    Parameters
+    ----------
+    by
+        ``rule``, ``model``, ``version``, ``severity``, or labels that alerts have, such as ``feature``.
+    """
+    members: dict[tuple[str, ...], list[Alert]] = defaultdict(list)
+    every = list(alerts)
+    values = (
+        zip(*([label_of(alert, label) for alert in every] for label in by), strict=True) if by else [()] * len(every)
+    )
+    for key, alert in zip(values, every, strict=True):
+        members[key].append(alert)
+    groups = [_group(dict(zip(by, values, strict=True)), found) for values, found in members.items()]
+    return tuple(sorted(groups, key=lambda group: (-group.severity.rank, -group.count, *group.labels.values())))
+
+
+def _group(labels: Mapping[str, str], alerts: list[Alert]) -> AlertGroup:
+    states = [alert.state for alert in alerts]
+    severities = [alert.severity for alert in alerts]
+    return AlertGroup(
+        labels=labels,
+        count=len(alerts),
+        severity=max((one for one in Severity if one in severities), key=lambda severity: severity.rank),
+        states={state: count for state in AlertState if (count := states.count(state))},
+        since_us=min(alert.since_us for alert in alerts),
+    )
