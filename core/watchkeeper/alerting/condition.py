@@ -5,6 +5,7 @@
     ks{feature=vol10} > 0.2           this feature; `ks["vol10"]` is short for it
     ks.p_value < 0.001                a detail of the measurement
     0.4 < max(precision, recall) <= 0.6 or not brier / samples < 1e-3
+    anomaly(accuracy, f1, method = ewma)   unlike their own history
 
 The text is parsed once into nested closures (`parser`, `logic`); there is no ``eval``, no attribute, no call of
 anything but ``abs``, ``min`` and ``max`` of numbers. Length and depth are capped, so that parsing and evaluating
@@ -18,6 +19,7 @@ from typing import TypeAlias
 
 import attrs
 
+from .anomalies.methods import AnomalyOf
 from .logic import COMPARISONS
 
 Values: TypeAlias = "Sequence[float | None]"
@@ -65,6 +67,8 @@ class Condition:
     thresholds: tuple[Threshold, ...]
     truth: Callable[[Values], bool | None]
     """``truth(values)``: one number or None for each of `series`, in order; true, false, or None for no data."""
+    anomalies: tuple[AnomalyOf, ...] = ()
+    """What must be measured for it beside what each check measures."""
 
     def __str__(self) -> str:
         return self.text

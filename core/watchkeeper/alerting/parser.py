@@ -13,6 +13,8 @@ from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.nearest import did_you_mean
 
 from . import logic
+from .anomalies.methods import ANOMALY, AnomalyOf
+from .anomaly_words import read_question
 from .condition import Condition, Series, Threshold
 from .logic import Number, Truth
 
@@ -41,7 +43,7 @@ def parsed(text: str, known: Collection[str] | None = None) -> Condition:
     truth = parser.condition()
     if not parser.series:
         raise ConfigError(f"condition {text!r} names no measurement: expected something like 'accuracy < 0.8'")
-    return Condition(text, tuple(parser.series), tuple(parser.thresholds), truth)
+    return Condition(text, tuple(parser.series), tuple(parser.thresholds), truth, tuple(parser.anomalies))
 
 
 @attrs.frozen(eq=False)
@@ -64,6 +66,7 @@ class _Parser:
         self._depth = 0
         self.series: list[Series] = []
         self.thresholds: list[Threshold] = []
+        self.anomalies: list[AnomalyOf] = []
 
     def condition(self) -> Truth:
         if self._words.is_at_end():
@@ -156,7 +159,7 @@ class _Parser:
             return inner
         if token.word is Word.NAME and token.text not in _RESERVED:
             if self._words.is_sign("("):
-                return self._call(token)
+                return self._anomaly(token) if token.text == ANOMALY else self._call(token)
             return self._one_series(token)
         raise self._words.error_at(token, f"expected a measurement or a number, found {token}")
 
@@ -174,24 +177,41 @@ class _Parser:
             raise self._words.error_at(name, f"abs takes one number, found {len(numbers)}")
         return _Part(name.at, number=logic.applied(function, numbers))
 
+    def _anomaly(self, word: Token) -> _Part:
+        asked = read_question(self._words, word, self._measured)
+        if asked not in self.anomalies:
+            self.anomalies.append(asked)
+        at = self._position(Series(ANOMALY, (*asked.own_labels.items(), *asked.labels)))
+        self.thresholds.append(Threshold(at, ">", 1.0))
+        return _Part(
+            word.at,
+            truth=logic.comparison(lambda values: values[at], logic.COMPARISONS[">"], lambda _values: 1.0),
+        )
+
     def _one_series(self, name: Token) -> _Part:
+        series_name, labels = self._measured(name)
+        detail = None
+        if self._words.take_sign("."):
+            detail = self._words.take(Word.NAME, "the name of a detail, such as p_value").text
+        at = self._position(Series(series_name, labels, detail))
+        return _Part(name.at, number=lambda values: values[at], series=at)
+
+    def _measured(self, name: Token) -> tuple[str, tuple[tuple[str | None, str], ...]]:
+        """The name, if there can be such a measurement, and the labels behind it."""
         if self._known is not None and name.text not in self._known:
-            raise self._words.error_at(
-                name, f"no measurement is called {name.text!r}{_known_names(name.text, self._known)}"
-            )
+            near = f": write {ANOMALY}(accuracy)" if name.text == ANOMALY else _known_names(name.text, self._known)
+            raise self._words.error_at(name, f"no measurement is called {name.text!r}{near}")
         labels: list[tuple[str | None, str]] = []
         if self._words.take_sign("{"):
             labels += self._listed("}", self._named_label)
         if self._words.take_sign("["):
             labels += self._listed("]", lambda: (None, self._label_value()))
-        detail = None
-        if self._words.take_sign("."):
-            detail = self._words.take(Word.NAME, "the name of a detail, such as p_value").text
-        series = Series(name.text, tuple(labels), detail)
+        return name.text, tuple(labels)
+
+    def _position(self, series: Series) -> int:
         if series not in self.series:
             self.series.append(series)
-        at = self.series.index(series)
-        return _Part(name.at, number=lambda values: values[at], series=at)
+        return self.series.index(series)
 
     def _listed(self, end: str, item: Callable[[], tuple[str | None, str]]) -> list[tuple[str | None, str]]:
         found = [item()]

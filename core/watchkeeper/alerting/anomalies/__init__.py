@@ -1,0 +1,1 @@
+"""Anomalies in series of measurements: what is unlike the series' own clean history."""
