@@ -49,6 +49,56 @@ class DriftDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class FittedTable(Protocol):
+    """What a table detector learnt from a reference of d columns; never changes."""
+
+    def compare(self, rows: NDArray[np.float64]) -> Drift:
+        """How far a window is from the reference, all columns together.
+
+        Parameters
+        ----------
+        rows
+            (m, d) finite float64 in time order, encoded as the reference's; not written into.
+
+        Without rows the statistic is undefined with the reason; do not raise for data. The p-value is what gives a
+        detector its part in the alarms: where there is none, the statistic has a threshold alone.
+        """
+        ...
+
+    def to_record(self) -> dict[str, Any]:
+        """JSON values and arrays, as `watchkeeper.domain.records.packed` takes them, for `TableDetector.restored`."""
+        ...
+
+
+@runtime_checkable
+class TableDetector(Protocol):
+    """The second shape of a drift plugin: compares all columns at once; built once, holds no data.
+
+    Attributes
+    ----------
+    calibration_windows
+        How many of the reference's own windows it is compared with to learn what is usual: few where it is slow.
+    """
+
+    calibration_windows: int
+
+    def fit(self, rows: NDArray[np.float64]) -> FittedTable:
+        """Learn what is normal, once.
+
+        Parameters
+        ----------
+        rows
+            (n, d) finite float64 in time order: numbers in the reference's sds, labels as 0 and 1 less their shares,
+            missing as 0. Not written into.
+        """
+        ...
+
+    def restored(self, record: Mapping[str, Any]) -> FittedTable:
+        """What `FittedTable.to_record` told."""
+        ...
+
+
 class StreamValues(StrEnum):
     """What a stream detector is defined for."""
 
@@ -86,7 +136,7 @@ class DriftStream(Protocol):
 
 @runtime_checkable
 class StreamDetector(Protocol):
-    """The other shape of a drift plugin: watches sequences value by value; built once, holds no data.
+    """The third shape of a drift plugin: watches sequences value by value; built once, holds no data.
 
     Attributes
     ----------

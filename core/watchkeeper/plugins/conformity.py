@@ -16,13 +16,16 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 def protocol_of(kind: Kind, found: object = None) -> type:
     """The Protocol that what ``build`` of a plugin of this kind returned, `found`, must satisfy.
 
-    A drift plugin has one of two shapes: what can `begin` watches streams, everything else compares windows.
+    A drift plugin has one of three shapes: what can `begin` watches streams, what can `fit` compares all columns of a
+    window at once, everything else one by one.
     """
     from watchkeeper.contracts import drift, executor, explainer, metric, notifier, storage, weighting
     from watchkeeper.contracts import format as format_contract
 
     if kind is Kind.DRIFT and callable(contained(lambda: getattr(found, "begin", None))):
         return drift.StreamDetector
+    if kind is Kind.DRIFT and callable(contained(lambda: getattr(found, "fit", None))):
+        return drift.TableDetector
     return {
         Kind.METRIC: metric.Metric,
         Kind.DRIFT: drift.DriftDetector,

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 import attrs
 
+from watchkeeper.contracts.drift import StreamDetector, TableDetector
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.errors import PluginBroken, UsageError
 from watchkeeper.plugins import PluginRow, Plugins, split_title
 from watchkeeper.plugins.building import close
 from watchkeeper.plugins.candidates import OBSERVER
+from watchkeeper.plugins.conformity import protocol_of
 from watchkeeper.plugins.options import required_options, structured_options
 
 from . import contract_of
@@ -97,12 +99,8 @@ def option_values(given: Iterable[str]) -> dict[str, Any]:
 def _contract(plugin: Plugin, options: Mapping[str, Any], folders: list[Path]) -> type:
     """The suite of the plugin's kind; that of storages is told how to open the store of the latest folder again."""
     contract = contract_of(plugin.kind)
-    if plugin.kind is Kind.DRIFT and hasattr(
-        plugin.build(structured_options(plugin.title, plugin.options, options)), "begin"
-    ):
-        from .stream import StreamContract
-
-        return StreamContract
+    if plugin.kind is Kind.DRIFT:
+        return _drift_contract(plugin.build(structured_options(plugin.title, plugin.options, options)))
     if plugin.kind is not Kind.STORAGE:
         return contract
 
@@ -111,6 +109,20 @@ def _contract(plugin: Plugin, options: Mapping[str, Any], folders: list[Path]) -
         return partial(plugin.build, structured_options(plugin.title, plugin.options, given))
 
     return type(contract.__name__, (contract,), {"opener": opener})
+
+
+def _drift_contract(detector: object) -> type:
+    """The suite of the shape that a drift plugin has."""
+    protocol = protocol_of(Kind.DRIFT, detector)
+    if protocol is StreamDetector:
+        from .stream import StreamContract
+
+        return StreamContract
+    if protocol is TableDetector:
+        from .table_drift import TableDriftContract
+
+        return TableDriftContract
+    return contract_of(Kind.DRIFT)
 
 
 def _checked_row(plugins: Plugins, row: PluginRow) -> PluginCheck:
