@@ -8,8 +8,10 @@ leaves the share of false alarms that the budget grants one test in one window.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import partial
+from importlib.metadata import version
 
 import attrs
 import numpy as np
@@ -24,8 +26,11 @@ from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.plugins.boundary import attempt
 
+from .learned import EDGES, Learned, digest_of, written_as
+
 FEWEST_WINDOWS = 8
 MOST_WINDOWS = 200
+_FAILED = "the detector failed on the reference"
 _HIGHEST_SHARE = 0.05
 """However generous the budget, not more than this share of windows may alarm for all tests together."""
 
@@ -78,7 +83,7 @@ def calibrated_edges(
     beyond = Comparison(ReferenceColumn.fit(name, column), _beyond(column, rows_per_window))
     farthest = _distances(detectors, failed, name, beyond)
     return {
-        title: Edge(Value.undefined(f"the detector failed on the reference: {failed[title].error}"))
+        title: Edge(Value.undefined(f"{_FAILED}: {failed[title].error}"))
         if title in failed
         else Edge(_threshold(distances, windows, farthest.get(title), allowance))
         for title, distances in found.items()
@@ -150,8 +155,46 @@ def edges_of(
     references: Mapping[str, ReferenceColumn],
     rows_per_window: int,
     allowance: Allowance,
+    *,
+    learned: Learned | None = None,
 ) -> dict[tuple[str, str], Edge]:
-    """An edge for each pair of detector and column that go together."""
+    """An edge for each pair of detector and column that go together; those of the same reference are remembered."""
+    if learned is None:
+        return _calibrated(detectors, columns, references, rows_per_window, allowance)
+    told = [f"edges 1 {version('watchkeeper')} {rows_per_window} {allowance!r}", *references]
+    told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
+    digest = digest_of(told, [columns[name] for name in references])
+    kept = learned.found(EDGES, digest)
+    if kept is not None:
+        return _edges_from(kept)
+    edges = _calibrated(detectors, columns, references, rows_per_window, allowance)
+    if not any((edge.threshold.reason or "").startswith(_FAILED) for edge in edges.values()):
+        learned.keep(EDGES, digest, _edges_bytes(edges))  # a plugin that failed may do better at the next start
+    return edges
+
+
+def _edges_bytes(edges: Mapping[tuple[str, str], Edge]) -> bytes:
+    rows = [
+        [*key, edge.threshold.number, edge.threshold.reason, edge.threshold.samples, edge.p_limit]
+        for key, edge in edges.items()
+    ]
+    return json.dumps(rows).encode()
+
+
+def _edges_from(data: bytes) -> dict[tuple[str, str], Edge]:
+    return {
+        (title, name): Edge(Value(number, reason, None, samples), p_limit)
+        for title, name, number, reason, samples, p_limit in json.loads(data)
+    }
+
+
+def _calibrated(
+    detectors: Mapping[str, DriftDetector],
+    columns: Mapping[str, Column],
+    references: Mapping[str, ReferenceColumn],
+    rows_per_window: int,
+    allowance: Allowance,
+) -> dict[tuple[str, str], Edge]:
     edges: dict[tuple[str, str], Edge] = {}
     for name, reference in references.items():
         fitting = {title: detector for title, detector in detectors.items() if reference.kind in detector.columns}

@@ -19,6 +19,7 @@ from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
+from watchkeeper.monitor.learned import Learned
 from watchkeeper.monitor.measuring import Subject, measured_metrics
 from watchkeeper.monitor.records import Records
 
@@ -51,6 +52,8 @@ class Estimator:
         (n,); None when the reference has none, and then every estimate is undefined and says so.
     usual_rows
         How many rows a window has, or `UNKNOWN_ROWS`.
+    learned
+        Where what takes long to learn is kept for the next start.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Estimator:
         metrics: Mapping[str, Metric],
         *,
         usual_rows: int,
+        learned: Learned | None = None,
     ) -> None:
         self._judging = judging
         self._reference: tuple[Table, Column | None] | None = (reference, outcome)
         self._metrics = metrics
         self._usual_rows = usual_rows
+        self._learned = learned
         self._lock = threading.Lock()
         self._fitted: _Fitted | str = ""
 
@@ -107,7 +112,7 @@ class Estimator:
     def _once_fitted(self) -> _Fitted | str:
         with self._lock:
             if self._reference is not None:
-                self._fitted = _fitted(self._judging, *self._reference, self._metrics, self._usual_rows)
+                self._fitted = _fitted(self._judging, self._reference, self._metrics, self._usual_rows, self._learned)
                 self._reference = None  # what was learned is kept, the rows are not
             return self._fitted
 
@@ -145,15 +150,20 @@ def _judged(fitted: _Fitted, name: str, told: Value, rows: int) -> tuple[Value, 
 
 
 def _fitted(
-    judging: Judging, reference: Table, outcome: Column | None, metrics: Mapping[str, Metric], usual_rows: int
+    judging: Judging,
+    rows: tuple[Table, Column | None],
+    metrics: Mapping[str, Metric],
+    usual_rows: int,
+    learned: Learned | None,
 ) -> _Fitted | str:
     """What the reference teaches, or why it teaches nothing."""
+    reference, outcome = rows
     if outcome is None:
         return "the reference has no outcomes, so that nothing tells how right the predictions usually are"
     if judging.form is PredictionForm.LABEL:
         return "the predictions are labels: probabilities are needed to tell how sure the model is of them"
     try:
-        outlook = _outlook(judging, reference, outcome, metrics)
+        outlook = _outlook(judging, reference, outcome, metrics, learned)
     except DataError as error:
         return f"nothing can be learned from the reference: {error}"
     if isinstance(outlook, str):
@@ -165,7 +175,7 @@ def _fitted(
 
 
 def _outlook(
-    judging: Judging, reference: Table, outcome: Column, metrics: Mapping[str, Metric]
+    judging: Judging, reference: Table, outcome: Column, metrics: Mapping[str, Metric], learned: Learned | None
 ) -> ConfidenceOutlook | LossOutlook | str:
     known = np.flatnonzero(~missing(outcome) & usable(reference[PREDICTION]))
     if len(known) < FEWEST_ROWS:
@@ -182,7 +192,7 @@ def _outlook(
     )
     if judging.form is PredictionForm.PROBABILITY:
         return ConfidenceOutlook.fit(realised, metrics, judging.decision_threshold)
-    return LossOutlook.fit(realised, features, metrics)
+    return LossOutlook.fit(realised, features, metrics, learned)
 
 
 def _time_order(reference: Table, known: NDArray[np.intp]) -> NDArray[np.intp]:

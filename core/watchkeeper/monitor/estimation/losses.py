@@ -18,10 +18,12 @@ from watchkeeper.contracts.metric import Metric
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.table import Categories, Column, Table
+from watchkeeper.monitor.learned import LOSSES, Learned
 
 from .boosting import LearnedMean, Sign
 from .dependence import dependence_of
 from .encoding import Encoding
+from .keeping import losses_digest, trees_bytes, trees_from
 from .moments import Moment, Moments, Numbers, expected_evaluation
 from .outlook import usable
 
@@ -38,8 +40,10 @@ class LossOutlook:
     assumption = "errors depend on the features and the prediction as they did in the reference (no concept drift)"
 
     @classmethod
-    def fit(cls, realised: Evaluation, features: Table, metrics: Mapping[str, Metric]) -> LossOutlook:
-        """Learn the moments that the metrics need: a second or less for each 10,000 rows.
+    def fit(
+        cls, realised: Evaluation, features: Table, metrics: Mapping[str, Metric], kept: Learned | None = None
+    ) -> LossOutlook:
+        """Learn the moments that the metrics need: a second or less for each 10,000 rows, unless they are kept.
 
         Parameters
         ----------
@@ -47,6 +51,8 @@ class LossOutlook:
             n rows with outcomes, in time order.
         features
             Their n rows of features.
+        kept
+            Where trees that were grown from the same rows may be found, and where new ones are kept.
 
         Raises
         ------
@@ -58,11 +64,15 @@ class LossOutlook:
         encoding = Encoding.of(realised.predicted, features)
         matrix = encoding.matrix(realised.predicted, features)
         wanted = {moment for need in needs.values() for moment in need.moments}
-        learned = {
-            moment: LearnedMean.of(matrix, target, encoding.is_category, sign)
-            for moment, (target, sign) in _targets(realised.residuals).items()
-            if moment in wanted
-        }
+        targets = {moment: goal for moment, goal in _targets(realised.residuals).items() if moment in wanted}
+        if kept is None or not targets:
+            return cls(realised, refusals, encoding, _grown(matrix, targets, encoding))
+        digest = losses_digest(matrix, realised.residuals, encoding.is_category, targets)
+        data = kept.found(LOSSES, digest)
+        learned = None if data is None else trees_from(data)
+        if learned is None:
+            learned = _grown(matrix, targets, encoding)
+            kept.keep(LOSSES, digest, trees_bytes(learned))
         return cls(realised, refusals, encoding, learned)
 
     def crossfitted(self, rows: slice) -> Evaluation:
@@ -84,6 +94,14 @@ class LossOutlook:
             told = {Moment.SIZE: np.zeros(len(predicted))}
         moments = Moments.of(told.get(Moment.MEAN), told.get(Moment.SIZE), told.get(Moment.SQUARE))
         return expected_evaluation(self.realised.task, predicted, moments)
+
+
+def _grown(
+    matrix: Numbers, targets: Mapping[Moment, tuple[Numbers, Sign]], encoding: Encoding
+) -> dict[Moment, LearnedMean]:
+    return {
+        moment: LearnedMean.of(matrix, target, encoding.is_category, sign) for moment, (target, sign) in targets.items()
+    }
 
 
 def _targets(residuals: NDArray[np.float64]) -> dict[Moment, tuple[Numbers, Sign]]:
