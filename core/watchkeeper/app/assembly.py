@@ -102,7 +102,7 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         clock=clock,
         storage=storage,
         recorder=recorder,
-        models=Models(loaded, plugins, registry),
+        models=Models(loaded, plugins, registry, storage),
         registry=registry,
         alerting=_alerting(loaded, storage, clock, plugins),
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),

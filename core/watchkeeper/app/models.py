@@ -13,12 +13,14 @@ from watchkeeper.config.schema import ModelConfig
 from watchkeeper.contracts.drift import DriftDetector
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind
+from watchkeeper.contracts.storage import Storage
 from watchkeeper.data.files import read_table
 from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.table import Table
 from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
 from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.learned import Learned
 from watchkeeper.monitor.watched import WatchedModel, fitted
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.registry import Registry
@@ -29,10 +31,11 @@ from .intake import reference_rows
 class Models:
     """Fits models lazily, once; safe to ask from several threads."""
 
-    def __init__(self, loaded: LoadedConfig, plugins: Plugins, registry: Registry) -> None:
+    def __init__(self, loaded: LoadedConfig, plugins: Plugins, registry: Registry, storage: Storage) -> None:
         self._loaded = loaded
         self._plugins = plugins
         self._registry = registry
+        self._storage = storage
         self._lock = threading.Lock()
         self._fitted: dict[str, WatchedModel] = {}
 
@@ -57,6 +60,7 @@ class Models:
         table, source = self.reference(name)
         rows = reference_rows(name, config, table, source)
         judging = judging_of(config.task, rows.table["prediction"], rows.outcome, config.decision_threshold)
+        learned = Learned(self._storage, name)
         model = fitted(
             name,
             judging,
@@ -68,10 +72,10 @@ class Models:
             min_rows=config.min_rows,
             tolerance=config.tolerance,
             outcome=rows.outcome,
+            learned=learned,
         )
-        estimator = Estimator(
-            judging, rows.table, rows.outcome, model.metrics, usual_rows=config.window.rows or UNKNOWN_ROWS
-        )
+        usual = config.window.rows or UNKNOWN_ROWS
+        estimator = Estimator(judging, rows.table, rows.outcome, model.metrics, usual_rows=usual, learned=learned)
         return attrs.evolve(model, segments=config.columns.segments, estimator=estimator)
 
     def reference(self, name: str) -> tuple[Table, str]:

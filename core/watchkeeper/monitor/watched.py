@@ -40,6 +40,7 @@ from .judging import (
     stale_after_us,
     verdict_of,
 )
+from .learned import Learned
 from .measuring import Subject, measured_drift, measured_metrics, measured_quality
 from .quality import DUPLICATE_SHARE, MISSING_SHARE, QUALITY_SCORE, duplicate_share, overall_score
 from .records import Records
@@ -300,10 +301,12 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     min_rows: int,
     tolerance: float = TOLERANCE,
     outcome: Column | None = None,
+    learned: Learned | None = None,
 ) -> WatchedModel:
     """Learn from the reference: `reference` holds the features, `PREDICTION`, and ``time`` as int64 µs when known.
 
-    With the reference's `outcome` performance alarms have a part of the budget.
+    With the reference's `outcome` performance alarms have a part of the budget. What is found in `learned` is not
+    calibrated again.
     """
     times = reference.columns.get("time")
     columns = {name: reference[name] for name in reference if name != "time" and _is_comparable(reference[name])}
@@ -313,7 +316,7 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
         reference.kind in detector.columns for reference in references.values() for detector in detectors.values()
     )
     allowance = Allowance.of(budget, window_us, tests)
-    edges = edges_of(detectors, columns, references, rows, allowance)
+    edges = edges_of(detectors, columns, references, rows, allowance, learned=learned)
     at = None if times is None or isinstance(times, Categories) else times
     terms = AlarmTerms(window, budget, tolerance)
     risk: RiskAlarms | str = "no metric is configured"
