@@ -8,6 +8,8 @@ import pytest
 
 from watchkeeper.contracts.drift import Drift
 from watchkeeper.domain.model import Task
+from watchkeeper.domain.row_condition import RowCondition
+from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 from watchkeeper.domain.table import Categories, ColumnKind, Table
 from watchkeeper.domain.value import Value
@@ -206,7 +208,7 @@ def test_html_escapes_what_names_may_hold():
 
 
 def test_metrics_are_given_apart_for_each_segment():
-    model = attrs.evolve(watched(), segments=("venue",))
+    model = attrs.evolve(watched(), segments=(Segment("venue"),))
     window = records(venue=Categories.of(["NYSE"] * 40 + ["LSE"] * 19 + [None]))
     result = model.check(window)
     nyse = result.measurement("error", segment="venue=NYSE").value
@@ -216,7 +218,35 @@ def test_metrics_are_given_apart_for_each_segment():
 
 
 def test_whole_numbers_can_be_segments():
-    model = attrs.evolve(watched(), segments=("desk",))
+    model = attrs.evolve(watched(), segments=(Segment("desk"),))
     result = model.check(records(desk=np.array([1.0] * 30 + [2.0] * 29 + [np.nan])))
     assert result.measurement("error", segment="desk=1").value.samples == 30
     assert result.measurement("error", segment="desk=2").value.samples == 29
+
+
+def test_a_condition_can_be_a_segment():
+    large = Segment("large", RowCondition.parse("size > 1000 or size is missing"))
+    model = attrs.evolve(watched(), segments=(large,))
+    result = model.check(records(size=np.array([2000.0] * 20 + [10.0] * 39 + [np.nan])))
+    assert result.measurement("error", segment="large").value.samples == 21
+
+
+def test_a_condition_that_holds_for_no_row_measures_nothing():
+    model = attrs.evolve(watched(), segments=(Segment("large", RowCondition.parse("size > 1000")),))
+    assert model.check(records(size=np.zeros(ROWS))).measurement("error", segment="large") is None
+
+
+def test_evidence_of_overlapping_windows_is_gathered_in_their_steps():
+    rng = np.random.default_rng(0)
+    reference = Table(
+        {"vol": rng.normal(size=5000), "prediction": rng.normal(size=5000), "time": np.arange(5000) * 60_000_000}
+    )
+    judging = judging_of(Task.REGRESSION, reference["prediction"], None, 0.5)
+
+    def blocks(step):
+        day, budget = WindowSize.parse("24h"), FalseAlarmBudget.parse("1 per 30d")
+        terms = {"window": day, "budget": budget, "min_rows": 1, "step": step}
+        return fitted("m", judging, reference, {}, {"shift": MeanShift()}, **terms).alarms.size.duration_us
+
+    assert blocks(WindowSize.parse("10m")) == 600_000_000
+    assert blocks(None) > 600_000_000

@@ -71,6 +71,7 @@ class Systems:
         """Flush what was recorded and release everything; may be called twice."""
         try:
             self.recorder.stop()
+        numbers |= {name for segment in watched.segments for name in segment.number_columns}
         finally:
             for notifier in self.notifiers.made():
                 notifier.close()
@@ -95,7 +96,16 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         signs_with=lambda: _signing_key(loaded.config),
     )
     journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
-    recorder = Recorder(storage, clock, journal=journal, rollups=True)
+    tuned = loaded.config.storage
+    recorder = Recorder(
+        storage,
+        clock,
+        flush_seconds=tuned.flush.us / 1e6,
+        max_bytes=tuned.waiting_bytes,
+        block_seconds=tuned.block.us / 1e6,
+        journal=journal,
+        rollups=True,
+    )
     return Systems(
         loaded=loaded,
         plugins=plugins,
@@ -103,15 +113,18 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         storage=storage,
         recorder=recorder,
         models=Models(loaded, plugins, registry, storage),
+    explaining = Explaining(storage, clock)
         registry=registry,
-        alerting=_alerting(loaded, storage, clock, plugins),
+        alerting=_alerting(loaded, storage, clock, plugins, Backgrounds(registry, explaining)),
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
         ensembles=Ensembles(storage, clock),
-        explaining=Explaining(storage, clock),
+        explaining=explaining,
     )
 
 
-def _alerting(loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins) -> Alerting:
+def _alerting(
+    loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins, backgrounds: Backgrounds
+) -> Alerting:
     return Alerting(
         storage,
         clock,
@@ -127,6 +140,7 @@ def _alerting(loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plu
 def _notifier(loaded: LoadedConfig, plugins: Plugins, name: str) -> Notifier:
     use = loaded.config.notifiers[name].plugin
     return cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, loaded.options(use, plugins)))
+        backgrounds=backgrounds,
 
 
 def _signing_key(config: Config) -> SigningKey | None:

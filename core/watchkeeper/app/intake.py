@@ -25,7 +25,8 @@ def feature_names(columns: ColumnsConfig, table: Table) -> tuple[str, ...]:
     """The configured features; every column without another role when none are configured."""
     if columns.features:
         return columns.features
-    roles = {columns.time, columns.id, columns.prediction, columns.outcome, *columns.segments}
+    alone = {segment.name for segment in columns.segments if segment.where is None}
+    roles = {columns.time, columns.id, columns.prediction, columns.outcome, *alone}
     return tuple(name for name in table if name not in roles and kind_of(table[name]) is not ColumnKind.TIME)
 
 
@@ -97,7 +98,9 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
     columns = config.columns
     table = table_of(data, what=source)
     features = [name for name in references if name != "prediction"]
-    segments = [name for name in columns.segments if name not in references]
+    needed = [name for segment in columns.segments for name in segment.columns]
+    segments = [name for name in dict.fromkeys(needed) if name not in references]
+    numbers = {name for segment in columns.segments for name in segment.number_columns}
     required(table, [columns.prediction, *features, *segments], source)
     if not len(table):
         raise NothingToCheck(f"{source} has no rows; there is nothing to check")
@@ -109,9 +112,15 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
         has_outcome=known,
         features=Table(
             {name: _like(table, name, references[name]) for name in features}
-            | {name: table_of(table.select([name]), categories=[name])[name] for name in segments}
+            | {name: _segment_column(table, name, is_number=name in numbers) for name in segments}
         ),
     )
+
+
+def _segment_column(table: Table, name: str, *, is_number: bool) -> Column:
+    if is_number:
+        return numeric(table, name) if not missing(table[name]).all() else np.full(len(table), np.nan)
+    return table_of(table.select([name]), categories=[name])[name]
 
 
 def _like(table: Table, name: str, reference: ReferenceColumn) -> Column:

@@ -17,7 +17,8 @@ from watchkeeper.contracts.storage import Storage
 from watchkeeper.data.files import read_table
 from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
-from watchkeeper.domain.table import Table
+from watchkeeper.domain.spans import WindowSize
+from watchkeeper.domain.table import ColumnKind, Table, kind_of
 from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
 from watchkeeper.monitor.evaluating import judging_of
 from watchkeeper.monitor.learned import Learned
@@ -59,6 +60,7 @@ class Models:
     def _fit(self, name: str, config: ModelConfig) -> WatchedModel:
         table, source = self.reference(name)
         rows = reference_rows(name, config, table, source)
+        _require_kinds(name, config, rows.table)
         judging = judging_of(config.task, rows.table["prediction"], rows.outcome, config.decision_threshold)
         learned = Learned(self._storage, name)
         model = fitted(
@@ -68,6 +70,7 @@ class Models:
             {use.name: cast("Metric", self._built(Kind.METRIC, use)) for use in config.metrics},
             {use.name: self._detector(name, use) for use in config.drift},
             window=config.window,
+            step=_step(config),
             budget=config.false_alarms or self._loaded.config.project.false_alarms,
             min_rows=config.min_rows,
             tolerance=config.tolerance,
@@ -109,3 +112,26 @@ class Models:
 
     def _built(self, kind: Kind, use: PluginUse) -> object:
         return self._plugins.build(kind, use.name, self._loaded.options(use, self._plugins))
+
+
+def _step(config: ModelConfig) -> WindowSize:
+    """What evidence is gathered in: the window, or the shorter step of windows that overlap."""
+    every, window = config.every, config.window
+    if every is None:
+        return window
+    if every.rows is not None and window.rows is not None:
+        return every if every.rows < window.rows else window
+    if every.duration is not None and window.duration is not None:
+        return every if every.duration < window.duration else window
+    return window
+
+
+def _require_kinds(name: str, config: ModelConfig, reference: Table) -> None:
+    """A ConfigError when a segment takes a feature for numbers that holds labels in the reference."""
+    for segment in config.columns.segments:
+        for column in sorted(segment.number_columns & set(reference)):
+            if kind_of(reference[column]) is not ColumnKind.NUMERIC:
+                raise ConfigError(
+                    f'models.{name}.columns.segments: "{segment.name}" takes the feature "{column}" for numbers, and '
+                    f'the reference has labels there; compare it with a text, as in {column} == "a"'
+                )

@@ -12,6 +12,7 @@ import attrs
 
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.presets import Preset, PresetChoice
+from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.spans import PERSISTENCE_PATTERN, Duration, FalseAlarmBudget, Persistence, WindowSize
 
 from .alerting import Action
@@ -103,6 +104,17 @@ _SPECIAL: Final[Mapping[Any, Any]] = {
     FalseAlarmBudget: lambda _: {"type": "string", "pattern": FalseAlarmBudget.PATTERN},
     Action: lambda _: {"type": "string", "pattern": "^notify:.+$"},
     PluginUse: lambda _: {},
+    Segment: lambda _: {
+        "anyOf": [
+            {"type": "string", "minLength": 1},
+            {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "where": {"type": "string"}},
+                "required": ["name", "where"],
+                "additionalProperties": False,
+            },
+        ]
+    },
     Persistence: lambda _: {"type": "string", "pattern": PERSISTENCE_PATTERN},
     PresetChoice: lambda _: {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": list(Preset)}}]},
     NotifierConfig: _notifier,

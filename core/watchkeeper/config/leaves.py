@@ -10,16 +10,19 @@ from typing import Any, TypeAlias, TypeVar
 
 from watchkeeper.domain.access import Role
 from watchkeeper.domain.alert import NoData, Severity
-from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.errors import ConfigError, UsageError
+from watchkeeper.domain.health import Worse
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.policy import EnvironmentRule
 from watchkeeper.domain.presets import PRESETS_EXPECTED, Preset, PresetChoice
+from watchkeeper.domain.row_condition import RowCondition
+from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.spans import Duration, FalseAlarmBudget, WindowSize
 
 from .alerting import Action, Verb
 from .constraints import Context, check_reference
 from .plugin_use import PluginUse
-from .problems import Wrong, did_you_mean, expected_choice, missing_key, mistaken, quoted, refused, said
+from .problems import Wrong, did_you_mean, expected_choice, missing_key, mistaken, quoted, refused, said, unknown_key
 
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Any, Any], Any]
@@ -40,9 +43,11 @@ def leaf_hooks(context: Context) -> dict[type, Hook]:
         Task: _choice,
         Role: _choice,
         EnvironmentRule: _choice,
+        Worse: _choice,
         **{span: span_hook(span.parse, span.EXPECTED) for span in (Duration, WindowSize, FalseAlarmBudget)},
         Path: lambda value, _: context.folder / text(value, str),
         PluginUse: _plugin_use,
+        Segment: _segment,
         Action: lambda value, _: _action(value, context),
     }
 
@@ -123,6 +128,26 @@ def _plugin_use(value: Any, _: Any) -> PluginUse:
         raise Wrong(missing_key("name", expected))
     name = under_key("name", lambda: text(value["name"], str))
     return PluginUse(name, {key: option for key, option in value.items() if key != "name"})
+
+
+def _segment(value: Any, _: Any) -> Segment:
+    if isinstance(value, str) and value:
+        return Segment(value)
+    if not isinstance(value, dict):
+        raise mistaken(value, Segment.EXPECTED)
+    unknown = [unknown_key(key, ("name", "where")) for key in value if key not in ("name", "where")]
+    lacking = [missing_key(key, Segment.EXPECTED) for key in ("name", "where") if key not in value]
+    if unknown or lacking:
+        raise Wrong(*unknown, *lacking)
+    name = under_key("name", lambda: text(value["name"], str))
+    return Segment(name, under_key("where", lambda: _row_condition(value["where"])))
+
+
+def _row_condition(value: Any) -> RowCondition:
+    try:
+        return RowCondition.parse(text(value, str))
+    except ConfigError as refusal:
+        raise Wrong(refused(refusal)) from None
 
 
 def _action(value: Any, context: Context) -> Action:

@@ -22,6 +22,7 @@ from .problems import Problem, Wrong, dotted, one_line, refused
 from .schema import Config, uses_of
 from .secrets import Secrets, covered, filled
 from .storage_url import StorageAddress, storage_address
+from .storing import OPTIONS
 
 
 @attrs.frozen
@@ -68,7 +69,7 @@ class LoadedConfig:
         url = self.config.project.storage
         try:
             address = storage_address(self.secrets.looked_up(url).get((), url), self.config.folder)
-            return attrs.evolve(address, retention=self.config.retention.options())
+            return attrs.evolve(address, options={**self.config.storage.options(), **self.config.retention.options()})
         except Wrong as wrong:
             raise self._error(("project", "storage"), wrong.problems) from None
         except UsageError as refusal:
@@ -91,12 +92,22 @@ class LoadedConfig:
 
     def _storage_mistakes(self, plugins: InstalledPlugins) -> tuple[str, ...]:
         try:
-            check_installed(Kind.STORAGE, self.storage().name, plugins)
+            name = self.storage().name
+            check_installed(Kind.STORAGE, name, plugins)
+            known = field_types(plugins.get(Kind.STORAGE, name).options)
         except ConfigError as error:
             return error.problems
         except Wrong as wrong:
             return self._error(("project", "storage"), wrong.problems).problems
-        return ()
+        except PluginError:
+            return ()  # opening the store tells why
+        strange = [key for key in self.config.storage.given() if OPTIONS[key] not in known]
+        if not strange:
+            return ()
+        told = f"means nothing to the {name} store; leave it out"
+        return self._error(
+            (), [Problem(("storage", key), lambda path: f"{dotted(path)} {told}") for key in strange]
+        ).problems
 
     def _given(self, kind: type, options: Mapping[str, Any], texts: Mapping[KeyPath, str]) -> dict[str, Any]:
         """The options as the plugin's class takes them: secrets filled in, relative paths begin at the folder."""

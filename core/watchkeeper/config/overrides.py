@@ -101,8 +101,14 @@ def _settable(table: type, raw: Mapping[str, Any], plugins: InstalledPlugins, pa
         kind, here = _plain(field.type), (*path, key)
         if get_origin(kind) is Mapping:
             section = raw.get(key)
+            inner_kind = get_args(kind)[1]
             for name, inner in section.items() if isinstance(section, dict) else ():
-                yield from _inside(get_args(kind)[1], inner, plugins, (*here, name))
+                is_table = isinstance(inner_kind, type) and attrs.has(inner_kind)
+                yield from (
+                    _inside(inner_kind, inner, plugins, (*here, name))
+                    if is_table
+                    else [_Key((*here, name), inner_kind)]
+                )
         elif isinstance(kind, type) and attrs.has(kind) and kind not in _TEXTS:
             yield from _inside(kind, raw.get(key, {}), plugins, here)
         else:

@@ -12,15 +12,18 @@ from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.presets import PresetChoice
+from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 
 from .alerting import Action, EscalationConfig, GroupingConfig, InhibitionConfig, MaintenanceConfig, RuleConfig
 from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
 from .governance import RegistryConfig, RoleConfig, SignerConfig
+from .health import HealthConfig
 from .keys import IS_NO_KEY, KEY, told
 from .plugin_use import InstalledPlugin, PluginUse
 from .positions import KeyPath
 from .retention import RetentionConfig
+from .storing import StorageConfig
 
 DEFAULT_METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
     Task.CLASSIFICATION: ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
@@ -82,8 +85,11 @@ class ColumnsConfig:
     features: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
         default=(), metadata=told("the columns that are watched for drift and quality")
     )
-    segments: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
-        default=(), metadata=told("the columns by whose values metrics are given apart")
+    segments: Annotated[tuple[Segment, ...], Distinct()] = attrs.field(
+        default=(),
+        metadata=told(
+            'what metrics are given apart by: a column, or { name = "large", where = "size > 1000" } over columns'
+        ),
     )
 
     def __attrs_post_init__(self) -> None:
@@ -104,6 +110,10 @@ class ModelConfig:
     columns: ColumnsConfig = attrs.field(metadata=told("which column holds what"))
     window: WindowSize = attrs.field(
         metadata=told('how many rows are looked at together: a length of time such as "1h", or "500 rows"')
+    )
+    every: WindowSize | None = attrs.field(
+        default=None,
+        metadata=told("how far apart windows are: how often `watchkeeper run` checks, and the step of `check --since`"),
     )
     reference: Path | None = attrs.field(
         default=None,
@@ -129,6 +139,9 @@ class ModelConfig:
     )
     min_rows: Annotated[int, AtLeast(1)] = attrs.field(
         default=30, metadata=told("a window with fewer rows is UNKNOWN, not judged")
+    )
+    health: Mapping[Text, HealthConfig] = attrs.field(
+        factory=dict, metadata=told("by measurement: from where on the model is WARN or ALERT, and OK again")
     )
 
 
@@ -185,6 +198,9 @@ class Config:
     )
     maintenance: Mapping[Annotated[str, Named("name for a maintenance window")], MaintenanceConfig] = attrs.field(
         factory=dict, metadata=told("times that come again and again in which nobody is told")
+    )
+    storage: StorageConfig = attrs.field(
+        factory=StorageConfig, metadata=told("how rows go into the store, and how the store goes about it")
     )
     retention: RetentionConfig = attrs.field(
         factory=RetentionConfig, metadata=told("how long the store keeps what; without it, everything for ever")

@@ -11,6 +11,7 @@ import attrs
 
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.errors import PluginError
+from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.spans import Checks, Duration, FalseAlarmBudget, WindowSize
 
 from .alerting import Action
@@ -55,8 +56,8 @@ def plain(value: Any) -> Any:
     """A value of the schema as TOML and JSON write it."""
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, PluginUse):
-        return {"name": value.name, **value.options} if value.options else value.name
+    if isinstance(value, PluginUse | Segment):
+        return _named(value)
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if isinstance(value, _AS_TEXT):
@@ -66,6 +67,13 @@ def plain(value: Any) -> Any:
     return value
 
 
+def _named(value: PluginUse | Segment) -> Any:
+    """The name alone where that says all."""
+    if isinstance(value, Segment):
+        return value.name if value.where is None else {"name": value.name, "where": value.where.text}
+    return {"name": value.name, **value.options} if value.options else value.name
+
+
 def _values(table: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     """The leaves: plain values, and the uses of plugins."""
     for key, field in keys_of(type(table)).items():
@@ -73,7 +81,9 @@ def _values(table: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
         if isinstance(value, Mapping):
             for name, inner in value.items():
                 is_notifier = isinstance(inner, NotifierConfig)
-                yield from [((*here, name), inner.plugin)] if is_notifier else _values(inner, (*here, name))
+                is_table = attrs.has(type(inner)) and not is_notifier
+                leaf = inner.plugin if is_notifier else inner
+                yield from _values(inner, (*here, name)) if is_table else [((*here, name), leaf)]
         elif isinstance(value, PluginUse):
             yield here, value
         elif isinstance(value, tuple) and any(isinstance(item, PluginUse) for item in value):

@@ -23,13 +23,13 @@ class StorageAddress:
     """The whole URL; a relative path has been made absolute."""
     path: Path | None = None
     """For ``scheme:///path``: the path, absolute; None when the URL names a host."""
-    retention: Mapping[str, Any] = attrs.field(factory=dict)
-    """Lifetimes that the configuration sets, as options of the plugin."""
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    """What ``[storage]`` and ``[retention]`` set, as options of the plugin."""
 
     @property
     def plugin_options(self) -> dict[str, Any]:
         """What the storage plugin is built with."""
-        return {"url": self.url, **self.retention}
+        return {"url": self.url, **self.options}
 
 
 def storage_address(url: str, folder: Path) -> StorageAddress:

@@ -13,6 +13,7 @@ from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.profile import Profile, profile
 from watchkeeper.domain.reference import EXACT_ROWS, ReferenceColumn
+from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of
 from watchkeeper.domain.value import Value
@@ -78,8 +79,8 @@ class WatchedModel:
     """What raises drift alarms, or why the reference is too short for it: then the edges do."""
     risk: RiskAlarms | str
     """What raises performance alarms, or why nothing does."""
-    segments: tuple[str, ...] = ()
-    """Columns by whose values the metrics are given apart."""
+    segments: tuple[Segment, ...] = ()
+    """What the metrics are given apart by."""
     estimator: Estimator | None = None
     """What tells the metrics of rows whose outcomes are not known; None: nothing does."""
 
@@ -90,8 +91,8 @@ class WatchedModel:
 
     @property
     def recorded(self) -> tuple[str, ...]:
-        """The columns that are stored with a prediction: features, and segments that are no features."""
-        return tuple(dict.fromkeys((*self.features, *self.segments)))
+        """The columns that are stored with a prediction: features, and those of segments that are no features."""
+        return tuple(dict.fromkeys((*self.features, *(name for part in self.segments for name in part.columns))))
 
     def check(
         self,
@@ -195,10 +196,9 @@ class WatchedModel:
     def _by_segment(self, subject: Subject, records: Records) -> list[Measurement]:
         """The metrics of each segment, labelled with its column and value; a plugin that fails was told of above."""
         measurements: list[Measurement] = []
-        for column in self.segments:
-            for value, rows in segments_of(records, column):
-                labels = {"segment": f"{column}={value}"}
-                found, _ = measured_metrics(subject, evaluation_of(rows, self.judging), self.metrics, labels)
+        for segment in self.segments:
+            for name, rows in segments_of(records, segment):
+                found, _ = measured_metrics(subject, evaluation_of(rows, self.judging), self.metrics, {"segment": name})
                 measurements += found
         return measurements
 
@@ -299,26 +299,29 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     window: WindowSize,
     budget: FalseAlarmBudget,
     min_rows: int,
+    step: WindowSize | None = None,
     tolerance: float = TOLERANCE,
     outcome: Column | None = None,
     learned: Learned | None = None,
 ) -> WatchedModel:
     """Learn from the reference: `reference` holds the features, `PREDICTION`, and ``time`` as int64 µs when known.
 
+    `step` is how far apart windows are, when they overlap: evidence is gathered in such pieces, each counted once.
     With the reference's `outcome` performance alarms have a part of the budget. What is found in `learned` is not
     calibrated again.
     """
     times = reference.columns.get("time")
     columns = {name: reference[name] for name in reference if name != "time" and _is_comparable(reference[name])}
     references = {name: ReferenceColumn.fit(name, column) for name, column in columns.items()}
-    rows, window_us = _window_in_reference(window, times, len(reference))
+    rows, _ = _window_in_reference(window, times, len(reference))
+    _, step_us = _window_in_reference(step or window, times, len(reference))
     tests = sum(
         reference.kind in detector.columns for reference in references.values() for detector in detectors.values()
     )
-    allowance = Allowance.of(budget, window_us, tests)
+    allowance = Allowance.of(budget, step_us, tests)
     edges = edges_of(detectors, columns, references, rows, allowance, learned=learned)
     at = None if times is None or isinstance(times, Categories) else times
-    terms = AlarmTerms(window, budget, tolerance)
+    terms = AlarmTerms(step or window, budget, tolerance)
     risk: RiskAlarms | str = "no metric is configured"
     if metrics:
         share = RISK_SHARE if detectors else 1.0

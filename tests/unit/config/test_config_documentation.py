@@ -16,6 +16,7 @@ from watchkeeper.config.alerting import (
     RuleConfig,
 )
 from watchkeeper.config.governance import RegistryConfig, RoleConfig, SignerConfig
+from watchkeeper.config.health import HealthConfig
 from watchkeeper.config.retention import RetentionConfig
 from watchkeeper.config.schema import (
     ColumnsConfig,
@@ -26,6 +27,7 @@ from watchkeeper.config.schema import (
     keys_of,
 )
 from watchkeeper.config.settings import plain
+from watchkeeper.config.storing import StorageConfig
 from watchkeeper.plugins import Plugins
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/configuration.md").read_text(encoding="utf-8")
@@ -33,6 +35,7 @@ TABLES = {
     "`[project]`": ProjectConfig,
     "`[models.NAME]`": ModelConfig,
     "`columns` of a model": ColumnsConfig,
+    "`health` of a model": HealthConfig,
     "`[ensembles.NAME]`": EnsembleConfig,
     "`[rules.NAME]`": RuleConfig,
     "`[escalations.NAME]`": EscalationConfig,
@@ -40,6 +43,7 @@ TABLES = {
     "`[maintenance.NAME]`": MaintenanceConfig,
     "`[grouping]`": GroupingConfig,
     "`[notifiers.NAME]`": NotifierConfig,
+    "`[storage]`": StorageConfig,
     "`[retention]`": RetentionConfig,
     "`[registry]`": RegistryConfig,
     "`[signers.NAME]`": SignerConfig,

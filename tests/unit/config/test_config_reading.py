@@ -133,8 +133,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         ),
         'watchkeeper.toml:5: [models.spx.columns] has no "prediction"; expected the column with what the model said',
         (
-            'watchkeeper.toml:6: unknown key "windw" in [models.spx]; expected one of task, columns, window, '
-            'reference, metrics, drift, false_alarms, tolerance, decision_threshold, min_rows; did you mean "window"?'
+            'watchkeeper.toml:6: unknown key "windw" in [models.spx]; expected one of task, columns, window, every, '
+            "reference, metrics, drift, false_alarms, tolerance, decision_threshold, min_rows, health; "
+            'did you mean "window"?'
         ),
         "watchkeeper.toml:8: rules.r.when is 5; expected a text in quotes",
     ]
@@ -297,7 +298,7 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
             "[modells.spx]",
             (
                 '3: unknown key "modells" in the file; expected one of project, models, ensembles, rules, notifiers, '
-                "escalations, inhibitions, maintenance, retention, grouping, registry, signers, roles; "
+                "escalations, inhibitions, maintenance, storage, retention, grouping, registry, signers, roles; "
                 'did you mean "models"?'
             ),
         ),
