@@ -62,6 +62,7 @@ class Systems:
             return
         watched = self.models.watched(model)
         numbers = {name for name, reference in watched.references.items() if reference.kind is ColumnKind.NUMERIC}
+        numbers |= {name for segment in watched.segments for name in segment.number_columns}
         categories = [name for name in watched.recorded if name not in numbers]
         cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
         self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
@@ -71,7 +72,6 @@ class Systems:
         """Flush what was recorded and release everything; may be called twice."""
         try:
             self.recorder.stop()
-        numbers |= {name for segment in watched.segments for name in segment.number_columns}
         finally:
             for notifier in self.notifiers.made():
                 notifier.close()
@@ -113,18 +113,15 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         storage=storage,
         recorder=recorder,
         models=Models(loaded, plugins, registry, storage),
-    explaining = Explaining(storage, clock)
         registry=registry,
-        alerting=_alerting(loaded, storage, clock, plugins, Backgrounds(registry, explaining)),
+        alerting=_alerting(loaded, storage, clock, plugins),
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
         ensembles=Ensembles(storage, clock),
-        explaining=explaining,
+        explaining=Explaining(storage, clock),
     )
 
 
-def _alerting(
-    loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins, backgrounds: Backgrounds
-) -> Alerting:
+def _alerting(loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins) -> Alerting:
     return Alerting(
         storage,
         clock,
@@ -140,7 +137,6 @@ def _alerting(
 def _notifier(loaded: LoadedConfig, plugins: Plugins, name: str) -> Notifier:
     use = loaded.config.notifiers[name].plugin
     return cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, loaded.options(use, plugins)))
-        backgrounds=backgrounds,
 
 
 def _signing_key(config: Config) -> SigningKey | None:
