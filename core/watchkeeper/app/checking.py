@@ -11,13 +11,12 @@ from watchkeeper.domain.alert import Alert, AlertState, Severity
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
 from watchkeeper.monitor.alarms.counting import counted_evidence, past_evidence
-from watchkeeper.monitor.alarms.drift import DriftAlarms
 from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
 from watchkeeper.monitor.alarms.performance import RiskState, risk_state
 from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_restated
 from watchkeeper.monitor.history import keep_measurements
-from watchkeeper.monitor.records import stored_records
+from watchkeeper.monitor.records import Records, stored_records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
 from watchkeeper.monitor.watched import WatchedModel
@@ -43,9 +42,9 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
         records = stored_records(systems.storage, model, config.window, watched.recorded, until_us)
     else:
         records = records_of(config, watched.references, data, source)
-    evidence = _evidence(systems, model, watched.alarms, until_us) if data is None else None
+    evidence = _evidence(systems, watched, records, until_us) if data is None else None
     now_us = systems.clock.now_us()
-    risk = _risk(systems, watched, until_us, now_us) if data is None else None
+    risk = _risk(systems, watched, records, until_us, now_us) if data is None else None
     if until_us is not None:
         return looked_at(systems, watched.check(records, None, evidence, risk))
     whole = acted_upon(systems, watched, watched.check(records, now_us, evidence, risk), now_us)

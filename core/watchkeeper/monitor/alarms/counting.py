@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from watchkeeper.contracts.storage import Document, Durability, Namespace, Put, Storage
 from watchkeeper.domain.errors import Conflict
-from watchkeeper.monitor.records import PREDICTIONS, sorted_rows
+from watchkeeper.monitor.at_hand import predictions
+from watchkeeper.monitor.records import PREDICTIONS, Records, sorted_rows
 
 from .blocks import BlockSize, Cut, cut_by_rows, cut_by_time
 from .drift import DriftAlarms
@@ -20,8 +21,10 @@ _BLOCKS_AT_ONCE: Final = 64
 _HOUR_US: Final = 3_600_000_000
 
 
-def counted_evidence(storage: Storage, model: str, alarms: DriftAlarms) -> Evidence:
+def counted_evidence(storage: Storage, model: str, alarms: DriftAlarms, at_hand: Records | None = None) -> Evidence:
     """Count the model's complete blocks that were not counted yet, keep the evidence, and return it.
+
+    Rows of the window `at_hand` are not read again.
 
     A block is complete when a row at or after its end has arrived. It is counted once: the evidence is written with
     compare-and-swap, and whoever comes second counts on from there. Rows that arrive later for a block that was
@@ -30,7 +33,7 @@ def counted_evidence(storage: Storage, model: str, alarms: DriftAlarms) -> Evide
     """
     while True:
         document = storage.get(EVIDENCE, model)
-        advanced = _advanced(storage, model, alarms, known := _kept(document, alarms), None)
+        advanced = _advanced(storage, model, alarms, known := _kept(document, alarms), at_hand=at_hand)
         if advanced is None:
             return known
         put = Put(EVIDENCE, model, advanced.to_document(), expect=0 if document is None else document.revision)
@@ -46,7 +49,7 @@ def past_evidence(storage: Storage, model: str, alarms: DriftAlarms, until_us: i
     What is kept may know of later blocks: `Evidence.open_at` tells which alarms were open then.
     """
     evidence = _kept(storage.get(EVIDENCE, model), alarms)
-    while (advanced := _advanced(storage, model, alarms, evidence, until_us)) is not None:
+    while (advanced := _advanced(storage, model, alarms, evidence, until_us=until_us)) is not None:
         evidence = advanced
     return evidence
 
@@ -57,7 +60,13 @@ def _kept(document: Document | None, alarms: DriftAlarms) -> Evidence:
 
 
 def _advanced(
-    storage: Storage, model: str, alarms: DriftAlarms, evidence: Evidence, until_us: int | None
+    storage: Storage,
+    model: str,
+    alarms: DriftAlarms,
+    evidence: Evidence,
+    *,
+    until_us: int | None = None,
+    at_hand: Records | None = None,
 ) -> Evidence | None:
     """The evidence after the next blocks, or None when no further block is complete."""
     span = storage.span(PREDICTIONS, model)
@@ -65,10 +74,10 @@ def _advanced(
         return None
     reach_us = _aligned(span[1] if until_us is None else min(until_us, span[1]), alarms.size)
     slice_us = _slice_us(alarms.size)
-    since_us = _next_row(storage, model, evidence.through_us, reach_us)
+    since_us = _next_row(storage, model, (evidence.through_us, reach_us), at_hand)
     while since_us is not None:
         until = min(_aligned(since_us + slice_us, alarms.size), reach_us)
-        time, table = sorted_rows(storage.scan(PREDICTIONS, model, since_us, until, list(alarms.legs)))
+        time, table = sorted_rows(predictions(storage, model, (since_us, until), list(alarms.legs), at_hand))
         cut = _cut(time, alarms.size, evidence.through_us)
         if len(cut):
             return alarms.advanced(evidence, alarms.blocks(table, time, cut))
@@ -78,11 +87,11 @@ def _advanced(
     return None
 
 
-def _next_row(storage: Storage, model: str, since_us: int, until_us: int) -> int | None:
-    """The time of the first row from `since_us` on, so that a gap of years is not searched slice by slice."""
-    if since_us >= until_us:
+def _next_row(storage: Storage, model: str, span: tuple[int, int], at_hand: Records | None) -> int | None:
+    """The time of the first row in the span, so that a gap of years is not searched slice by slice."""
+    if span[0] >= span[1]:
         return None
-    first = next(iter(storage.scan(PREDICTIONS, model, since_us, until_us, ["version"])), None)
+    first = next(predictions(storage, model, span, ["version"], at_hand), None)
     return None if first is None or not len(first.time) else int(first.time.min())
 
 
