@@ -17,8 +17,9 @@ from watchkeeper.domain.window import Window, iso_time
 
 PREDICTIONS = "predictions"
 OUTCOMES = "outcomes"
-_FIRST_GUESS_US = 3_600_000_000
-"""An hour: how far back the search for the last rows begins."""
+_FIRST_GUESS_US = 60_000_000
+"""A minute: how far back the search for the last rows begins; a busy model has ten thousand in it."""
+_STEP_WHILE_NONE = 8.0
 _BOLDEST_STEP = 64.0
 """A few rows tell little about how dense the ones before them are."""
 _EARLY_OUTCOME_US = 86_400_000_000
@@ -126,7 +127,7 @@ def _last_rows(
 def _batches_of_last(storage: Storage, model: str, wanted: int, reach: Window, names: Sequence[str]) -> list[Batch]:
     """Batches with the last `wanted` rows, or with all there are.
 
-    Looks back further and further, each stretch once: as far as the rows found so far let expect, or four times as far
+    Looks back further and further, each stretch once: as far as the rows found so far let expect, or eight times as far
     while there are none.
     """
     found: list[Batch] = []
@@ -139,7 +140,7 @@ def _batches_of_last(storage: Storage, model: str, wanted: int, reach: Window, n
         if rows >= wanted or start_us <= reach.start_us:
             return found
         edge_us = start_us
-        back_us *= min(max(1.2 * wanted / rows, 1.5), _BOLDEST_STEP) if rows else 4.0
+        back_us *= min(max(1.2 * wanted / rows, 1.5), _BOLDEST_STEP) if rows else _STEP_WHILE_NONE
 
 
 def sorted_rows(batches: Iterable[Batch]) -> tuple[NDArray[np.int64], Table]:

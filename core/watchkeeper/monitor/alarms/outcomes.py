@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
 import attrs
@@ -25,6 +27,7 @@ _SHORTEST_LOOK_US: Final = 3_600_000_000
 _SETTLED_US: Final = 60_000_000
 """A minute: outcomes of one time that came this long ago have all come."""
 _ENOUGH_MATCHED: Final = 0.9
+_ALL_BUT_FEW: Final = 0.999
 _EARLY_US: Final = 86_400_000_000
 """How much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
 
@@ -37,6 +40,8 @@ class OutcomeCounting:
     model: str
     judging: Judging
     alarms: RiskAlarms
+    at_hand: Records | None = None
+    """The window that was just read: where it holds the predictions, they are not looked for in the store."""
 
     def counted(self, now_us: int) -> RiskEvidence:
         """Count the outcomes that were not counted yet, in blocks in the order of their times; keep the evidence.
@@ -87,7 +92,9 @@ class OutcomeCounting:
 
     def _judged(self, evidence: RiskEvidence, rows: Table, cut: Cut) -> RiskEvidence:
         span = int(cut.start_us[0]), int(cut.end_us[-1])
-        predictions, delay_us = _predictions(self.storage, self.model, rows["id"], span, evidence.delay_us)
+        predictions, delay_us = self._held(rows["id"]), evidence.delay_us
+        if predictions is None:
+            predictions, delay_us = _predictions(self.storage, self.model, rows["id"], span, evidence.delay_us)
         for block in range(len(cut)):
             here = cut.block == block
             losses = np.empty(0)
@@ -95,6 +102,13 @@ class OutcomeCounting:
                 losses = _losses(predictions[0][here], rows["outcome"][here], predictions[1][here], self.judging)
             evidence = self.alarms.advanced(evidence, losses, int(cut.start_us[block]), int(cut.end_us[block]))
         return attrs.evolve(evidence, delay_us=delay_us)
+
+    def _held(self, ids: Column) -> tuple[Column, NDArray[np.bool_]] | None:
+        """The prediction of each outcome, when the window at hand has (nearly) all of them."""
+        if self.at_hand is None or not self.at_hand.ids:
+            return None
+        found = _matched(self.at_hand.ids, self.at_hand.prediction, ids)
+        return found if found[1].mean() >= _ALL_BUT_FEW else None
 
 
 def _losses(prediction: Column, outcome: Column, has: NDArray[np.bool_], judging: Judging) -> NDArray[np.float64]:
@@ -117,17 +131,17 @@ def _predictions(
     while True:
         since_us = span[0] - back_us
         _, table = sorted_rows(storage.scan(PREDICTIONS, model, since_us, span[1] + _EARLY_US, ["id", "prediction"]))
-        matched = None if not len(table) else _matched(table, ids)
+        matched = None if not len(table) else _matched(_texts(table["id"]), table["prediction"], ids)
         is_enough = matched is not None and matched[1].mean() >= _ENOUGH_MATCHED
         if is_enough or since_us <= first[0]:
             return matched, back_us if is_enough else delay_us
         back_us *= 2
 
 
-def _matched(predictions: Table, ids: Column) -> tuple[Column, NDArray[np.bool_]]:
-    position = {name: at for at, name in enumerate(_texts(predictions["id"]))}
-    at = np.array([position.get(name, -1) for name in _texts(ids)], dtype=np.int64)
-    return predictions["prediction"][np.maximum(at, 0)], at >= 0
+def _matched(known: Sequence[object], prediction: Column, ids: Column) -> tuple[Column, NDArray[np.bool_]]:
+    position = dict(zip(known, range(len(known)), strict=True))
+    at = np.fromiter(map(position.get, _texts(ids), repeat(-1)), dtype=np.int64, count=len(ids))
+    return prediction[np.maximum(at, 0)], at >= 0
 
 
 def _texts(column: Column) -> list[object]:
