@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from watchkeeper.contracts.storage import Delete, LogEntry, Operation
-from watchkeeper.domain.alert import Alert, AlertState, Notification
+from watchkeeper.domain.alert import Alert, AlertState, Background, Notification
 from watchkeeper.domain.measurement import Measurement
 
 from . import life
@@ -20,6 +20,8 @@ from .record import ALERTS, Record
 from .rules import Rule
 
 History: TypeAlias = "Callable[[Measurement], Sequence[tuple[int, float]]]"
+Backgrounds: TypeAlias = "Callable[[Alert, Sequence[Measurement]], Background]"
+"""What is known of an alert's model, given everything that the check measured."""
 _LONGEST_HISTORY: Final = 200
 _LOOK_AGAIN_US: Final = 60_000_000
 _NO_STATE: Final = frozenset({life.Occasion.REPEATED, life.Occasion.ESCALATED, life.Occasion.FLAPPING})
@@ -54,6 +56,9 @@ class Circumstances:
     now_us: int
     history: History
     muting: Muting
+    backgrounds: Backgrounds
+    measurements: Sequence[Measurement] = ()
+    """Everything that the check measured; empty when none led to the change."""
 
 
 @attrs.frozen(eq=False)
@@ -126,9 +131,10 @@ def _with_notice(
     now_us = given.now_us
     receivers = _receivers(change, record, occasion)
     told = life.told(record, occasion, receivers, now_us)
+    background = _background(change, told, given) if receivers else Background()
     if occasion is life.Occasion.FIRING and change.rule is not None and change.rule.escalation is not None:
-        told = attrs.evolve(told, course=begun(change.rule.escalation, _measurements(change), now_us))
-    notification = _notification(change, told, occasion, now_us)
+        told = attrs.evolve(told, course=begun(change.rule.escalation, _measurements(change), now_us, background))
+    notification = attrs.evolve(_notification(change, told, occasion, now_us), background=background)
     if notification.measurements:
         points = tuple(given.history(notification.measurements[0]))[-_LONGEST_HISTORY:]
         notification = attrs.evolve(notification, history=points)
@@ -178,6 +184,14 @@ def _measurements(change: Change) -> tuple[Measurement, ...]:
         return change.outcome.measurements
     course = change.before.course if change.before else None
     return course.measurements if course else ()
+
+
+def _background(change: Change, record: Record, given: Circumstances) -> Background:
+    """What is known of the model now, or was when the escalation under way began."""
+    course = change.before.course if change.before else None
+    if change.outcome is None and course is not None:
+        return course.background
+    return given.backgrounds(record.alert, given.measurements)
 
 
 def _reason(change: Change, occasion: life.Occasion, now_us: int) -> str:

@@ -12,9 +12,10 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.contracts.storage import Namespace
+from watchkeeper.domain.alert import Background
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.measurement import Measurement
-from watchkeeper.domain.plain import measurement_of, plain_measurement
+from watchkeeper.domain.plain import background_of, measurement_of, plain_background, plain_measurement
 
 COURSES: Final = Namespace("escalations", ("next_us",))
 """One document for each escalation under way, to find those that are due; what it is stands in the alert."""
@@ -74,6 +75,8 @@ class Course:
     """How many steps have been taken, over all rounds."""
     measurements: tuple[Measurement, ...] = ()
     """What led to the alert."""
+    background: Background = attrs.field(factory=Background)
+    """What was known of the model then."""
 
     @property
     def step(self) -> Step | None:
@@ -111,9 +114,9 @@ class Course:
         )
 
 
-def begun(policy: Escalation, measurements: tuple[Measurement, ...], now_us: int) -> Course:
+def begun(policy: Escalation, measurements: tuple[Measurement, ...], now_us: int, background: Background) -> Course:
     """An escalation that begins now."""
-    return Course(policy, None, 0, measurements).resumed(now_us)
+    return Course(policy, None, 0, measurements, background).resumed(now_us)
 
 
 def plain_course(course: Course) -> dict[str, Any]:
@@ -127,6 +130,7 @@ def plain_course(course: Course) -> dict[str, Any]:
         "next_us": course.next_us,
         "taken": course.taken,
         "measurements": [plain_measurement(found) for found in course.measurements],
+        "background": plain_background(course.background),
     }
 
 
@@ -135,7 +139,9 @@ def course_of(plain: Mapping[str, Any]) -> Course:
     policy = plain["policy"]
     steps = tuple(Step(step["wait_us"], tuple(step["receivers"])) for step in policy["steps"])
     measurements = tuple(measurement_of(found) for found in plain["measurements"])
-    return Course(Escalation(policy["name"], steps, policy["repeats"]), plain["next_us"], plain["taken"], measurements)
+    copied = Escalation(policy["name"], steps, policy["repeats"])
+    background = background_of(plain.get("background", {}))
+    return Course(copied, plain["next_us"], plain["taken"], measurements, background)
 
 
 def _words(duration_us: int) -> str:

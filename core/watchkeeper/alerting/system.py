@@ -10,14 +10,15 @@ from typing import Any, Final
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.storage import Document, LoggedEntry, Storage
-from watchkeeper.domain.alert import Alert, AlertState
+from watchkeeper.domain.alert import Alert, AlertState, Background
 from watchkeeper.domain.errors import NotFound
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.plain import alert_of
 
 from . import life
-from .changes import Change, History
+from .anomalies.methods import AnomalyOf
+from .changes import Backgrounds, Change, History
 from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .grouping import Grouping
@@ -49,6 +50,11 @@ def _no_history(_measurement: Measurement) -> tuple[tuple[int, float], ...]:
     return ()
 
 
+def _no_background(_alert: Alert, _measurements: Sequence[Measurement]) -> Background:
+    """Nothing is known of the model."""
+    return Background()
+
+
 class Alerting:
     """Rules over measurements, the alerts that they raise, and the outbox of who is to be told.
 
@@ -65,6 +71,9 @@ class Alerting:
     history
         ``history(measurement)`` gives earlier (UTC microseconds, number) pairs of the same name and labels, oldest
         first, for the chart in a notification; asked only when somebody is told.
+    backgrounds
+        ``backgrounds(alert, measurements)`` gives what is known of the alert's model, `measurements` being everything
+        that the check measured; asked only when somebody is told.
     inhibitions
         Which alerts explain others, about which nobody is told meanwhile.
     grouping
@@ -73,7 +82,7 @@ class Alerting:
         Maintenance windows, in which nobody is told about certain alerts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two that are needed, and by name what a project may add
         self,
         storage: Storage,
         clock: Clock,
@@ -81,6 +90,7 @@ class Alerting:
         *,
         observer: Callable[[Alert], None] = _ignore,
         history: History = _no_history,
+        backgrounds: Backgrounds = _no_background,
         inhibitions: Sequence[Inhibition] = (),
         grouping: Grouping | None = None,
         windows: Sequence[MaintenanceWindow] = (),
@@ -92,7 +102,16 @@ class Alerting:
         self.outbox = Outbox(storage)
         self.silences = Silences(storage, clock)
         self._writer = Writer(
-            storage, self._roster, self.outbox, self.silences, tuple(inhibitions), history, observer, grouping, windows
+            storage,
+            self._roster,
+            self.outbox,
+            self.silences,
+            tuple(inhibitions),
+            history,
+            backgrounds,
+            observer,
+            grouping,
+            windows,
         )
 
     def evaluate(
@@ -105,7 +124,7 @@ class Alerting:
         """
         measured = Measured(measurements)
         moment = self._clock.now_us() if now_us is None else now_us
-        found = self._writer.commit(lambda: self._changes(model, measured, moment), moment)
+        found = self._writer.commit(lambda: self._changes(model, measured, moment), moment, measurements)
         return tuple(one.alert for one in found if one.change.is_transition and one.alert is not None)
 
     def escalate(self, *, now_us: int | None = None) -> tuple[Alert, ...]:
@@ -131,6 +150,17 @@ class Alerting:
             and record.course.next_us is not None
             and min(reminders.get(record.alert.fingerprint, 0), record.course.next_us) < moment - grace_us
         )
+
+    def questions(self, model: str) -> tuple[AnomalyOf, ...]:
+        """What must be measured for the rules of a model beside what each check measures, each once."""
+        conditions = (
+            condition
+            for rule in self._rules.values()
+            if rule.watches(model)
+            for condition in (rule.condition, rule.recover)
+            if condition is not None
+        )
+        return tuple(dict.fromkeys(asked for condition in conditions for asked in condition.anomalies))
 
     def outcomes(self, model: str, measurements: Sequence[Measurement]) -> tuple[Outcome, ...]:
         """What each rule finds, and nothing is stored: for trying rules out and for verdicts."""

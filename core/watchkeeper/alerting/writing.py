@@ -10,8 +10,9 @@ import attrs
 from watchkeeper.contracts.storage import Durability, Operation, Storage
 from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import Conflict
+from watchkeeper.domain.measurement import Measurement
 
-from .changes import Change, Circumstances, History, Written, written
+from .changes import Backgrounds, Change, Circumstances, History, Written, written
 from .grouping import Grouping, bundled
 from .maintenance import MaintenanceWindow
 from .muting import Inhibition, Muting, has_targets, possible_sources
@@ -32,15 +33,25 @@ class Writer:
     silences: Silences
     inhibitions: Sequence[Inhibition]
     history: History
+    backgrounds: Backgrounds
     observer: Callable[[Alert], None]
     grouping: Grouping | None = None
     windows: Sequence[MaintenanceWindow] = ()
 
-    def commit(self, changes: Callable[[], Sequence[Change]], now_us: int) -> list[Written]:
-        """Store what `changes` gives, then tell the observer; what had to be written and what came of it."""
+    def commit(
+        self, changes: Callable[[], Sequence[Change]], now_us: int, measurements: Sequence[Measurement] = ()
+    ) -> list[Written]:
+        """Store what `changes` gives, then tell the observer; what had to be written and what came of it.
+
+        Parameters
+        ----------
+        measurements
+            Everything that was measured, when a check led to it.
+        """
         for _ in range(_ATTEMPTS):
             wanted = changes()
-            given = Circumstances(now_us, self.history, self._muting(wanted, now_us))
+            muting = self._muting(wanted, now_us)
+            given = Circumstances(now_us, self.history, muting, self.backgrounds, measurements)
             found = [written(change, given) for change in wanted]
             if self._stored(found, now_us):
                 for one in found:

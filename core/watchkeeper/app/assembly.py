@@ -27,6 +27,7 @@ from watchkeeper.registry.envelopes import SigningKey
 from watchkeeper.registry.registry import Registry
 from watchkeeper.registry.remote import with_remote_artifacts
 
+from .background import Backgrounds
 from .built import Built
 from .charting import earlier
 from .models import Models
@@ -62,7 +63,6 @@ class Systems:
             return
         watched = self.models.watched(model)
         numbers = {name for name, reference in watched.references.items() if reference.kind is ColumnKind.NUMERIC}
-        numbers |= {name for segment in watched.segments for name in segment.number_columns}
         categories = [name for name in watched.recorded if name not in numbers]
         cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
         self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
@@ -95,17 +95,9 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         folder=loaded.config.folder,
         signs_with=lambda: _signing_key(loaded.config),
     )
+    explaining = Explaining(storage, clock)
     journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
-    tuned = loaded.config.storage
-    recorder = Recorder(
-        storage,
-        clock,
-        flush_seconds=tuned.flush.us / 1e6,
-        max_bytes=tuned.waiting_bytes,
-        block_seconds=tuned.block.us / 1e6,
-        journal=journal,
-        rollups=True,
-    )
+    recorder = Recorder(storage, clock, journal=journal, rollups=True)
     return Systems(
         loaded=loaded,
         plugins=plugins,
@@ -114,20 +106,23 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         recorder=recorder,
         models=Models(loaded, plugins, registry, storage),
         registry=registry,
-        alerting=_alerting(loaded, storage, clock, plugins),
+        alerting=_alerting(loaded, storage, clock, plugins, Backgrounds(registry, explaining)),
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
         ensembles=Ensembles(storage, clock),
-        explaining=Explaining(storage, clock),
+        explaining=explaining,
     )
 
 
-def _alerting(loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins) -> Alerting:
+def _alerting(
+    loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins, backgrounds: Backgrounds
+) -> Alerting:
     return Alerting(
         storage,
         clock,
         rules_of(loaded),
         observer=_observer(plugins),
         history=lambda measurement: earlier(storage, measurement),
+        backgrounds=backgrounds,
         inhibitions=inhibitions_of(loaded),
         grouping=grouping_of(loaded.config),
         windows=windows_of(loaded),

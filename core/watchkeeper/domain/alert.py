@@ -45,6 +45,15 @@ class NoData(StrEnum):
 
 
 @attrs.frozen
+class Note:
+    """What somebody said about an alert."""
+
+    at_us: int
+    by: str
+    text: str
+
+
+@attrs.frozen
 class Alert:
     """One firing of one rule for one model; the fingerprint is the same while it lasts."""
 
@@ -68,6 +77,34 @@ class Alert:
     """What that person said."""
     muted: str = ""
     """Why nobody is told about it now, such as a silence; "" when they are."""
+    notes: tuple[Note, ...] = ()
+    """What people said about this firing, oldest first; the log has all of it."""
+
+
+@attrs.frozen
+class Drifted:
+    """A feature that is over the edge of one of its drift detectors."""
+
+    feature: str
+    detector: str
+    number: float
+    times: float
+    """How many times the detector's edge it is, above 1."""
+
+
+@attrs.frozen
+class Background:
+    """What a reader wants to know of the model beside what was measured; empty where nothing is known."""
+
+    deployed: str | None = None
+    """The version that was put into production last."""
+    deployed_us: int | None = None
+    """When it was, UTC microseconds since 1970."""
+    deployed_by: str = ""
+    drifted: tuple[Drifted, ...] = ()
+    """The features that have drifted most, most first."""
+    important: tuple[tuple[str, float], ...] = ()
+    """The features that matter most to the version, most first: (name, share of all features' importance)."""
 
 
 @attrs.frozen
@@ -89,6 +126,8 @@ class Notification:
     """What `Delivery.thread` was when this receiver first accepted something about this firing."""
     history: tuple[tuple[int, float], ...] = ()
     """Earlier numbers of the first measurement, (UTC microseconds since 1970, number), oldest first: for a chart."""
+    background: Background = Background()
+    """What else is known of the model."""
 
 
 @attrs.frozen

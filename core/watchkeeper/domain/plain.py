@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from .alert import Alert, AlertState, Notification, Severity
+from .alert import Alert, AlertState, Background, Drifted, Note, Notification, Severity
 from .measurement import Measurement
 from .value import Value
 from .window import Window
@@ -17,13 +17,21 @@ from .window import Window
 def plain_alert(alert: Alert) -> dict[str, Any]:
     """The alert's fields by name; times stay UTC microseconds."""
     found = {name: getattr(alert, name) for name in _ALERT_FIELDS}
-    return {**found, "severity": alert.severity.value, "state": alert.state.value, "labels": dict(alert.labels)}
+    return {
+        **found,
+        "severity": alert.severity.value,
+        "state": alert.state.value,
+        "labels": dict(alert.labels),
+        "notes": [{"at_us": note.at_us, "by": note.by, "text": note.text} for note in alert.notes],
+    }
 
 
 def alert_of(plain: Mapping[str, Any]) -> Alert:
     """What `plain_alert` wrote; fields that this version does not know are left out."""
     found = {name: plain[name] for name in _ALERT_FIELDS if name in plain}
-    return Alert(**{**found, "severity": Severity(plain["severity"]), "state": AlertState(plain["state"])})
+    found["severity"], found["state"] = Severity(plain["severity"]), AlertState(plain["state"])
+    found["notes"] = tuple([Note(**note) for note in plain.get("notes", ())])
+    return Alert(**found)
 
 
 def plain_measurement(measurement: Measurement) -> dict[str, Any]:
@@ -83,6 +91,7 @@ def plain_notification(notification: Notification) -> dict[str, Any]:
         "others": [plain_alert(other) for other in notification.others],
         "thread": notification.thread,
         "history": [list(point) for point in notification.history],
+        "background": plain_background(notification.background),
     }
 
 
@@ -98,6 +107,27 @@ def notification_of(plain: Mapping[str, Any]) -> Notification:
         others=tuple(alert_of(other) for other in plain.get("others", ())),
         thread=plain.get("thread"),
         history=tuple((time_us, number) for time_us, number in plain.get("history", ())),
+        background=background_of(plain.get("background", {})),
+    )
+
+
+def plain_background(background: Background) -> dict[str, Any]:
+    """Its fields by name."""
+    return {
+        **attrs.asdict(background),
+        "drifted": [attrs.asdict(found) for found in background.drifted],
+        "important": [{"feature": feature, "share": share} for feature, share in background.important],
+    }
+
+
+def background_of(plain: Mapping[str, Any]) -> Background:
+    """What `plain_background` wrote."""
+    return Background(
+        deployed=plain.get("deployed"),
+        deployed_us=plain.get("deployed_us"),
+        deployed_by=plain.get("deployed_by", ""),
+        drifted=tuple(Drifted(**found) for found in plain.get("drifted", ())),
+        important=tuple((found["feature"], found["share"]) for found in plain.get("important", ())),
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from .alert import Alert, AlertState, Notification, Severity
+from .alert import Alert, AlertState, Background, Notification, Severity
 from .measurement import Measurement
 from .window import iso_time
 
 ICONS: Final = {Severity.INFO: "ℹ", Severity.WARNING: "⚠", Severity.CRITICAL: "✖"}
 _MOST_OTHERS: Final = 10
+_MOST_NOTES: Final = 5
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_MOST_BARS: Final = 24
 _LEFT: Final = "(… {} more characters)"
 
 
@@ -60,7 +64,13 @@ def facts(notification: Notification) -> list[tuple[str, str]]:
         ("state", f"{alert.state.value} at {iso_time(alert.changed_us)}"),
         ("since", f"{iso_time(alert.since_us)}, {checks}"),
         *(("measured", measured(measurement)) for measurement in notification.measurements),
+        ("trend", _trend(notification)),
+        *_background(notification.background),
         ("by", one_line(f"{alert.by}: {alert.comment}" if alert.comment else alert.by or "")),
+        *(
+            ("note", f"{iso_time(note.at_us)} {one_line(f'{note.by}: {note.text}')}")
+            for note in alert.notes[-_MOST_NOTES:]
+        ),
         ("why now", one_line(notification.reason)),
         ("next", one_line(notification.next_step)),
         ("runbook", one_line(notification.link or "")),
@@ -69,6 +79,42 @@ def facts(notification: Notification) -> list[tuple[str, str]]:
         ("alert", one_line(alert.fingerprint)),
     ]
     return [(label, text) for label, text in found if text]
+
+
+def bars(numbers: Sequence[float]) -> str:
+    """A line of bars, one a number from the lowest to the highest; of many numbers, evenly spread ones with the last.
+
+    Examples
+    --------
+    >>> bars([0.9, 0.8, 0.85, 0.6])
+    '█▆▇▁'
+    """
+    step = max(1, -(-len(numbers) // _MOST_BARS))
+    shown = list(numbers)[::-1][::step][::-1]
+    low, high = min(shown), max(shown)
+    most = len(_BARS) - 1
+    return "".join(_BARS[round((number - low) / (high - low) * most) if high > low else most // 2] for number in shown)
+
+
+def _trend(notification: Notification) -> str:
+    """A small chart in text: earlier numbers of what was measured."""
+    numbers = [number for _, number in notification.history]
+    if len(numbers) < 2:
+        return ""
+    return f"{bars(numbers)} {numbers[0]:.4g} to {numbers[-1]:.4g} in {len(numbers)} checks"
+
+
+def _background(background: Background) -> list[tuple[str, str]]:
+    deployed = ""
+    if background.deployed is not None and background.deployed_us is not None:
+        by = f", by {one_line(background.deployed_by)}" if background.deployed_by else ""
+        deployed = f"{one_line(background.deployed)} at {iso_time(background.deployed_us)}{by}"
+    drifted = [
+        f"{one_line(found.feature)} ({one_line(found.detector)} {found.number:.4g}, {found.times:.2g} times its edge)"
+        for found in background.drifted
+    ]
+    important = [f"{one_line(feature)} {share:.0%}" for feature, share in background.important]
+    return [("deployed", deployed), ("drifted", ", ".join(drifted)), ("important", ", ".join(important))]
 
 
 def _more(count: int) -> str:

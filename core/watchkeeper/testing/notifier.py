@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
+from watchkeeper.domain.alert import Alert, AlertState, Background, Delivery, Drifted, Note, Notification, Severity
 from watchkeeper.domain.errors import DeliveryError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.value import Value
@@ -38,6 +38,7 @@ def sample_notification(
         checks=3,
         version="1.4.0",
         labels={"segment": "venue=NYSE"},
+        notes=(Note(_OCTOBER_2008.end_us, "ada", "the feed was late"),),
     )
     if measurements is None:
         measurements = (
@@ -58,6 +59,13 @@ def sample_notification(
         next_step="Look at vol10.",
         link="https://runbook.example/accuracy",
         history=history,
+        background=Background(
+            deployed="1.4.0",
+            deployed_us=_OCTOBER_2008.start_us,
+            deployed_by="ada",
+            drifted=(Drifted("vol10", "ks", 0.31, 1.9),),
+            important=(("vol10", 0.41), ("ret1", 0.2)),
+        ),
     )
 
 

@@ -41,6 +41,10 @@ class ConsoleNotifier:
       where     segment venue=NYSE
       state     firing at 2008-11-01T00:00:00Z
       since     2008-10-01T00:00:00Z, 3 checks
+      deployed  1.4.0 at 2008-10-01T00:00:00Z, by ada
+      drifted   vol10 (ks 0.31, 1.9 times its edge)
+      important vol10 41%, ret1 20%
+      note      2008-11-01T00:00:00Z ada: the feed was late
       next      Look at vol10.
       runbook   https://runbook.example/accuracy
       alert     5f1d0c2e

@@ -1,7 +1,8 @@
 """Notifier ``webhook``: posts each notification as JSON, signed when there is a secret.
 
-The body holds ``key``, ``alert``, ``measurements``, ``next_step``, ``link``, ``reason`` and ``history``; times are UTC
-microseconds, those of the alert also ISO 8601. ``Idempotency-Key`` is the same for every attempt of one notification.
+The body holds ``key``, ``alert``, ``measurements``, ``next_step``, ``link``, ``reason``, ``history`` and ``background``
+(what was deployed last, what has drifted, which features matter); times are UTC microseconds, those of the alert also
+ISO 8601. ``Idempotency-Key`` is the same for every attempt of one notification.
 
 With a secret, ``Watchkeeper-Signature: t=<seconds>,v1=<hex>`` is HMAC-SHA256 over ``<seconds>.<body>``. A receiver
 computes the same, compares in constant time, and refuses a ``t`` that is older than it likes:
