@@ -132,10 +132,10 @@ def bench_false_alarms(seeds):
 
 def bench_real():
     found = importlib.util.find_spec("aeon")
-    if found is None or found.origin is None:
+    if found is None or not found.submodule_search_locations:
         print("\nthe real series is left out: pip install --no-deps aeon")
         return
-    folder = Path(found.origin).parent / "datasets" / "data" / "KDD-TSAD_135"
+    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data" / "KDD-TSAD_135"
     (train, _), (test, truth) = (read(next(folder.glob(f"*_{part}.csv"))) for part in ("TRAIN", "TEST"))
     values = np.concatenate([train, test])[:, None]
     times = np.arange(len(values)) * 60_000_000

@@ -15,6 +15,7 @@ from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
 from watchkeeper.monitor.alarms.performance import RiskState, risk_state
 from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_restated
+from watchkeeper.monitor.health import health_findings, judged
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.records import Records, stored_records
 from watchkeeper.monitor.result import CheckResult
@@ -55,32 +56,49 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
 
 def looked_at(systems: Systems, result: CheckResult) -> CheckResult:
     """The result of a look at the past, with the rules that hold in it: nothing is kept, nobody is told."""
-    return _with(result, _rules_that_hold(systems, result.model, result.measurements), ())
+    result = _with_anomalies(systems, result)
+    at_us = systems.clock.now_us() if result.window is None else result.window.end_us
+    health = systems.models.watched(result.model).health
+    _, findings = judged(health, result.measurements, {}, at_us)
+    return _with(result, [*findings, *_rules_that_hold(systems, result.model, result.measurements)], ())
 
 
 def acted_upon(systems: Systems, watched: WatchedModel, result: CheckResult, now_us: int) -> CheckResult:
     """Keep what was measured, let rules act, and put open alerts into the verdict."""
     model = watched.name
+    result = _with_anomalies(systems, result)
     keep_measurements(systems.storage, model, result.measurements, now_us)
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)
-    whole = _with(result, [finding_of(alert) for alert in open_alerts if is_open(alert)], changed)
+    health = health_findings(systems.storage, model, watched.health, result.measurements, now_us)
+    whole = _with(result, [*health, *(finding_of(alert) for alert in open_alerts if is_open(alert))], changed)
     keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
     return whole
 
 
-def _evidence(systems: Systems, model: str, alarms: DriftAlarms | str, until_us: int | None) -> Evidence | None:
-    if isinstance(alarms, str):
+def _with_anomalies(systems: Systems, result: CheckResult) -> CheckResult:
+    """The result with what the rules ask by ``anomaly(...)``."""
+    questions = systems.alerting.questions(result.model)
+    if not questions:
+        return result
+    found = systems.anomalies.measured(result.model, questions, result.measurements)
+    return attrs.evolve(result, measurements=(*result.measurements, *found))
+
+
+def _evidence(systems: Systems, watched: WatchedModel, records: Records, until_us: int | None) -> Evidence | None:
+    if isinstance(watched.alarms, str):
         return None
     if until_us is not None:
-        return past_evidence(systems.storage, model, alarms, until_us)
-    return counted_evidence(systems.storage, model, alarms)
+        return past_evidence(systems.storage, watched.name, watched.alarms, until_us)
+    return counted_evidence(systems.storage, watched.name, watched.alarms, records)
 
 
-def _risk(systems: Systems, watched: WatchedModel, until_us: int | None, now_us: int) -> RiskState | None:
+def _risk(
+    systems: Systems, watched: WatchedModel, records: Records, until_us: int | None, now_us: int
+) -> RiskState | None:
     if isinstance(watched.risk, str):
         return None
-    outcomes = OutcomeCounting(systems.storage, watched.name, watched.judging, watched.risk)
+    outcomes = OutcomeCounting(systems.storage, watched.name, watched.judging, watched.risk, records)
     evidence = outcomes.kept() if until_us is not None else outcomes.counted(now_us)
     return risk_state(watched.risk, evidence, until_us)
 

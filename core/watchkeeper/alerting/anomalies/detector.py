@@ -141,6 +141,11 @@ class AnomalyDetector:
         """The last row of ``values`` (m, k), with up to `LOOKS_BACK` rows before it."""
         return self.judge_each(times, values, 1)[0]
 
+    def usual(self, times: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(m, k) what was expected at those times."""
+        zero = np.zeros((len(times), len(self.fitted.scale.middle)))
+        return self.fitted.scale.middle - self.fitted.profile.without(times, zero)
+
     def judge_each(self, times: NDArray[np.int64], values: NDArray[np.float64], last: int) -> list[Reading]:
         """Each of the last rows; the others are what came before them. O(m k)."""
         scores = self.fitted.scores(times, values)
