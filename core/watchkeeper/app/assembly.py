@@ -18,6 +18,7 @@ from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.model import Version
+from watchkeeper.domain.spans import FalseAlarmBudget
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.ensemble.ensembles import Ensembles
 from watchkeeper.explain.explaining import Explaining
@@ -27,6 +28,7 @@ from watchkeeper.registry.envelopes import SigningKey
 from watchkeeper.registry.registry import Registry
 from watchkeeper.registry.remote import with_remote_artifacts
 
+from .anomalies import Anomalies
 from .background import Backgrounds
 from .built import Built
 from .charting import earlier
@@ -51,6 +53,12 @@ class Systems:
     ensembles: Ensembles
     explaining: Explaining
     _declared: set[str] = attrs.field(factory=set, init=False)
+    anomalies: Anomalies = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: Anomalies(self.storage, lambda model: _budget(self.config, model)), takes_self=True
+        ),
+    )
 
     @property
     def config(self) -> Config:
@@ -132,6 +140,10 @@ def _alerting(
 def _notifier(loaded: LoadedConfig, plugins: Plugins, name: str) -> Notifier:
     use = loaded.config.notifiers[name].plugin
     return cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, loaded.options(use, plugins)))
+
+
+def _budget(config: Config, model: str) -> FalseAlarmBudget:
+    return config.models[model].false_alarms or config.project.false_alarms
 
 
 def _signing_key(config: Config) -> SigningKey | None:
