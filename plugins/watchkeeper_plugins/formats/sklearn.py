@@ -20,29 +20,33 @@ Example
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
+import struct
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, BinaryIO, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import attrs
-import numpy as np
 
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
+from watchkeeper.data.memory_file import MemoryFile, own_view
 from watchkeeper.domain.errors import DataError, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
+from .skops_archive import (
+    canonical,
+    constructed,
+    large_arrays,
+    require_undamaged,
+    schema_of,
+    types_in,
+    unimportable,
+)
+
 _Result = TypeVar("_Result")
-_SCHEMA: Final = "schema.json"
-_PADDING_FIELD: Final = b"('', '|V"
-_NPY_HEADER_BYTES: Final = 4096
-_PLAIN_LOADER: Final = "JsonNode"
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _OWN_FORMATS: Final = frozenset({"xgboost", "lightgbm", "catboost"})
-_NOT_IMPORTABLE: Final = ("__main__.", "__mp_main__.")
 # what skops, and the types that it takes apart and puts together, raise for state that they cannot handle
 _STATE_ERRORS: Final = (
     AttributeError,
@@ -55,6 +59,7 @@ _STATE_ERRORS: Final = (
     TypeError,
     ValueError,
     pickle.PicklingError,
+    struct.error,
     zipfile.BadZipFile,
 )
 
@@ -83,7 +88,7 @@ class SklearnFormat:
         import skops
 
         title = f"{type(model).__module__}.{type(model).__qualname__}"
-        archive = _told(f"{title} cannot be saved", lambda: _canonical(_dumped(model)))
+        archive = _told(f"{title} cannot be saved", lambda: canonical(_dumped(model))).getbuffer()
         trusted = _read_back(title, archive)
         into.write(archive)
         return {
@@ -101,8 +106,8 @@ class SklearnFormat:
         DataError
             When it is no skops archive.
         """
-        archive = _told("this file is not a skops archive", lambda: _canonical(source.read()))
-        names = _types_in(io.BytesIO(archive)).union(
+        archive = _told("this file is not a skops archive", lambda: _adopted(memoryview(source.read())))
+        names = _described(cast("BinaryIO", MemoryFile(archive)))[1].union(
             _told("this file is not a skops archive", lambda: _code_in(archive))
         )
         into.write(archive)
@@ -119,12 +124,11 @@ class SklearnFormat:
             When it is not a skops archive, or needs what this environment does not have.
         """
         trusted = _recorded(record)
-        # the file itself and not its bytes: for a large model that saves a copy of it
-        strangers = _told("these bytes are not a skops archive", lambda: _types_in(source)).difference(trusted)
+        schema, names = _told("these bytes are not a skops archive", lambda: _described(source))
+        strangers = names.difference(trusted)
         if strangers:
             raise _stranger(", ".join(sorted(strangers)))
-        source.seek(0)
-        return _told("the archive cannot be read in this environment", lambda: _constructed(source, trusted))
+        return _constructed("the archive cannot be read in this environment", source, schema, trusted)
 
 
 def build(options: NoOptions) -> SklearnFormat:  # noqa: ARG001 - there is nothing to set
@@ -132,19 +136,30 @@ def build(options: NoOptions) -> SklearnFormat:  # noqa: ARG001 - there is nothi
     return SklearnFormat()
 
 
-def _read_back(title: str, archive: bytes) -> list[str]:
+def _read_back(title: str, archive: memoryview) -> list[str]:
     """The names that loading the archive needs, having loaded it with them."""
-    names = _types_in(io.BytesIO(archive))
+    source = cast("BinaryIO", MemoryFile(archive))
+    schema, names = _described(source)
     _check_importable(title, names)
     complaint = f"{title} cannot be read back once saved"
     try:
-        _told(complaint, lambda: _constructed(io.BytesIO(archive), sorted(names)))
+        _constructed(complaint, source, schema, sorted(names))
     except IntegrityError:
         # bound methods and the like have names that only skops can tell; asking it costs as much as loading
         names = names.union(_told(complaint, lambda: _code_in(archive)))
         _check_importable(title, names)
-        _told(complaint, lambda: _constructed(io.BytesIO(archive), sorted(names)))
+        _constructed(complaint, source, schema, sorted(names))
     return sorted(names)
+
+
+def _described(source: BinaryIO) -> tuple[bytes, frozenset[str]]:
+    schema = schema_of(source)
+    return schema, types_in(schema)
+
+
+def _adopted(archive: memoryview) -> memoryview:
+    require_undamaged(archive)
+    return canonical(archive).getbuffer()
 
 
 def _told(complaint: str, work: Callable[[], _Result]) -> _Result:
@@ -162,94 +177,52 @@ def _stranger(names: str) -> IntegrityError:
     )
 
 
-def _dumped(model: Any) -> bytes:
+class _Kept:
+    """A file that keeps what is written to it, without a copy."""
+
+    view: memoryview
+
+    def write(self, view: memoryview) -> None:
+        self.view = view
+
+
+def _dumped(model: Any) -> memoryview:
     import skops.io
 
-    archive: bytes = skops.io.dumps(model)
-    return archive
+    kept = _Kept()
+    skops.io.dump(model, kept)  # in one write
+    return kept.view
 
 
-def _code_in(archive: bytes) -> list[str]:
+def _code_in(archive: memoryview) -> list[str]:
     import skops.io
 
-    names: list[str] = skops.io.get_untrusted_types(data=archive)
+    names: list[str] = skops.io.get_untrusted_types(data=bytes(archive))
     return names
 
 
-def _constructed(archive: BinaryIO, trusted: list[str]) -> Any:
-    import skops.io
+def _constructed(complaint: str, source: BinaryIO, schema: bytes, trusted: list[str]) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    try:
-        return skops.io.load(archive, trusted=trusted)
-    except UntrustedTypesFoundException as error:
-        raise _stranger(str(error).partition("\n")[0]) from error
+    def work() -> Any:
+        whole = own_view(source)
+        arrays = {} if whole is None else large_arrays(source, whole, schema)
+        source.seek(0)
+        try:
+            return constructed(source, trusted, arrays)
+        except UntrustedTypesFoundException as error:
+            raise _stranger(str(error).partition("\n")[0]) from error
 
-
-def _canonical(archive: bytes) -> bytes:
-    """The same archive with its parts named and numbered in order of use, compact JSON and no times."""
-    rewritten = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as found, zipfile.ZipFile(rewritten, "w") as written:
-        schema = json.loads(found.read(_SCHEMA))
-        parts = frozenset(found.namelist())
-        names: dict[str, str] = {}
-        numbers: dict[int, int] = {}
-        for node in _nodes(schema):
-            part, number = node.get("file"), node.get("__id__")
-            if isinstance(part, str) and part in parts:
-                node["file"] = names.setdefault(part, f"{len(names)}{part[part.rfind('.') :]}")
-            if isinstance(number, int) and node.get("__loader__") == _PLAIN_LOADER:
-                del node["__id__"]  # whether two equal constants are one object is an accident of the interpreter
-            elif isinstance(number, int):
-                node["__id__"] = numbers.setdefault(number, len(numbers) + 1)
-        for old, new in names.items():
-            written.writestr(zipfile.ZipInfo(new, _EPOCH), _without_padding(found.read(old)))
-        written.writestr(zipfile.ZipInfo(_SCHEMA, _EPOCH), json.dumps(schema, separators=(",", ":")))
-    return rewritten.getvalue()
-
-
-def _without_padding(part: bytes) -> bytes:
-    """The .npy file with zeros between the fields of its records: in a fitted tree they hold stray memory."""
-    if _PADDING_FIELD not in part[:_NPY_HEADER_BYTES]:
-        return part
-    records = np.load(io.BytesIO(part), allow_pickle=False)
-    clean = np.zeros(records.shape, records.dtype)
-    for field in records.dtype.names:
-        clean[field] = records[field]
-    rewritten = io.BytesIO()
-    np.save(rewritten, clean, allow_pickle=False)
-    return rewritten.getvalue()
-
-
-def _types_in(archive: BinaryIO) -> set[str]:
-    with zipfile.ZipFile(archive) as found:
-        schema = json.loads(found.read(_SCHEMA))
-    return {
-        f"{node['__module__']}.{node['__class__']}"
-        for node in _nodes(schema)
-        if isinstance(node.get("__class__"), str) and node.get("__loader__") != _PLAIN_LOADER
-    }
-
-
-def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every JSON object in the schema, in the order in which it is written."""
-    waiting = [schema]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield item
-            waiting.extend(reversed(item.values()))
-        elif isinstance(item, list):
-            waiting.extend(reversed(item))
+    return _told(complaint, work)
 
 
 def _check_importable(title: str, names: Iterable[str]) -> None:
-    for name in sorted(names):
-        if name.startswith(_NOT_IMPORTABLE) or "<" in name:
-            raise DataError(
-                f"{title} cannot be saved: {name} exists in this process only; define it by name in a module that is "
-                "installed where the model will be loaded"
-            )
+    name = unimportable(names)
+    if name is not None:
+        raise DataError(
+            f"{title} cannot be saved: {name} exists in this process only; define it by name in a module that is "
+            "installed where the model will be loaded"
+        )
 
 
 def _recorded(record: Mapping[str, str]) -> list[str]:

@@ -19,9 +19,9 @@ from watchkeeper.domain.errors import NotFound, StoreCorrupt, UsageError
 
 from .database import Database
 from .failures import told
-from .private_copy import hashed_copy
+from .private_copy import beside, hashed_copy
 
-_PIECE: Final = 1_048_576
+_PIECE: Final = 16 * 2**20
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -116,12 +116,12 @@ class Blobs:
             try:
                 with unfinished.open("xb") as target:
                     fcntl.flock(target, fcntl.LOCK_EX)  # says that somebody is still at it, see `remove_unfinished`
-                    piece = start
-                    while piece:
-                        hashed.update(piece)
-                        size += len(piece)
-                        target.write(piece)
-                        piece = source.read(_PIECE)
+                    with beside(hashed.update) as hash_piece:
+                        piece = start
+                        while piece:
+                            hash_piece(memoryview(piece))
+                            size += target.write(piece)
+                            piece = source.read(_PIECE)
                     target.flush()
                     os.fsync(target.fileno())
                 # in the writer's turn, so that nobody removes the file between its renaming and its row
