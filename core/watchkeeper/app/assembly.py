@@ -71,6 +71,7 @@ class Systems:
             return
         watched = self.models.watched(model)
         numbers = {name for name, reference in watched.references.items() if reference.kind is ColumnKind.NUMERIC}
+        numbers |= {name for segment in watched.segments for name in segment.number_columns}
         categories = [name for name in watched.recorded if name not in numbers]
         cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
         self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
@@ -105,7 +106,16 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
     )
     explaining = Explaining(storage, clock)
     journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
-    recorder = Recorder(storage, clock, journal=journal, rollups=True)
+    tuned = loaded.config.storage
+    recorder = Recorder(
+        storage,
+        clock,
+        flush_seconds=tuned.flush.us / 1e6,
+        max_bytes=tuned.waiting_bytes,
+        block_seconds=tuned.block.us / 1e6,
+        journal=journal,
+        rollups=True,
+    )
     return Systems(
         loaded=loaded,
         plugins=plugins,

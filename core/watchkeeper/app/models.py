@@ -26,6 +26,7 @@ from watchkeeper.monitor.watched import WatchedModel, fitted
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.registry import Registry
 
+from .healthy import thresholds_of
 from .intake import reference_rows
 
 
@@ -79,7 +80,8 @@ class Models:
         )
         usual = config.window.rows or UNKNOWN_ROWS
         estimator = Estimator(judging, rows.table, rows.outcome, model.metrics, usual_rows=usual, learned=learned)
-        return attrs.evolve(model, segments=config.columns.segments, estimator=estimator)
+        health = thresholds_of(name, config, model)
+        return attrs.evolve(model, segments=config.columns.segments, estimator=estimator, health=health)
 
     def reference(self, name: str) -> tuple[Table, str]:
         """The rows that define normal, and what to call them: the configured file, or those of a registered version.

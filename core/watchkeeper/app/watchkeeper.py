@@ -19,10 +19,9 @@ from watchkeeper.config.reading import load
 from watchkeeper.config.schema import Config
 from watchkeeper.domain.alert import Delivery
 from watchkeeper.domain.ensemble import Weights
-from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.measurement import Measurement
-from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict
+from watchkeeper.domain.verdict import Failure
 from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
@@ -38,6 +37,7 @@ from .checking import checked
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
+from .isolation import isolated
 from .large import folder_checked, pools, stretch_checked, tidied
 from .recording import logged, outcomes_recorded
 from .reporting import reported
@@ -233,14 +233,12 @@ class Watchkeeper:
 
     def check_all(self, *, until_us: int | None = None) -> dict[str, CheckResult]:
         """Check every model; one that cannot be checked is UNKNOWN with its reason, and the others go on."""
-        return {model: self._check_or_unknown(model, until_us) for model in self.models}
+        return {model: self.check_alone(model, until_us=until_us) for model in self.models}
 
-    def _check_or_unknown(self, model: str, until_us: int | None) -> CheckResult:
-        try:
-            return self.check(model, until_us=until_us)
-        except WatchkeeperError as error:
-            finding = Finding(Status.UNKNOWN, model, f"{model} could not be checked: {error}")
-            return CheckResult(model, None, None, Verdict(Status.UNKNOWN, (finding,)))
+    def check_alone(self, model: str, *, until_us: int | None = None) -> CheckResult:
+        """Check one model; when it cannot be checked it is UNKNOWN with the reason, which `status` then shows."""
+        is_now = until_us is None
+        return isolated(self._systems, model, lambda: self.check(model, until_us=until_us), keep=is_now)
 
     def standings(self) -> tuple[Standing, ...]:
         """How each model stood when it was last checked, worst first; reads one small document a model."""

@@ -107,12 +107,13 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         return
     if not found:
         raise NothingToCheck("no model was checked yet; run `watchkeeper check`")
-    table = Table("", "status", "model", "checked (UTC)", "metrics", "drifted", "most serious finding")
+    table = Table("", "status", "since (UTC)", "model", "checked (UTC)", "metrics", "drifted", "most serious finding")
     for one in found:
         metrics = ", ".join(f"{name} {number:.4g}" for name, number in one.metrics.items())
         share = "" if one.drift_share is None else f"{one.drift_share:.0%}"
         checked = told_time(one.checked_us)
-        row = (ICONS[one.status], one.status.value, one.model, checked, metrics, share, escape(one.sentence))
+        since = told_time(one.since_us) if one.since_us else ""
+        row = (ICONS[one.status], one.status.value, since, one.model, checked, metrics, share, escape(one.sentence))
         table.add_row(*row, style=COLOURS[one.status] if one.status.value != "OK" else None)
     show(table)
 

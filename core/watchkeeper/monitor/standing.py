@@ -32,6 +32,8 @@ class Standing:
     """The metrics that had a number."""
     drift_share: float | None
     """Share of judged features that have drifted; None when none could be judged."""
+    since_us: int = 0
+    """Since when the status is this one; 0 when it was kept by an earlier version of watchkeeper."""
 
 
 def keep_standing(storage: Storage, result: CheckResult, metrics: tuple[str, ...], now_us: int) -> None:
@@ -39,10 +41,14 @@ def keep_standing(storage: Storage, result: CheckResult, metrics: tuple[str, ...
     share = result.measurement("drift_share")
     numbers = {name: found.value.number for name in metrics if (found := result.measurement(name)) is not None}
     window = result.window
+    before = storage.get(STANDINGS, result.model)
+    is_same = before is not None and before.value["status"] == result.status.value
+    since_us = before.value.get("since_us", now_us) if before is not None and is_same else now_us
     value = {
         "status": result.status.value,
         "sentence": result.verdict.sentence,
         "checked_us": now_us,
+        "since_us": since_us,
         "version": result.version,
         "window": None if window is None else [window.start_us, window.end_us, window.rows, window.source],
         "metrics": {name: number for name, number in numbers.items() if number is not None},
@@ -71,4 +77,5 @@ def _standing(model: str, value: dict[str, Any]) -> Standing:
         window=None if window is None else Window(*window),
         metrics=dict(value["metrics"]),
         drift_share=value["drift_share"],
+        since_us=value.get("since_us", 0),
     )

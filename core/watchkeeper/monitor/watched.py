@@ -10,6 +10,7 @@ import numpy as np
 from watchkeeper.contracts.drift import DriftDetector
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.health import Thresholds
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.profile import Profile, profile
 from watchkeeper.domain.reference import EXACT_ROWS, ReferenceColumn
@@ -81,6 +82,8 @@ class WatchedModel:
     """What raises performance alarms, or why nothing does."""
     segments: tuple[Segment, ...] = ()
     """What the metrics are given apart by."""
+    health: Mapping[str, Thresholds] = attrs.field(factory=dict)
+    """By measurement, from where on it is bad."""
     estimator: Estimator | None = None
     """What tells the metrics of rows whose outcomes are not known; None: nothing does."""
 
