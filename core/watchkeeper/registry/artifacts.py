@@ -20,7 +20,8 @@ from watchkeeper.domain.table import Table
 
 from .rows import rows_as_bytes, rows_from_bytes
 
-_IN_MEMORY_BYTES: Final = 64 * 2**20
+_IN_MEMORY_BYTES: Final = 2**30
+"""A model that is saved is in memory several times anyway; past this size once less."""
 
 
 @attrs.frozen
