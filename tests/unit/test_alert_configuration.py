@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from watchkeeper.alerting.limits import Limit
 from watchkeeper.app.rules import rules_of
-from watchkeeper.app.telling import grouping_of, inhibitions_of, windows_of
+from watchkeeper.app.telling import grouping_of, inhibitions_of, limits_of, windows_of
 from watchkeeper.config import load
 from watchkeeper.domain.alert import NoData
 from watchkeeper.domain.errors import ConfigError
@@ -105,6 +106,65 @@ interval = "5m"
     assert (grouping.by, grouping.wait_us, grouping.interval_us) == (("model",), 0, 5 * MINUTE_US)
 
 
+def test_a_limit_is_configured(loaded):
+    config = loaded("\n[limits.ops]\nper_minute = 2\n[limits.lead]\nper_minute = 0.5\nburst = 1\n").config
+
+    assert limits_of(config) == {"ops": Limit(2, 10), "lead": Limit(0.5, 1)}
+
+
+def test_an_escalation_for_a_severity_is_that_of_every_rule_that_tells_somebody(loaded):
+    config = loaded(
+        """
+[rules.fell]
+when = "ks > 0.2"
+severity = "critical"
+do = ["notify:ops"]
+
+[rules.own]
+when = "ks > 0.2"
+severity = "critical"
+escalation = "slow"
+do = ["notify:ops"]
+
+[rules.silent]
+when = "ks > 0.2"
+severity = "critical"
+
+[rules.mild]
+when = "ks > 0.2"
+do = ["notify:ops"]
+
+[escalations.night]
+severities = ["critical"]
+steps = [{ wait = "5m", notify = ["lead"] }]
+
+[escalations.slow]
+steps = [{ wait = "1h", notify = ["lead"] }]
+"""
+    )
+    found = {rule.name: rule.escalation and rule.escalation.name for rule in rules_of(config)}
+
+    assert found == {"fell": "night", "own": "slow", "silent": None, "mild": None}
+
+
+def test_two_escalations_for_one_severity_are_refused(loaded):
+    config = loaded(
+        """
+[escalations.night]
+severities = ["critical"]
+steps = [{ wait = "5m", notify = ["lead"] }]
+[escalations.day]
+severities = ["warning", "critical"]
+steps = [{ wait = "5m", notify = ["lead"] }]
+"""
+    )
+    (problem,) = mistakes(rules_of, config)
+    assert problem == (
+        "watchkeeper.toml:20: escalations.day.severities: critical alerts have the escalation 'night' already; "
+        "expected one"
+    )
+
+
 def test_without_a_group_each_alert_is_told_by_itself(loaded):
     assert grouping_of(loaded("").config) is None
 
@@ -147,6 +207,9 @@ def test_a_maintenance_window_that_cannot_be_is_told_with_its_line(loaded):
     [
         ('[rules.r]\nwhen = "ks > 1"\nno_data = "quiet"', 'rules.r.no_data is "quiet"'),
         ('[rules.r]\nwhen = "ks > 1"\nescalation = "offce"', 'rules.r.escalation names "offce"'),
+        ("[limits.opps]\nper_minute = 1", 'names "opps"'),
+        ("[limits.ops]\nper_minute = 0", "limits.ops.per_minute is 0.0; expected a number above 0 and below 60000"),
+        ("[limits.ops]\nper_minute = 1\nburst = 0", "limits.ops.burst is 0"),
         ("[escalations.e]\nsteps = []", "escalations.e.steps is empty; expected at least one item"),
         (
             '[escalations.e]\nsteps = [{ wait = "1h", notify = ["opps"] }]',

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from watchkeeper.alerting import Alerting, Limit, Patience, Rule, Sender, parsed
-from watchkeeper.alerting.limits import Bucket
+from watchkeeper.alerting.limits import RateLimits
 from watchkeeper.alerting.outbox import Letter, Outbox
 from watchkeeper.domain.alert import Delivery, Severity
 from watchkeeper.domain.errors import (
@@ -544,32 +544,103 @@ def test_an_unknown_receiver_cannot_be_tried_out():
 
 
 class Limited(Desk):
-    def __init__(self, limit, **receivers):
-        super().__init__(**receivers)
-        self.made = self.alerting.courier(receivers, attempt, rng=self.rng, limits={"ops": limit})
+    def __init__(self, limit, storage=None, **receivers):
+        super().__init__(storage, **receivers)
+        self.limit = limit
 
     @property
     def courier(self):
-        return self.made
+        return self.alerting.courier(self.receivers, attempt, rng=self.rng, limits={"ops": self.limit})
+
+    def told(self):
+        return [
+            (one.key, one.reason)
+            for one in self.receivers["ops"].notifications
+            if one.alert.rule != "notification-limit"
+        ]
+
+    def notices(self):
+        return [
+            (one.alert.state.value, one.alert.summary)
+            for one in self.receivers["ops"].notifications
+            if one.alert.rule == "notification-limit"
+        ]
 
 
 def test_above_its_limit_a_receiver_is_told_later_and_why():
     desk = Limited(Limit(6, burst=2), ops=Receiver())
     desk.write(*"abcd")
 
-    assert len(desk.deliver().delivered) == 2
-    assert {letter.error for letter in desk.outbox.waiting()} == {"held back by the limit of 6 a minute"}
-    assert desk.deliver(9).delivered == ()
+    desk.deliver()
+    assert [key for key, _ in desk.told()] == ["a", "b"]
+    held = [letter.error for letter in desk.outbox.waiting() if letter.is_limited]
+    assert held == ["held back by the limit of 6 a minute"] * 2
+    desk.deliver(9)
+    assert len(desk.told()) == 2
     desk.deliver(1)
     desk.deliver(10)
 
-    told = [(one.key, one.reason) for one in desk.receivers["ops"].notifications]
-    assert told == [
+    assert desk.told() == [
         ("a", ""),
         ("b", ""),
         ("c", "it comes 10 s late: this receiver's limit is 6 a minute"),
         ("d", "it comes 20 s late: this receiver's limit is 6 a minute"),
     ]
+
+
+def test_who_is_limited_hears_of_it_once_and_when_it_is_over():
+    desk = Limited(Limit(6, burst=1), ops=Receiver())
+    desk.write(*"abc")
+    for _ in range(40):
+        desk.deliver(1)
+
+    first = "more is due to ops than its limit of 6 a minute: what is above it comes later and says so; "
+    last = "nothing is held back any more: 2 notifications to ops came later than they would have"
+    assert desk.notices() == [("firing", first + "critical news comes at once"), ("resolved", last)]
+    assert [event for event, _ in desk.events() if "limit" in event] == ["limited", "limit over"]
+    assert desk.outbox.waiting() == ()
+
+
+def test_a_limit_counts_what_every_process_tells():
+    storage = MemoryStorage()
+    one = Limited(Limit(60, burst=2), storage, ops=Receiver())
+    other = Limited(Limit(60, burst=2), storage, ops=one.receivers["ops"])
+    one.write(*"ab")
+    one.deliver()
+    other.write(*"cd")
+    other.deliver()
+
+    assert [key for key, _ in one.told()] == ["a", "b"]
+
+
+def test_two_processes_that_count_at_once_give_each_its_own_turn():
+    class Late(MemoryStorage):
+        rival = None
+
+        def get(self, namespace, key):
+            found = super().get(namespace, key)
+            if namespace.name == "allowances" and self.rival is not None:
+                rival, self.rival = self.rival, None
+                rival()
+            return found
+
+    storage = Late()
+    limits = RateLimits(storage, {"ops": Limit(60, burst=1)})
+    storage.rival = lambda: limits.wait_us("ops", 0)
+
+    assert limits.wait_us("ops", 0) == SECOND
+
+
+def test_what_was_held_back_is_sent_when_the_limit_is_gone():
+    desk = Limited(Limit(6, burst=1), ops=Receiver())
+    desk.write(*"ab")
+    desk.deliver()
+    desk.limit = None
+    without = desk.alerting.courier(desk.receivers, attempt, rng=desk.rng)
+    desk.clock.advance(10)
+    without.deliver()
+
+    assert desk.told()[-1] == ("b", "it comes 10 s late: this receiver's limit is lifted")
 
 
 def test_critical_news_is_not_limited():
@@ -595,12 +666,12 @@ def test_a_repeated_attempt_is_not_counted_again():
 
 
 def test_a_clock_that_is_set_back_does_not_lift_the_limit():
-    bucket = Bucket(Limit(60, burst=1))
+    limits = RateLimits(MemoryStorage(), {"ops": Limit(60, burst=1)})
 
-    assert bucket.wait_us(10 * SECOND) == 0
-    assert bucket.wait_us(5 * SECOND) == SECOND
-    assert bucket.wait_us(10 * SECOND) == SECOND
-    assert bucket.wait_us(11 * SECOND) == 0
+    assert limits.wait_us("ops", 10 * SECOND) == 0
+    assert limits.wait_us("ops", 5 * SECOND) == SECOND
+    assert limits.wait_us("ops", 10 * SECOND) == 2 * SECOND
+    assert limits.wait_us("ops", 13 * SECOND) == 0
 
 
 @pytest.mark.parametrize("settings", [(0.0, 1), (float("nan"), 1), (1.0, 0)])

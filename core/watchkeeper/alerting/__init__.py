@@ -8,7 +8,7 @@ from .delivery import Courier, DeliveryReport, Patience, Undelivered
 from .escalation import Escalation, Step
 from .grouping import Grouping
 from .groups import AlertGroup
-from .limits import Limit
+from .limits import Limit, RateLimits
 from .maintenance import MaintenanceWindow
 from .matching import Matcher
 from .muting import Inhibition
@@ -39,6 +39,7 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Patience",
+    "RateLimits",
     "Rule",
     "Sender",
     "Silence",

@@ -16,7 +16,7 @@ from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryErro
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
 
-from .limits import Bucket, Limit
+from .limits import RateLimits
 from .outbox import Letter, Outbox
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Courier:
     fallback
         A receiver that is told when another cannot be reached for good.
     limits
-        By receiver, how much it is told; counted in this process.
+        How much receivers are told; None: as much as there is.
     """
 
     outbox: Outbox
@@ -103,12 +103,7 @@ class Courier:
     rng: random.Random
     patience: Patience = Patience()
     fallback: str | None = None
-    limits: Mapping[str, Limit] = attrs.field(factory=dict)
-    _buckets: dict[str, Bucket] = attrs.field(init=False)
-
-    @_buckets.default
-    def _full(self) -> dict[str, Bucket]:
-        return {receiver: Bucket(limit) for receiver, limit in self.limits.items()}
+    limits: RateLimits | None = None
 
     def deliver(self) -> DeliveryReport:
         """One pass over everything that is due, the receivers side by side: none waits for another."""
@@ -158,6 +153,8 @@ class Courier:
         report = DeliveryReport()
         in_a_row = 0
         until_us = self.clock.now_us()
+        if self.limits is not None:
+            self.limits.settle(receiver, until_us)
         while taken := self._take(receiver, until_us):
             for at, letter in enumerate(taken):
                 if self.clock.now_us() > letter.next_us - _us(self.patience.lease_seconds / 2):
@@ -185,14 +182,18 @@ class Courier:
 
     def _is_limited(self, letter: Letter) -> bool:
         """Whether the receiver has been told enough for now; critical news and repeated attempts are not counted."""
-        bucket = self._buckets.get(letter.receiver)
-        if bucket is None or letter.attempts > 1 or letter.notification.alert.severity is Severity.CRITICAL:
+        if self.limits is None or letter.receiver not in self.limits.limits:
+            return False
+        is_free = letter.is_uncounted or letter.notification.alert.severity is Severity.CRITICAL
+        if is_free or letter.is_limited or letter.attempts > 1:  # who was held back has been counted
             return False
         now_us = self.clock.now_us()
-        wait_us = bucket.wait_us(now_us)
+        wait_us = self.limits.wait_us(letter.receiver, now_us)
         if wait_us:
             held = attrs.evolve(letter, attempts=letter.attempts - 1, is_limited=True)
-            self.outbox.postponed(held, now_us + wait_us, f"held back by the limit of {self.limits[letter.receiver]}")
+            limit = self.limits.limits[letter.receiver]
+            self.outbox.postponed(held, now_us + wait_us, f"held back by the limit of {limit}")
+            self.outbox.wake()
         return wait_us > 0
 
     def _notification(self, letter: Letter) -> Notification:
@@ -201,7 +202,8 @@ class Courier:
         if not letter.is_limited:
             return notification
         seconds = (self.clock.now_us() - letter.first_us) // 1_000_000
-        told = f"it comes {seconds} s late: this receiver's limit is {self.limits.get(letter.receiver, 'lifted')}"
+        limit = None if self.limits is None else self.limits.limits.get(letter.receiver)
+        told = f"it comes {seconds} s late: this receiver's limit is {limit or 'lifted'}"
         return attrs.evolve(notification, reason="; ".join(filter(None, [notification.reason, told])))
 
     def _sent(self, letter: Letter) -> DeliveryReport:

@@ -59,6 +59,8 @@ class Letter:
     """Whether the receiver's limit has held it back."""
     is_fallback: bool = False
     """Whether it is sent in place of one that could not be delivered."""
+    is_uncounted: bool = False
+    """Whether the receiver's limit does not count it: a notice of watchkeeper about itself."""
     revision: int = 0
 
     @property
@@ -84,6 +86,7 @@ class Letter:
             "is_leased": self.is_leased,
             "is_limited": self.is_limited,
             "is_fallback": self.is_fallback,
+            "is_uncounted": self.is_uncounted,
         }
         index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
         return Put(OUTBOX, self.key, {**plain, **index}, index, expect=self.revision)
@@ -104,6 +107,7 @@ def letter_of(document: Document) -> Letter:
         is_leased=plain.get("is_leased", False),
         is_limited=plain.get("is_limited", False),
         is_fallback=plain["is_fallback"],
+        is_uncounted=plain.get("is_uncounted", False),
         revision=document.revision,
     )
 

@@ -23,7 +23,7 @@ from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .grouping import Grouping
 from .groups import AlertGroup, grouped
-from .limits import Limit
+from .limits import Limit, RateLimits
 from .maintenance import MaintenanceWindow
 from .measured import Measured
 from .muting import Inhibition
@@ -243,7 +243,7 @@ class Alerting:
             rng,
             patience=patience or Patience(),
             fallback=fallback,
-            limits=limits or {},
+            limits=RateLimits(self._storage, limits) if limits else None,
         )
 
     def deliver(

@@ -15,6 +15,7 @@ from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.plugins.boundary import attempt
 
 from .assembly import Systems
+from .telling import limits_of
 
 
 def delivered(systems: Systems) -> DeliveryReport:
@@ -52,4 +53,5 @@ def courier_of(systems: Systems) -> Courier:
     """What takes letters to the configured notifiers."""
     spread = random.Random()  # noqa: S311 - spreads retries
     fallback = systems.config.project.fallback
-    return systems.alerting.courier(systems.notifiers, attempt, rng=spread, fallback=fallback)
+    limits = limits_of(systems.config)
+    return systems.alerting.courier(systems.notifiers, attempt, rng=spread, fallback=fallback, limits=limits)

@@ -27,7 +27,7 @@ from watchkeeper.monitor.quality import (
 )
 from watchkeeper.monitor.watched import DRIFT_EVIDENCE, PREDICTION_DRIFT, RISK_EVIDENCE
 
-from .telling import escalation_of, placed
+from .telling import escalation_of, placed, with_escalations
 
 ALWAYS_MEASURED = (
     "samples",
@@ -54,7 +54,7 @@ def rules_of(loaded: LoadedConfig) -> tuple[Rule, ...]:
     rules = [_rule(name, config, loaded, problems) for name, config in loaded.config.rules.items()]
     if problems:
         raise ConfigError(*problems)
-    return (*(rule for rule in rules if rule is not None), *_presets(loaded.config))
+    return with_escalations(loaded, [*(rule for rule in rules if rule is not None), *_presets(loaded.config)])
 
 
 def _presets(config: Config) -> list[Rule]:

@@ -11,12 +11,13 @@ from watchkeeper.domain.alert import NoData, Severity
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.spans import Checks, Duration, Persistence
 
-from .constraints import AtLeast, Distinct, NameIn, NotEmpty
+from .constraints import AtLeast, Distinct, Inside, NameIn, NotEmpty
 from .keys import told
 
 Text = Annotated[str, NotEmpty("character")]
 Matchers = Annotated[tuple[Text, ...], NotEmpty("item"), Distinct()]
 _MOST_REPEATS: Final = 20
+_MOST_A_MINUTE: Final = 60_000
 
 
 class Verb(StrEnum):
@@ -106,6 +107,10 @@ class EscalationConfig:
     steps: Annotated[tuple[StepConfig, ...], NotEmpty("item")] = attrs.field(
         metadata=told("tables with `wait` and `notify`, in order")
     )
+    severities: Annotated[tuple[Severity, ...], Distinct()] = attrs.field(
+        default=(),
+        metadata=told("rules of these severities that tell somebody have it without naming it"),
+    )
     repeats: Annotated[int, AtLeast(0)] = attrs.field(
         default=0, metadata=told("how many times the steps are gone through again, at most 20")
     )
@@ -134,6 +139,18 @@ class MaintenanceConfig:
     lasts: Duration = attrs.field(metadata=told("how long it lasts, at most 7d"))
     matchers: Matchers = attrs.field(metadata=told('the alerts that are not told, such as "severity!=critical"'))
     timezone: Text = attrs.field(default="UTC", metadata=told('the time zone of `begins`, such as "Europe/Berlin"'))
+
+
+@attrs.frozen(kw_only=True)
+class LimitConfig:
+    """``[limits.NAME]``: how much a notifier is told; NAME is one of ``[notifiers]``."""
+
+    per_minute: Annotated[float, Inside(0, _MOST_A_MINUTE)] = attrs.field(
+        metadata=told("how many notifications a minute; what is above waits, critical ones never do")
+    )
+    burst: Annotated[int, AtLeast(1)] = attrs.field(
+        default=10, metadata=told("how many may come at once when it has been quiet")
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -15,7 +15,15 @@ from watchkeeper.domain.presets import PresetChoice
 from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 
-from .alerting import Action, EscalationConfig, GroupingConfig, InhibitionConfig, MaintenanceConfig, RuleConfig
+from .alerting import (
+    Action,
+    EscalationConfig,
+    GroupingConfig,
+    InhibitionConfig,
+    LimitConfig,
+    MaintenanceConfig,
+    RuleConfig,
+)
 from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
 from .governance import RegistryConfig, RoleConfig, SignerConfig
 from .health import HealthConfig
@@ -189,6 +197,9 @@ class Config:
     )
     notifiers: Mapping[Annotated[str, Named("name for a notifier")], NotifierConfig] = attrs.field(
         factory=dict, metadata=told("who is told")
+    )
+    limits: Mapping[Annotated[str, NameIn("notifiers")], LimitConfig] = attrs.field(
+        factory=dict, metadata=told("how much a notifier is told")
     )
     escalations: Mapping[Annotated[str, Named("name for an escalation")], EscalationConfig] = attrs.field(
         factory=dict, metadata=told("who is told next when nobody acknowledges an alert")

@@ -12,6 +12,7 @@ from watchkeeper.config.alerting import (
     EscalationConfig,
     GroupingConfig,
     InhibitionConfig,
+    LimitConfig,
     MaintenanceConfig,
     RuleConfig,
 )
@@ -44,6 +45,7 @@ TABLES = {
     "`[grouping]`": GroupingConfig,
     "`[notifiers.NAME]`": NotifierConfig,
     "`[storage]`": StorageConfig,
+    "`[limits.NAME]`": LimitConfig,
     "`[retention]`": RetentionConfig,
     "`[registry]`": RegistryConfig,
     "`[signers.NAME]`": SignerConfig,
