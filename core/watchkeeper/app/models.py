@@ -10,7 +10,7 @@ import attrs
 from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.plugin_use import PluginUse
 from watchkeeper.config.schema import ModelConfig
-from watchkeeper.contracts.drift import DriftDetector
+from watchkeeper.contracts.drift import DriftDetector, TableDetector
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
@@ -103,9 +103,9 @@ class Models:
             f"model {name!r} has no reference: name a file as its `reference`, or register a version with its rows"
         )
 
-    def _detector(self, model: str, use: PluginUse) -> DriftDetector:
+    def _detector(self, model: str, use: PluginUse) -> DriftDetector | TableDetector:
         found = self._built(Kind.DRIFT, use)
-        if isinstance(found, DriftDetector):
+        if isinstance(found, DriftDetector | TableDetector):
             return found
         raise ConfigError(
             f"models.{model}.drift names {use.name!r}, which watches streams of values, not windows; expected a "

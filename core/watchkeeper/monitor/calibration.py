@@ -9,7 +9,7 @@ leaves the share of false alarms that the budget grants one test in one window.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from watchkeeper.contracts.drift import Drift, DriftDetector
+from watchkeeper.contracts.storage import Namespace
 from watchkeeper.domain.comparison import Comparison
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget
@@ -138,6 +139,19 @@ def _own_windows(name: str, column: Column, rows: int, windows: int) -> Iterator
         yield Comparison(whole or ReferenceColumn.fit(name, column[~inside]), column[inside])
 
 
+def table_edge(distances: Sequence[float], windows: int, allowance: Allowance) -> Edge:
+    """The edge of a statistic of all features together, from what it is in windows of the reference.
+
+    Such statistics are near normal and may be negative: the Student tail is of themselves, not of their logarithms.
+    """
+    if len(distances) < FEWEST_WINDOWS:
+        reason = f"{len(distances)} of the reference's {windows} windows have a distance, {FEWEST_WINDOWS} are needed"
+        return Edge(Value.undefined(reason), allowance.per_test)
+    quantile = -float(stdtrit(len(distances) - 1, allowance.per_test))
+    spread = float(np.std(distances, ddof=1)) * float(np.sqrt(1.0 + 1.0 / len(distances)))
+    return Edge(Value.of(float(np.mean(distances)) + quantile * spread, samples=len(distances)))
+
+
 def _upper_tail(distances: list[float], share: float) -> Value:
     positive = np.maximum(np.asarray(distances), 1e-12)
     logs = np.log(positive)
@@ -157,6 +171,7 @@ def edges_of(
     allowance: Allowance,
     *,
     learned: Learned | None = None,
+    kind: Namespace = EDGES,
 ) -> dict[tuple[str, str], Edge]:
     """An edge for each pair of detector and column that go together; those of the same reference are remembered."""
     if learned is None:
@@ -164,12 +179,12 @@ def edges_of(
     told = [f"edges 1 {version('watchkeeper')} {rows_per_window} {allowance!r}", *references]
     told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
     digest = digest_of(told, [columns[name] for name in references])
-    kept = learned.found(EDGES, digest)
+    kept = learned.found(kind, digest)
     if kept is not None:
         return _edges_from(kept)
     edges = _calibrated(detectors, columns, references, rows_per_window, allowance)
     if not any((edge.threshold.reason or "").startswith(_FAILED) for edge in edges.values()):
-        learned.keep(EDGES, digest, _edges_bytes(edges))  # a plugin that failed may do better at the next start
+        learned.keep(kind, digest, _edges_bytes(edges))  # a plugin that failed may do better at the next start
     return edges
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from watchkeeper.domain.measurement import Measurement
@@ -11,12 +10,12 @@ from watchkeeper.domain.window import told_time
 
 from .alarms.performance import RiskState
 from .alarms.telling import DriftState, alarm_sentence
+from .naming import ALL_FEATURES, are, called
 from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
 
 _STALE_AFTER_US = 86_400_000_000
 _GAPS_BEFORE_STALE = 3
 _UNSEEN_LIMIT = 0.01
-_MISSING_SLACK = 0.01
 
 
 def verdict_of(findings: Sequence[Finding], failures: Sequence[Failure]) -> Verdict:
@@ -100,15 +99,15 @@ def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState
     verdict = has_drifted(feature, drifts, state)
     if verdict is None:
         return Finding(
-            Status.UNKNOWN, feature, f'feature "{feature}": drift UNKNOWN, not OK: {_doubt(drifts)}', tuple(drifts)
+            Status.UNKNOWN, feature, f"{called(feature)}: drift UNKNOWN, not OK: {_doubt(drifts)}", tuple(drifts)
         )
     if not verdict:
-        return Finding(Status.OK, feature, f'feature "{feature}" is as in the reference', tuple(drifts))
+        return Finding(Status.OK, feature, f"{called(feature)} {are(feature)} as in the reference", tuple(drifts))
     if state is not None and feature in state.open:
         told = alarm_sentence(state.open[feature], has_times=state.has_times)
-        return Finding(Status.WARN, feature, f'feature "{feature}" {told}', tuple(drifts))
+        return Finding(Status.WARN, feature, f"{called(feature)} {told}{_weight(drifts)}", tuple(drifts))
     told = ", ".join(_against_threshold(drift) for drift in drifts if _exceeds(drift))
-    return Finding(Status.WARN, feature, f'feature "{feature}" drifted: {told}', tuple(drifts))
+    return Finding(Status.WARN, feature, f"{called(feature)} drifted: {told}{_weight(drifts)}", tuple(drifts))
 
 
 def has_drifted(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> bool | None:
@@ -119,6 +118,12 @@ def has_drifted(feature: str, drifts: Sequence[Measurement], state: DriftState |
         return feature in state.open
     verdicts = [exceeds for drift in drifts if (exceeds := _exceeds(drift)) is not None]
     return any(verdicts) if verdicts else None
+
+
+def _weight(drifts: Sequence[Measurement]) -> str:
+    """How important the feature is, where somebody measured it."""
+    told = next((drift.details["importance"] for drift in drifts if "importance" in drift.details), None)
+    return "" if told is None else f" (importance {told:.3g})"
 
 
 def _doubt(drifts: Sequence[Measurement]) -> str:
@@ -143,7 +148,9 @@ def _exceeds(drift: Measurement) -> bool | None:
 
 def _against_threshold(drift: Measurement) -> str:
     number = f"{drift.value.number or 0.0:.3g}"
-    if drift.value.interval is not None:  # between profiles: the distance itself lies between these bounds
+    if (
+        drift.value.interval is not None and drift.labels.get("feature") != ALL_FEATURES
+    ):  # between profiles: the distance itself lies between these bounds
         number += f" to {drift.value.interval[1]:.3g}"
     if "threshold" in drift.details:
         return f"{drift.name} {number} > {drift.details['threshold']:.3g}"
@@ -157,7 +164,7 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
         number = share.value.number
         if number is None:
             continue
-        if share.name == MISSING_SHARE and number > missing_limit(reference_missing, share.value.samples):
+        if share.name == MISSING_SHARE and number > share.details.get("threshold", 1.0):
             bad.append(f"{number:.1%} missing (reference {reference_missing:.1%})")
         if share.name == INFINITE_SHARE and number > 0.0:
             bad.append(f"{number:.1%} infinite")
@@ -168,9 +175,3 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
     if bad:
         return Finding(Status.WARN, feature, f'feature "{feature}": {", ".join(bad)}', tuple(shares))
     return Finding(Status.OK, feature, f'feature "{feature}" is as complete as in the reference', tuple(shares))
-
-
-def missing_limit(reference_share: float, rows: int) -> float:
-    """The missing share that chance explains: the reference's, four standard errors, and one percent."""
-    spread = math.sqrt(reference_share * (1.0 - reference_share) / max(rows, 1))
-    return reference_share + 4.0 * spread + _MISSING_SLACK

@@ -18,6 +18,8 @@ from watchkeeper.domain.table import Categories, Column
 
 EDGES: Final = Namespace("learned_edges")
 """Drift thresholds, calibrated on the reference's windows."""
+LABELS: Final = Namespace("learned_label_edges")
+"""The same of the outcomes."""
 LOSSES: Final = Namespace("learned_losses")
 """Trees that tell how large errors are."""
 _log = logging.getLogger("watchkeeper.monitor")

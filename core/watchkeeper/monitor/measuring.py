@@ -21,7 +21,10 @@ from watchkeeper.domain.window import Window
 from watchkeeper.plugins.boundary import attempt
 
 from .calibration import Edge
-from .quality import quality_of, quality_of_profile
+from .missingness import UsualMissing
+from .naming import ALL_FEATURES
+from .quality import MISSING_SHARE, quality_of, quality_of_profile
+from .tables import Tables
 
 
 @attrs.frozen
@@ -77,8 +80,10 @@ def measured_drift(
     column: Column | Profile,
     detectors: Mapping[str, DriftDetector],
     edges: Mapping[tuple[str, str], Edge],
+    *,
+    importance: float | None = None,
 ) -> tuple[list[Measurement], list[Failure]]:
-    """Each detector's distance for one feature, with the threshold it is held against."""
+    """Each detector's distance for one feature: effect, p-value, threshold, direction, and how important it is."""
     measurements: list[Measurement] = []
     failures: list[Failure] = []
     comparison = Comparison(reference, column)
@@ -89,7 +94,11 @@ def measured_drift(
         if isinstance(found, Failure):
             failures.append(found)
             continue
-        details = _drift_details(found, edges.get((title, reference.name)))
+        details = drift_details(found, edges.get((title, reference.name)))
+        if found.statistic.is_defined and comparison.tendency is not None:
+            details["direction"] = comparison.tendency
+        if importance is not None:
+            details["importance"] = importance
         measurements.append(subject.measurement(title, found.statistic, {"feature": reference.name}, details))
     return measurements, failures
 
@@ -101,7 +110,8 @@ def _drift(title: str, name: str, detector: DriftDetector, comparison: Compariso
     return Failure(f"drift.{title}", f"it returned {type(found).__name__}, expected Drift", name)
 
 
-def _drift_details(drift: Drift, edge: Edge | None) -> dict[str, float]:
+def drift_details(drift: Drift, edge: Edge | None) -> dict[str, float]:
+    """The numbers that explain a distance: p-value, effect, and what it is held against."""
     details: dict[str, float] = {}
     if drift.p_value is not None:
         details["p_value"] = drift.p_value
@@ -114,11 +124,51 @@ def _drift_details(drift: Drift, edge: Edge | None) -> dict[str, float]:
     return details
 
 
-def measured_quality(subject: Subject, reference: ReferenceColumn, column: Column | Profile) -> list[Measurement]:
-    """The quality shares of one feature."""
+def measured_tables(
+    subject: Subject,
+    tables: Tables,
+    columns: Mapping[str, Column],
+    edges: Mapping[tuple[str, str], Edge],
+    p_limit: float,
+) -> tuple[list[Measurement], list[Failure]]:
+    """Each table detector's distance of all features together.
+
+    Thresholds are for all columns: where one cannot be compared, the p-value is held against `p_limit`.
+    """
+    found = tables.compare(columns)
+    measurements: list[Measurement] = []
+    failures: list[Failure] = []
+    for title, drift in found.drifts.items():
+        if isinstance(drift, Failure):
+            failures.append(drift)
+            continue
+        edge = (
+            edges.get((title, ALL_FEATURES)) if not found.lacking else Edge(Value.undefined("other columns"), p_limit)
+        )
+        details = drift_details(drift, edge) | {"lacking": float(len(found.lacking))}
+        measurements.append(subject.measurement(title, drift.statistic, {"feature": ALL_FEATURES}, details))
+    return measurements, failures
+
+
+def measured_quality(
+    subject: Subject, reference: ReferenceColumn, column: Column | Profile, usual: UsualMissing | None = None
+) -> list[Measurement]:
+    """The quality shares of one feature; the missing share with the threshold that it is held against."""
     labels = {"feature": reference.name}
     if isinstance(column, NumberProfile | LabelProfile):
         found = quality_of_profile(column, reference)
     else:
         found = quality_of(column, reference)
-    return [subject.measurement(name, value, labels) for name, value in found.items()]
+    details = {MISSING_SHARE: _missing_details(found[MISSING_SHARE], reference, usual)}
+    return [subject.measurement(name, value, labels, details.get(name)) for name, value in found.items()]
+
+
+def _missing_details(share: Value, reference: ReferenceColumn, usual: UsualMissing | None) -> dict[str, float]:
+    details = {"reference": reference.missing_share.number or 0.0}
+    if usual is None or share.number is None:
+        return details
+    return details | {
+        "effect": usual.effect(share.number),
+        "p_value": usual.p_value(share.number, share.samples or 0),
+        "threshold": usual.threshold(share.samples or 0),
+    }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from watchkeeper.contracts.drift import DriftDetector
+from watchkeeper.contracts.drift import DriftDetector, TableDetector
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.health import Thresholds
@@ -22,11 +22,11 @@ from watchkeeper.domain.verdict import Failure, Finding, Status
 
 from .alarms.drift import DriftAlarms
 from .alarms.evidence import Evidence
-from .alarms.fitting import TOLERANCE, AlarmTerms, fitted_alarms
+from .alarms.fitting import TOLERANCE, AlarmTerms, fitted_alarms, in_order
 from .alarms.performance import RISK_SHARE, RiskState, reference_risk, risk_alone, shared
 from .alarms.risk import RiskAlarms
 from .alarms.telling import DriftState, drift_state
-from .calibration import Allowance, Edge, edges_of
+from .calibration import FEWEST_WINDOWS, Allowance, Edge, edges_of, table_edge
 from .estimation.estimator import Estimator
 from .estimation.telling import estimates_told
 from .evaluating import Judging, evaluation_of
@@ -42,13 +42,17 @@ from .judging import (
     stale_after_us,
     verdict_of,
 )
+from .labels import LABEL_BUDGET, WatchedOutcomes
 from .learned import Learned
-from .measuring import Subject, measured_drift, measured_metrics, measured_quality
+from .measuring import Subject, measured_drift, measured_metrics, measured_quality, measured_tables
+from .missingness import MISSING_BUDGET, UsualMissing, usual_missing
+from .naming import ALL_FEATURES, PREDICTION
 from .quality import DUPLICATE_SHARE, MISSING_SHARE, QUALITY_SCORE, duplicate_share, overall_score
 from .records import Records
 from .result import CheckResult
 from .scale.profiled import ProfiledRows
 from .segments import segments_of
+from .tables import WINDOWS, Tables
 
 DRIFT_EVIDENCE = "drift_evidence"
 """How far a feature is on the way to an alarm: one is raised when the evidence of all adds up to 1."""
@@ -59,8 +63,7 @@ RISK_EVIDENCE = "risk_evidence"
 PREDICTION_DRIFT = "prediction_drift"
 """1 when the predictions' distribution is in alarm, or over an edge where there are no alarms; else 0."""
 
-PREDICTION = "prediction"
-"""The label under which the drift of the predictions themselves is measured."""
+__all__ = ["DRIFT_EVIDENCE", "PREDICTION", "PREDICTION_DRIFT", "RISK_EVIDENCE", "WatchedModel", "fitted"]
 
 
 @attrs.frozen(eq=False)
@@ -86,6 +89,14 @@ class WatchedModel:
     """By measurement, from where on it is bad."""
     estimator: Estimator | None = None
     """What tells the metrics of rows whose outcomes are not known; None: nothing does."""
+    tables: Tables | None = None
+    """What compares all features together; None: nothing does."""
+    outcomes: WatchedOutcomes | None = None
+    """What outcomes are compared with; None: the reference has none, or no detector is configured."""
+    usual_missing: Mapping[str, UsualMissing] = attrs.field(factory=dict)
+    """How large a share of each column may be missing."""
+    importance: Mapping[str, float] = attrs.field(factory=dict)
+    """How much features matter to the model, where somebody measured it."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -135,6 +146,7 @@ class WatchedModel:
         if isinstance(self.alarms, DriftAlarms) and len(records):
             state = drift_state(self.alarms, evidence, records, PREDICTION)
         self._check_columns(subject, self._columns(records), state, (measurements, findings, failures))
+        self._check_together(subject, records, state, (measurements, findings, failures))
         measurements += self._whole_quality(subject, records, measurements)
         if len(records) < self.min_rows:  # too few rows to judge anything: what was found is kept, not acted upon
             findings = [finding for finding in findings if finding.status is not Status.WARN]
@@ -210,15 +222,17 @@ class WatchedModel:
     ) -> None:
         measurements, findings, failures = into
         judged: list[bool] = []
-        for name, reference in self.references.items():
+        for name, reference in self._by_importance():
             if name not in columns:
                 findings.append(_absent(name, reference, subject))
                 continue
-            quality = measured_quality(subject, reference, columns[name])
-            drifts, failed = measured_drift(subject, reference, columns[name], self.detectors, self.edges)
+            quality = measured_quality(subject, reference, columns[name], self.usual_missing.get(name))
+            drifts, failed = measured_drift(
+                subject, reference, columns[name], self.detectors, self.edges, importance=self.importance.get(name)
+            )
             measurements += [*quality, *drifts]
             if state is not None and name in state.evidence:
-                measurements.append(_evidence(subject, name, state))
+                measurements.append(_evidence(subject, name, state, self.importance))
             failures += failed
             findings += self._column_findings(name, reference, quality, drifts, state)
             verdict = has_drifted(name, drifts, state)
@@ -226,8 +240,36 @@ class WatchedModel:
                 judged.append(verdict)
             elif verdict is not None:
                 measurements.append(subject.measurement(PREDICTION_DRIFT, Value.of(float(verdict))))
-        if self.detectors:
+        if self._watches_drift:
             measurements.append(subject.measurement("drift_share", _drift_share(judged)))
+
+    @property
+    def _watches_drift(self) -> bool:
+        return bool(self.detectors) or self.tables is not None
+
+    def _by_importance(self) -> list[tuple[str, ReferenceColumn]]:
+        """The columns, those that matter most first: what is found of them is told in this order."""
+        return sorted(self.references.items(), key=lambda pair: -self.importance.get(pair[0], 0.0))
+
+    def _check_together(self, subject: Subject, records: Records, state: DriftState | None, into: _Collected) -> None:
+        """All features together, and the outcomes."""
+        measurements, findings, failures = into
+        if self.tables is not None:
+            limit = self.allowance.per_test
+            features = {name: records.features[name] for name in self.features if name in records.features}
+            drifts, failed = measured_tables(subject, self.tables, features, self.edges, limit)
+            measurements += drifts
+            failures += failed
+            if state is not None and ALL_FEATURES in state.evidence:
+                measurements.append(_evidence(subject, ALL_FEATURES, state, {}))
+            if drifts:
+                is_partial = any(drift.details["lacking"] for drift in drifts)
+                findings.append(drift_finding(ALL_FEATURES, drifts, None if is_partial else state))
+        if self.outcomes is not None:
+            found, told, failed = self.outcomes.check(subject, records)
+            measurements += found
+            findings += told
+            failures += failed
 
     def _whole_quality(self, subject: Subject, records: Records, measurements: list[Measurement]) -> list[Measurement]:
         """What is said of the window and not of one feature."""
@@ -259,7 +301,7 @@ class WatchedModel:
             sentence = f'feature "{name}" is all missing ({gone.samples} of {gone.samples} rows): drift UNKNOWN, not OK'
             return [Finding(Status.UNKNOWN, name, sentence, tuple(quality))]
         findings = [quality_finding(name, quality, reference.missing_share.number or 0.0)]
-        if self.detectors:
+        if self._watches_drift:
             findings.append(drift_finding(name, drifts, state))
         return findings
 
@@ -282,8 +324,9 @@ def _absent(name: str, reference: ReferenceColumn, subject: Subject) -> Finding:
     return Finding(Status.UNKNOWN, reference.name, sentence)
 
 
-def _evidence(subject: Subject, name: str, state: DriftState) -> Measurement:
-    return subject.measurement(DRIFT_EVIDENCE, Value.of(state.evidence[name]), {"feature": name})
+def _evidence(subject: Subject, name: str, state: DriftState, importance: Mapping[str, float]) -> Measurement:
+    details = {"importance": importance[name]} if name in importance else {}
+    return subject.measurement(DRIFT_EVIDENCE, Value.of(state.evidence[name]), {"feature": name}, details)
 
 
 def _drift_share(judged: list[bool]) -> Value:
@@ -297,7 +340,7 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     judging: Judging,
     reference: Table,
     metrics: Mapping[str, Metric],
-    detectors: Mapping[str, DriftDetector],
+    detectors: Mapping[str, DriftDetector | TableDetector],
     *,
     window: WindowSize,
     budget: FalseAlarmBudget,
@@ -305,6 +348,7 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     step: WindowSize | None = None,
     tolerance: float = TOLERANCE,
     outcome: Column | None = None,
+    importance: Mapping[str, float] | None = None,
     learned: Learned | None = None,
 ) -> WatchedModel:
     """Learn from the reference: `reference` holds the features, `PREDICTION`, and ``time`` as int64 µs when known.
@@ -314,16 +358,27 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     calibrated again.
     """
     times = reference.columns.get("time")
+    at = None if times is None or isinstance(times, Categories) else times
     columns = {name: reference[name] for name in reference if name != "time" and _is_comparable(reference[name])}
     references = {name: ReferenceColumn.fit(name, column) for name, column in columns.items()}
+    single = {title: one for title, one in detectors.items() if isinstance(one, DriftDetector)}
+    together = {title: one for title, one in detectors.items() if isinstance(one, TableDetector)}
     rows, _ = _window_in_reference(window, times, len(reference))
     _, step_us = _window_in_reference(step or window, times, len(reference))
-    tests = sum(
-        reference.kind in detector.columns for reference in references.values() for detector in detectors.values()
-    )
-    allowance = Allowance.of(budget, step_us, tests)
-    edges = edges_of(detectors, columns, references, rows, allowance, learned=learned)
-    at = None if times is None or isinstance(times, Categories) else times
+    tables = None
+    if together:
+        features = {name: found for name, found in references.items() if name != PREDICTION}
+        tables = Tables.fit(together, features, in_order(Table(columns), at), learned)
+    fitting = sum(found.kind in detector.columns for found in references.values() for detector in single.values())
+    allowance = Allowance.of(budget, step_us, fitting + len(together))
+    edges = edges_of(single, columns, references, rows, allowance, learned=learned)
+    if tables is not None:
+        edges |= _table_edges(tables, in_order(Table(columns), at), rows, allowance)
+    outcomes = None
+    if single and outcome is not None:
+        outcomes = WatchedOutcomes.fit(
+            outcome, single, rows_per_window=rows, budget=budget, step_us=step_us, min_rows=min_rows, learned=learned
+        )
     terms = AlarmTerms(step or window, budget, tolerance)
     risk: RiskAlarms | str = "no metric is configured"
     if metrics:
@@ -331,9 +386,36 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
         risk = reference_risk(judging, reference[PREDICTION], outcome, at, shared(terms, share))
     alarms: DriftAlarms | str = "no drift detector is configured"
     if detectors:
-        left = terms if isinstance(risk, str) else shared(terms, 1.0 - RISK_SHARE)
-        alarms = fitted_alarms(references, Table(columns), at, left)
-    return WatchedModel(name, judging, references, metrics, detectors, edges, allowance, min_rows, alarms, risk)
+        others = (not isinstance(risk, str)) * RISK_SHARE + (outcomes is not None) * LABEL_BUDGET + MISSING_BUDGET
+        alarms = fitted_alarms(references, Table(columns), at, shared(terms, 1.0 - others), tables)
+    part = FalseAlarmBudget(budget.alarms * MISSING_BUDGET, budget.per_us)
+    return WatchedModel(
+        name,
+        judging,
+        references,
+        metrics,
+        single,
+        edges,
+        allowance,
+        min_rows,
+        alarms,
+        risk,
+        tables=tables,
+        outcomes=outcomes,
+        usual_missing=usual_missing(columns, references, rows, Allowance.of(part, step_us, len(references))),
+        importance=importance or {},
+    )
+
+
+def _table_edges(tables: Tables, ordered: Table, rows: int, allowance: Allowance) -> dict[tuple[str, str], Edge]:
+    """An edge for each table detector, from windows of the reference."""
+    windows = len(ordered) // max(rows, 1)
+    block = np.arange(windows * rows, dtype=np.int64) // max(rows, 1)
+    usual = tables.usual(ordered, block, windows, WINDOWS) if windows >= FEWEST_WINDOWS else {}
+    return {
+        (title, ALL_FEATURES): table_edge(usual[title].distances if title in usual else (), windows, allowance)
+        for title in tables.detectors
+    }
 
 
 def _is_comparable(column: Column) -> bool:

@@ -76,7 +76,7 @@ class Fitted:
     """(n, d), at most `Options.rows`."""
 
     def compare(self, rows: NDArray[np.float64]) -> Drift:
-        """``2 AUC - 1``, 0 when no better than guessing; the effect is the AUC."""
+        """``2 AUC - 1``, 0 when no better than guessing and below it when worse; the effect is the AUC."""
         if not rows.shape[1]:
             return Drift(Value.undefined("there are no columns to tell rows apart by", samples=len(rows)))
         fewest = min(len(rows), len(self.rows))
@@ -85,8 +85,9 @@ class Fitted:
             told = f"{fewest} rows in {where} are too few to train on: at least {_FEWEST_ROWS} are needed"
             return Drift(Value.undefined(told, samples=len(rows)))
         found = Separation.of(self._scores(evenly(rows, self.options.rows)))
-        low, high = (min(max(2.0 * (found.auc + sign * _QUANTILE * found.error) - 1.0, 0.0), 1.0) for sign in (-1, 1))
-        statistic = Value.of(max(2.0 * found.auc - 1.0, 0.0), samples=len(rows), interval=(low, high))
+        spread = _QUANTILE * found.error
+        low, high = max(2.0 * (found.auc - spread) - 1.0, -1.0), min(2.0 * (found.auc + spread) - 1.0, 1.0)
+        statistic = Value.of(2.0 * found.auc - 1.0, samples=len(rows), interval=(low, high))
         return Drift(statistic, found.p_value, found.auc)
 
     def _scores(self, rows: NDArray[np.float64]) -> Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]]:

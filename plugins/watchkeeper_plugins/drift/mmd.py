@@ -37,7 +37,7 @@ _SMALLEST: Final = 1e-12
 class Options:
     """The kernel and how well it is approximated."""
 
-    features: int = attrs.field(default=200, validator=attrs.validators.ge(2))
+    features: int = attrs.field(default=200, validator=[attrs.validators.ge(2), attrs.validators.le(4000)])
     """Random features D, an even number: the kernel is off by about ``1 / sqrt(D)``."""
     bandwidth: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0.0)))
     """The kernel's width s in encoded units; the reference's median distance when left out."""
@@ -106,8 +106,9 @@ class MeanDiscrepancy:
         found = embedded(rows, frequencies)
         mean = found.mean(axis=0)
         found -= mean
-        covariance = found.T @ found / max(len(rows) - 1, 1)
-        return Fitted(frequencies, mean, len(rows), float(np.trace(covariance)), float((covariance**2).sum()))
+        # products of rows have the same squares as products of columns: the fewer of the two are taken
+        products = (found.T @ found if len(rows) > len(mean) else found @ found.T) / max(len(rows) - 1, 1)
+        return Fitted(frequencies, mean, len(rows), float(np.trace(products)), float((products**2).sum()))
 
     def restored(self, record: Mapping[str, Any]) -> Fitted:
         """The embedded reference again."""

@@ -4,6 +4,9 @@ The reference's components that explain a given share of its variance are kept. 
 they do not reproduce, ``e(x) = |x - x'|``; a window's is the mean over its rows. Where features stop moving together,
 rows leave the plane of the components and errors grow; each feature alone may look as ever.
 
+The p-value is a normal test of the mean error; it takes the components as given. Where the reference's variance is much
+the same in all directions they are chosen by chance, and errors of other rows are a little larger than the reference's.
+
 References: Jackson and Mudholkar, Technometrics 21 (1979) 341, for control charts of principal components.
 Cost: O(n d² + d³) to fit, O(m d k) a window of m rows with k components.
 """
@@ -51,7 +54,7 @@ class Fitted:
     """The sd of its rows' errors."""
 
     def compare(self, rows: NDArray[np.float64]) -> Drift:
-        """How far the mean error is from the reference's, in sds of one row's error; the effect has the sign."""
+        """How much larger the mean error is than the reference's, in sds of one row's error; below 0, smaller."""
         if len(self.centre) <= 1:
             told = f"{len(self.centre)} encoded columns depend on nothing: at least 2 are needed"
             return Drift(Value.undefined(told, samples=len(rows)))
@@ -64,7 +67,7 @@ class Fitted:
             return Drift(Value.of(abs(away) if grown else 0.0, samples=len(rows)), 0.0 if grown else 1.0)
         effect = away / self.deviation
         p_value = float(ndtr(-effect / math.sqrt(1.0 / len(rows) + 1.0 / self.rows)))
-        return Drift(Value.of(abs(effect), samples=len(rows)), p_value, effect)
+        return Drift(Value.of(effect, samples=len(rows)), p_value, effect)
 
     def to_record(self) -> dict[str, Any]:
         """Arrays and numbers."""

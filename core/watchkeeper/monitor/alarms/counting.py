@@ -77,7 +77,7 @@ def _advanced(
     since_us = _next_row(storage, model, (evidence.through_us, reach_us), at_hand)
     while since_us is not None:
         until = min(_aligned(since_us + slice_us, alarms.size), reach_us)
-        time, table = sorted_rows(predictions(storage, model, (since_us, until), list(alarms.legs), at_hand))
+        time, table = sorted_rows(predictions(storage, model, (since_us, until), alarms.columns, at_hand))
         cut = _cut(time, alarms.size, evidence.through_us)
         if len(cut):
             return alarms.advanced(evidence, alarms.blocks(table, time, cut))

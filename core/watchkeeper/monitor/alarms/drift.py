@@ -17,6 +17,7 @@ from .blocks import BlockSize, Cut, cut_by_time, cut_evenly
 from .evidence import ENDED_ALARMS, DriftAlarm, Evidence
 from .legs import Legs
 from .seasons import Seasons
+from .table_legs import TableLegs
 from .whitening import Whitening
 
 _AT_REST: Final = 2.0
@@ -52,8 +53,8 @@ class DriftAlarms:
     A series is one leg of one column; there are k.
     """
 
-    legs: Mapping[str, Legs]
-    """Of each column."""
+    legs: Mapping[str, Legs | TableLegs]
+    """Of each column; those of all features together stand beside them."""
     seasons: Seasons
     whitening: Whitening
     bets: ChangeBets
@@ -64,6 +65,11 @@ class DriftAlarms:
     """Of the reference and the terms."""
     reference_end_us: int | None
     """Where the reference's last block ends; None when its times are not known."""
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are watched."""
+        return tuple(name for name, found in self.legs.items() if not isinstance(found, TableLegs))
 
     @cached_property
     def series(self) -> tuple[tuple[str, str], ...]:
@@ -203,13 +209,17 @@ def _timed(cut: Cut, times: NDArray[np.int64]) -> Cut:
 
 
 def block_statistics(
-    legs: Mapping[str, Legs], table: Table, cut: Cut
+    legs: Mapping[str, Legs | TableLegs], table: Table, cut: Cut, *, is_reference: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(b, k) statistics and (b,) rows; rows after the last full block are left out."""
     count = len(cut)
     parts = []
     for name, found in legs.items():
-        if name in table:
+        if isinstance(found, TableLegs):
+            inside = table.rows(slice(len(cut.block)))
+            statistics = found.reference_statistics if is_reference else found.statistics
+            parts.append(statistics(inside, cut.block, count))
+        elif name in table:
             parts.append(found.statistics(table[name][: len(cut.block)], cut.block, count))
         else:
             parts.append(np.full((count, len(found.names)), np.nan))

@@ -14,11 +14,14 @@ from watchkeeper.domain.martingales import STEPS, ChangeBets
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 from watchkeeper.domain.table import Categories, Column, Table
+from watchkeeper.monitor.naming import ALL_FEATURES
+from watchkeeper.monitor.tables import Tables
 
 from .blocks import BlockSize, Cut, block_size, cut_by_rows, cut_by_time, cut_evenly
 from .drift import DriftAlarms, block_statistics
 from .legs import Legs, legs_of
 from .seasons import DAY_US, Seasons
+from .table_legs import TableLegs
 from .whitening import Whitening
 
 TOLERANCE: Final = 0.05
@@ -41,7 +44,11 @@ class AlarmTerms:
 
 
 def fitted_alarms(
-    references: Mapping[str, ReferenceColumn], table: Table, times: NDArray[np.int64] | None, terms: AlarmTerms
+    references: Mapping[str, ReferenceColumn],
+    table: Table,
+    times: NDArray[np.int64] | None,
+    terms: AlarmTerms,
+    tables: Tables | None = None,
 ) -> DriftAlarms | str:
     """Learn from the reference; a reason when it is too short. O(n log n) a column.
 
@@ -51,16 +58,24 @@ def fitted_alarms(
         The fitted columns, and the rows they were fitted on.
     times
         (n,) UTC microseconds of the rows, or None: rows are taken to be in order.
+    tables
+        What compares all features together; each of its tests is a leg.
     """
     size = block_size(terms.window, len(table), times)
     if isinstance(size, str):
         return size
-    legs = {name: found for name, reference in references.items() if (found := legs_of(reference)) is not None}
+    legs: dict[str, Legs | TableLegs] = {
+        name: found for name, reference in references.items() if (found := legs_of(reference)) is not None
+    }
     if not legs:
         return "no column has values in the reference"
-    ordered, at = (table, None) if times is None else _in_order(table, times)
+    ordered, at = in_order(table, times), None if times is None else np.sort(times)
     cut = _reference_cut(size, at, len(table))
-    values, rows = block_statistics(legs, ordered, cut)
+    if tables is not None and (together := TableLegs.of(tables)) is not None:
+        legs[ALL_FEATURES] = together
+    values, rows = block_statistics(legs, ordered, cut, is_reference=True)
+    if ALL_FEATURES in legs and not np.isfinite(values[:, -len(legs[ALL_FEATURES].names) :]).any():
+        values = values[:, : -len(legs.pop(ALL_FEATURES).names)]  # none of them is a test
     end_us = None if at is None else int(max(at[-1] + 1, cut.end_us[-1]))
     usual = _usual(values, rows, None if at is None else cut.start_us, size)
     return DriftAlarms(
@@ -70,7 +85,7 @@ def fitted_alarms(
         bets=_bets(legs, usual, terms.tolerance),
         size=size,
         period_us=terms.budget.per_us / terms.budget.alarms,
-        digest=_digest(references, table, times, terms),
+        digest=_digest(references, table, times, terms, legs.get(ALL_FEATURES)),
         reference_end_us=end_us,
     )
 
@@ -96,7 +111,7 @@ def _usual(
     return _Usual(seasons, whitening, whitening.residuals(deviations))
 
 
-def _bets(legs: Mapping[str, Legs], usual: _Usual, tolerance: float) -> ChangeBets:
+def _bets(legs: Mapping[str, Legs | TableLegs], usual: _Usual, tolerance: float) -> ChangeBets:
     weights = np.array([weight for found in legs.values() for weight in found.weights])
     names = [_kind(leg) for found in legs.values() for leg in found.names]
     _, kinds = np.unique(names, return_inverse=True)
@@ -114,11 +129,11 @@ def _kind(leg: str) -> str:
     return "share" if leg.startswith("share of") else leg
 
 
-def _in_order(table: Table, times: NDArray[np.int64]) -> tuple[Table, NDArray[np.int64]]:
-    if np.all(times[1:] >= times[:-1]):
-        return table, times
-    order = np.argsort(times, kind="stable")
-    return table.rows(order), times[order]
+def in_order(table: Table, times: NDArray[np.int64] | None) -> Table:
+    """The rows in time order; as they are when times are not known."""
+    if times is None or np.all(times[1:] >= times[:-1]):
+        return table
+    return table.rows(np.argsort(times, kind="stable"))
 
 
 def _reference_cut(size: BlockSize, times: NDArray[np.int64] | None, rows: int) -> Cut:
@@ -130,7 +145,11 @@ def _reference_cut(size: BlockSize, times: NDArray[np.int64] | None, rows: int) 
 
 
 def _digest(
-    references: Mapping[str, ReferenceColumn], table: Table, times: NDArray[np.int64] | None, terms: AlarmTerms
+    references: Mapping[str, ReferenceColumn],
+    table: Table,
+    times: NDArray[np.int64] | None,
+    terms: AlarmTerms,
+    together: Legs | TableLegs | None,
 ) -> str:
     """SHA-256 of what the alarms are fitted on: another reference, or another budget, begins anew."""
     told = hashlib.sha256(_FORMAT + f"{terms.window} {terms.budget} {terms.tolerance!r}".encode())
@@ -139,6 +158,8 @@ def _digest(
     for name in references:
         told.update(f"\n{name}\n".encode("utf-8", "surrogatepass"))
         told.update(_bytes(table[name]))
+    if together is not None:
+        told.update("\n".join(("\nall features", *together.names)).encode())
     return told.hexdigest()
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from watchkeeper.domain.table import Table
 from watchkeeper.domain.window import told_time
+from watchkeeper.monitor.naming import ALL_FEATURES
 from watchkeeper.monitor.records import Records
 
 from .drift import DriftAlarms
@@ -59,6 +60,9 @@ def alarm_sentence(alarm: DriftAlarm, *, has_times: bool = True) -> str:
 
 
 def _movement(alarm: DriftAlarm) -> str:
+    if alarm.column == ALL_FEATURES:
+        where = "farther from" if alarm.is_up else "nearer to"
+        return f"by {alarm.leg} they are {where} the reference than chance explains"
     more = "more" if alarm.is_up else "fewer"
     told = {
         MEAN: f"its mean is {'higher' if alarm.is_up else 'lower'} by {abs(alarm.size):.2g} sd",

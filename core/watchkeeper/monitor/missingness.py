@@ -1,0 +1,84 @@
+"""How large a share of missing values must be to be no chance: thresholds within the budget of false alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.table import Column, missing
+
+from .calibration import FEWEST_WINDOWS, Allowance
+
+MISSING_BUDGET = 0.05
+"""The part of a model's budget that the missing shares of single windows have."""
+
+
+@attrs.frozen
+class UsualMissing:
+    """What the missing share of one column is in windows of the reference, as angles ``2 asin(sqrt(share))``.
+
+    In angles the sampling sd of a share is ``1 / sqrt(rows)``, whatever the share (Cohen's h).
+    """
+
+    mean: float
+    spread: float
+    """The sd between windows; 0 where there are too few of them."""
+    windows: int
+    """How many windows `spread` is from; 0: rows are taken to be independent."""
+    rows: int
+    """Of the reference."""
+    per_test: float
+    """The share of false alarms that is allowed in one window."""
+
+    def threshold(self, rows: int) -> float:
+        """The share that a window of so many rows exceeds by chance as rarely as the budget grants."""
+        upper = self.mean + self._quantile * self._deviation(rows)
+        return math.sin(min(upper, math.pi) / 2.0) ** 2
+
+    def effect(self, share: float) -> float:
+        """How far a share is from the usual one, in sds of one row: above 0, more is missing."""
+        return float(_angle(share)) - self.mean
+
+    def p_value(self, share: float, rows: int) -> float:
+        """Chance of a share at least this large."""
+        return float(ndtr(-self.effect(share) / self._deviation(rows)))
+
+    def _deviation(self, rows: int) -> float:
+        sampling = 1.0 / math.sqrt(max(rows, 1))
+        more = 1.0 / self.windows if self.windows else rows / max(self.rows, 1)
+        return max(self.spread, sampling) * math.sqrt(1.0 + more)
+
+    @property
+    def _quantile(self) -> float:
+        freedom = self.windows - 1 if self.windows else 1e6
+        return -float(stdtrit(freedom, min(self.per_test, 0.5)))
+
+
+def usual_missing(
+    columns: Mapping[str, Column],
+    references: Mapping[str, ReferenceColumn],
+    rows_per_window: int,
+    allowance: Allowance,
+) -> dict[str, UsualMissing]:
+    """Of each column, from the windows of the reference; O(n) a column."""
+    return {name: _usual(columns[name], rows_per_window, allowance) for name in references}
+
+
+def _usual(column: Column, rows: int, allowance: Allowance) -> UsualMissing:
+    gone = missing(column)
+    windows = len(gone) // max(rows, 1)
+    if windows < FEWEST_WINDOWS:
+        share = float(gone.mean()) if len(gone) else 0.0
+        return UsualMissing(float(_angle(share)), 0.0, 0, len(gone), allowance.per_test)
+    angles = _angle(gone[: windows * rows].reshape(windows, rows).mean(axis=1))
+    return UsualMissing(float(angles.mean()), float(angles.std(ddof=1)), windows, len(gone), allowance.per_test)
+
+
+def _angle(share: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(2.0 * np.arcsin(np.sqrt(share)))
