@@ -1,40 +1,77 @@
-"""The daily life: check every model, deliver, wait, again."""
+"""The daily life: check every model when it is due, deliver, wait, again."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final
 
 from watchkeeper.domain.spans import Duration
 from watchkeeper.monitor.result import CheckResult
 
+from .schedule import Schedule
 from .watchkeeper import Watchkeeper
 
 _TIDY_SECONDS: Final = 600.0
+_SELDOM_US: Final = 3_600_000_000
+"""An hour: a model that is checked every so many rows is looked at this often, even when they do not come."""
 
 
 def rounds(
-    watch: Watchkeeper, pause: Duration, times: int | None = None, stop: threading.Event | None = None
+    watch: Watchkeeper,
+    pause: Duration,
+    times: int | None = None,
+    stop: threading.Event | None = None,
+    wait: Callable[[float], object] | None = None,
 ) -> Generator[dict[str, CheckResult]]:
-    """Each round's results, `pause` apart; ends after `times`, or when `stop` is set.
+    """Each round's results; ends after `times` rounds, or when `stop` is set.
 
+    A model is checked as often as its `every` says, others each `pause`; a round has those that are due together.
     Between the rounds, threads send what is due and take the steps of escalations; they stop when it ends: close the
     generator (`contextlib.closing`) when you leave it earlier. Every ten minutes the store is tidied.
+
+    Parameters
+    ----------
+    wait
+        Waits so many seconds, or until `stop` is set; the event's own when left out. A replay lets its clock go on.
     """
     stopped = stop or threading.Event()
+    waits = wait or stopped.wait
+    schedule = Schedule({model: _step_us(watch, model, pause) for model in watch.models} or {"": pause.us})
     done = 0
     tidied: float | None = None
     with watch.delivering():
         while not stopped.is_set():
-            results = watch.check_all()
-            watch.advance_deployments()
-            watch.deliver()
-            if tidied is None or time.monotonic() - tidied >= _TIDY_SECONDS:
-                watch.tidy()
-                tidied = time.monotonic()
-            yield results
-            done += 1
-            if done == times or stopped.wait(pause.us / 1e6):
-                return
+            due = schedule.due(watch.now_us())
+            if due:
+                results = {model: watch.check_alone(model) for model in due if _is_worth(watch, model)}
+                schedule.done(due, watch.now_us())
+                watch.advance_deployments()
+                watch.deliver()
+                if tidied is None or time.monotonic() - tidied >= _TIDY_SECONDS:
+                    watch.tidy()
+                    tidied = time.monotonic()
+                yield results
+                done += 1
+                if done == times:
+                    return
+            waits(schedule.wait_us(watch.now_us()) / 1e6)
+
+
+def _step_us(watch: Watchkeeper, model: str, pause: Duration) -> int:
+    every = watch.config.models[model].every
+    return pause.us if every is None or every.duration is None else every.duration.us
+
+
+def _is_worth(watch: Watchkeeper, model: str) -> bool:
+    """Whether a model that is checked every so many rows has as many new ones, or was not looked at for long."""
+    if model not in watch.config.models:
+        return False
+    every = watch.config.models[model].every
+    if every is None or every.rows is None:
+        return True
+    last = next((one for one in watch.standings() if one.model == model), None)
+    if last is None or last.window is None or watch.now_us() - last.checked_us >= _SELDOM_US:
+        return True
+    return watch.has_rows_since(model, last.window.end_us, every.rows)

@@ -25,6 +25,7 @@ from watchkeeper.domain.verdict import Failure
 from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
+from watchkeeper.monitor.records import has_rows
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.scale.folder import Progress
 from watchkeeper.monitor.standing import Standing, standings
@@ -239,6 +240,15 @@ class Watchkeeper:
         """Check one model; when it cannot be checked it is UNKNOWN with the reason, which `status` then shows."""
         is_now = until_us is None
         return isolated(self._systems, model, lambda: self.check(model, until_us=until_us), keep=is_now)
+
+    def has_rows_since(self, model: str, since_us: int, rows: int) -> bool:
+        """Whether so many predictions have a time from `since_us` on; reads no more than it takes to tell."""
+        self._systems.recorder.flush()
+        return has_rows(self._systems.storage, model, since_us, rows)
+
+    def now_us(self) -> int:
+        """What time it is for this project: UTC, microseconds since 1970."""
+        return self._systems.clock.now_us()
 
     def standings(self) -> tuple[Standing, ...]:
         """How each model stood when it was last checked, worst first; reads one small document a model."""

@@ -58,10 +58,12 @@ def demo(
 
 def run(
     config: ConfigPath = DEFAULT_CONFIG,
-    every: Annotated[str, typer.Option(help="How often to check: 30s, 15m, 1h.")] = "15m",
+    every: Annotated[
+        str, typer.Option(help="How often to check models that have no `every` of their own: 30s, 15m, 1h.")
+    ] = "15m",
     times: Annotated[int | None, typer.Option(help="Stop after so many rounds.", min=1)] = None,
 ) -> None:
-    """Check every model again and again and deliver alerts, until interrupted."""
+    """Check every model again and again, as often as its `every` says, and deliver alerts, until interrupted."""
     from contextlib import closing
 
     from watchkeeper.app.rounds import rounds
@@ -70,7 +72,8 @@ def run(
 
     pause = Duration.parse(every)
     with opened(config) as watch:
-        say(f"checking {', '.join(watch.models)} every {pause}; stop with Ctrl-C")
+        told = ", ".join(f"{name} every {model.every or pause}" for name, model in watch.config.models.items())
+        say(f"checking {told}; stop with Ctrl-C")
         try:
             with closing(rounds(watch, pause, times)) as each:
                 for results in each:

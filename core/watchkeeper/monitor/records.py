@@ -113,6 +113,16 @@ def records_between(
     return Records(window, table["prediction"], outcome, known, Table({}), _last_version(table), time=time)
 
 
+def has_rows(storage: Storage, model: str, since_us: int, rows: int) -> bool:
+    """Whether the model has so many predictions from `since_us` on."""
+    found = 0
+    for batch in storage.scan(PREDICTIONS, model, since_us, None, ["version"]):
+        found += len(batch.time)
+        if found >= rows:
+            return True
+    return False
+
+
 def _last_rows(
     storage: Storage, model: str, size: WindowSize, reach: Window, names: Sequence[str]
 ) -> tuple[int, NDArray[np.int64], Table]:
