@@ -178,8 +178,13 @@ def check_all(load: Load, ready: Barrier, is_over: Event, answers: Any) -> None:
 
         def timed(model: str, **options: Any) -> Any:
             start = time.perf_counter()
-            result = check(model, **options)
-            taken.append(time.perf_counter() - start)
+            try:
+                result = check(model, **options)
+            except Exception as error:
+                seen[f"{type(error).__name__}: {error}"] = seen.get(f"{type(error).__name__}: {error}", 0) + 1
+                raise
+            finally:
+                taken.append(time.perf_counter() - start)
             seen[result.status.value] = seen.get(result.status.value, 0) + 1
             return result
 
