@@ -57,6 +57,32 @@ def test_its_history_says_who_did_what(firing, command):
     assert "on it" not in shown.out
 
 
+def test_a_comment_is_shown_with_who_and_when(firing, command):
+    key = firing.fingerprint[:8]
+    assert command("alerts", "comment", key, "the feed was late", "--by", "ada").err.endswith("is firing\n")
+    assert "ada: the feed was late" in command("alerts", "show", key).out
+    (note,) = json.loads(command("alerts", "show", key, "--json").out)["notes"]
+    assert (note["by"], note["text"]) == ("ada", "the feed was late")
+    last = json.loads(command("alerts", "history", key, "--json").out)[-1]
+    assert (last["event"], last["by"], last["comment"]) == ("commented", "ada", "the feed was late")
+
+
+def test_alerts_are_listed_by_the_page_and_counted_in_groups(firing, command):
+    every = json.loads(command("alerts", "list", "--json").out)
+    first = command("alerts", "list", "--limit", "1", "--json")
+    assert json.loads(first.out) == every[:1]
+    if len(every) > 1:
+        assert "there are more: --after" in first.err
+    rest = json.loads(command("alerts", "list", "--after", every[0]["fingerprint"][:12], "--json").out)
+    assert rest == every[1:]
+    assert json.loads(command("alerts", "list", "--limit", "0", "--json").out) == every
+    (group,) = json.loads(command("alerts", "groups", "--json").out)
+    assert (group["labels"], group["count"]) == ({"model": "momentum"}, len(every))
+    shown = command("alerts", "groups", "rule", "severity").out
+    assert "accuracy-fell" in shown
+    assert command("alerts", "groups", "--state", "fired").code == 2
+
+
 def test_what_could_not_be_delivered_is_listed_and_sent_again(firing, command):
     with open_project("watchkeeper.toml") as watch:
         (letter,) = watch.alerting.outbox.take("ops", 2**62, 2**62, 1)

@@ -8,7 +8,7 @@ import pytest
 from watchkeeper.alerting import Alerting, NoData, Rule, parsed
 from watchkeeper.alerting.record import ALERTS
 from watchkeeper.contracts.storage import Put
-from watchkeeper.domain.alert import AlertState, Severity
+from watchkeeper.domain.alert import AlertState, Note, Severity
 from watchkeeper.domain.errors import Conflict, NotFound, UsageError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.value import Value
@@ -488,3 +488,58 @@ def test_alerts_are_listed_last_changed_first():
     assert [alert.model for alert in desk.alerting.alerts()] == ["c", "b", "a"]
     assert [alert.model for alert in desk.alerting.alerts(limit=2)] == ["c", "b"]
     assert desk.alerting.alerts(AlertState.ACKNOWLEDGED) == ()
+
+
+def test_a_comment_stays_with_the_alert_in_the_log_and_in_what_is_told():
+    desk = Desk(repeat_us=60 * SECOND)
+    desk.check(BAD)
+    desk.clock.advance(5)
+
+    alert = desk.alerting.comment(desk.fingerprint[:10], "ada", " the feed was late ")
+    desk.check(BAD)
+
+    note = Note(alert.changed_us + 5 * SECOND, "ada", "the feed was late")
+    assert (alert.state, alert.by, alert.comment, alert.notes) == (AlertState.FIRING, None, "", (note,))
+    assert desk.alerting.alerts()[0].notes == (note,)
+    assert desk.events() == ["firing", "commented", "repeated"]
+    (_, entry, _) = desk.storage.read_log("alerts")
+    assert (entry.body["by"], entry.body["comment"], entry.body["at_us"]) == ("ada", "the feed was late", note.at_us)
+    assert [letter.notification.alert.notes for letter in desk.alerting.outbox.waiting()] == [(), (note,)]
+
+
+def test_a_comment_does_not_acknowledge_and_a_new_firing_begins_without():
+    desk = Desk(keep_firing_us=60 * SECOND)
+    desk.check(BAD)
+    desk.alerting.comment(desk.fingerprint, "ada", "look at the feed")
+    desk.checks(GOOD, BAD)
+    assert desk.alerting.alerts()[0].state is AlertState.FIRING
+    desk.checks(GOOD, GOOD, BAD)
+
+    assert desk.alerting.alerts()[0].notes == ()
+
+
+def test_the_last_comments_stay_and_the_log_has_all():
+    desk = Desk()
+    desk.check(BAD)
+    for number in range(25):
+        desk.alerting.comment(desk.fingerprint, "ada", f"{number}")
+
+    assert [note.text for note in desk.alerting.alerts()[0].notes] == [f"{number}" for number in range(5, 25)]
+    assert desk.events().count("commented") == 25
+
+
+@pytest.mark.parametrize(
+    ("by", "text", "told"),
+    [
+        ("", "x", "a comment needs who says it and what"),
+        ("ada", "  ", "a comment needs who says it and what"),
+        ("ada", "x" * 2_001, "a comment has at most 2000 characters, found 2001"),
+    ],
+)
+def test_a_comment_of_nobody_or_nothing_is_refused(by, text, told):
+    desk = Desk()
+    desk.check(BAD)
+
+    with pytest.raises(UsageError, match=told):
+        desk.alerting.comment(desk.fingerprint, by, text)
+    assert desk.events() == ["firing"]

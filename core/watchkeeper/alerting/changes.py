@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from watchkeeper.contracts.storage import Delete, LogEntry, Operation
-from watchkeeper.domain.alert import Alert, AlertState, Background, Notification
+from watchkeeper.domain.alert import Alert, AlertState, Background, Note, Notification
 from watchkeeper.domain.measurement import Measurement
 
 from . import life
@@ -26,6 +26,7 @@ _LONGEST_HISTORY: Final = 200
 _LOOK_AGAIN_US: Final = 60_000_000
 _NO_STATE: Final = frozenset({life.Occasion.REPEATED, life.Occasion.ESCALATED, life.Occasion.FLAPPING})
 """Occasions that the log calls by their own name."""
+COMMENTED: Final = "commented"
 INACTIVE: Final = "inactive"
 """What the log calls an alert that was pending and did not come to fire."""
 
@@ -42,6 +43,8 @@ class Change:
     """What led to it; None when a person or the time did."""
     occasion: life.Occasion | None = None
     """To be told in any case; None: what `life.due` says."""
+    said: Note | None = None
+    """What somebody said of it."""
 
     @property
     def is_transition(self) -> bool:
@@ -83,6 +86,9 @@ class Written:
             found += self.record.writes(before)
         if self.event is not None and self.alert is not None:
             found.append(_entry(self.event, self.alert, now_us, [letter.receiver for letter in self.letters]))
+        said = self.change.said
+        if said is not None and self.alert is not None:
+            found.append(_entry(COMMENTED, attrs.evolve(self.alert, by=said.by, comment=said.text), now_us, ()))
         return found
 
     def with_keys(self, keys: Mapping[str, str]) -> Written:

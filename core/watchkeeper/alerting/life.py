@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from watchkeeper.domain.alert import Alert, AlertState
+from watchkeeper.domain.alert import Alert, AlertState, Note
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.window import iso_time
 
@@ -22,6 +22,10 @@ from .outcome import Outcome
 from .record import Record
 from .rules import Rule
 
+MOST_NOTES: Final = 20
+"""Comments that stay with an alert; the log has all of them."""
+LONGEST_COMMENT: Final = 2_000
+"""Characters."""
 _FIRING: Final = frozenset({AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
 
 
@@ -74,6 +78,17 @@ def resolved(record: Record, by: str, comment: str, now_us: int) -> Record:
             f"alert {record.alert.fingerprint} is resolved already, since {iso_time(record.alert.changed_us)}"
         )
     return _said(_in_state(record, AlertState.RESOLVED, now_us), by, comment)
+
+
+def commented(record: Record, by: str, text: str, now_us: int) -> Record:
+    """Somebody says something about it, which changes nothing else."""
+    said = text.strip()
+    if not by.strip() or not said:
+        raise UsageError("a comment needs who says it and what: give a name and a text")
+    if len(said) > LONGEST_COMMENT:
+        raise UsageError(f"a comment has at most {LONGEST_COMMENT} characters, found {len(said)}")
+    notes = (*record.alert.notes, Note(now_us, by, said))[-MOST_NOTES:]
+    return attrs.evolve(record, alert=attrs.evolve(record.alert, notes=notes))
 
 
 def due(record: Record, rule: Rule | None, now_us: int) -> Occasion | None:

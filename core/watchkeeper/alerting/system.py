@@ -220,6 +220,10 @@ class Alerting:
         """Nobody takes care of it any more."""
         return self._by_hand(fingerprint, life.given_back, by, comment)
 
+    def comment(self, fingerprint: str, by: str, text: str) -> Alert:
+        """Say something about it: it stays with the alert, is in the log, and in what is told from now on."""
+        return self._by_hand(fingerprint, life.commented, by, text)
+
     def resolve(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """End it; should its condition hold at the next check, it begins anew."""
         return self._by_hand(fingerprint, life.resolved, by, comment)
@@ -293,7 +297,9 @@ class Alerting:
 
         def changes() -> list[Change]:
             before = self._record(fingerprint)
-            return [Change(before, act(before, by, comment, now_us), self._rules.get(before.alert.rule))]
+            after = act(before, by, comment, now_us)
+            said = after.alert.notes[-1] if after.alert.notes != before.alert.notes else None
+            return [Change(before, after, self._rules.get(before.alert.rule), said=said)]
 
         self._writer.commit(changes, now_us)
         return self._record(fingerprint).alert

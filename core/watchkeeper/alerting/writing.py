@@ -70,7 +70,7 @@ class Writer:
         operations = [operation for one in found for operation in one.with_keys(keys).operations(now_us)] + sending
         if not operations:
             return True
-        is_news = any(one.event is not None for one in found)
+        is_news = any(one.event is not None or one.change.said is not None for one in found)
         try:
             self.storage.commit(operations, Durability.SYNCED if is_news else Durability.FLUSHED)
         except Conflict:

@@ -3,50 +3,89 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import letters
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
-    from watchkeeper.alerting.delivery import DeliveryReport
-    from watchkeeper.alerting.outbox import Letter
+    from watchkeeper.domain.alert import Alert, AlertState
 
 app = typer.Typer(help="Alerts: what fires, and who takes care of it.", no_args_is_help=True)
 Fingerprint = Annotated[str, typer.Argument(help="The alert's fingerprint, or its beginning.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="What to note.")]
+By = Annotated[str | None, typer.Option(help="Who does it; the operating system's user when left out.")]
+Model = Annotated[str | None, typer.Option(help="Only alerts of this model.")]
 State = Annotated[str | None, typer.Option(help="Only alerts in this state; the open ones when left out.")]
 
 
 @app.command("list")
 def list_alerts(
     state: State = None,
-    model: Annotated[str | None, typer.Option(help="Only alerts of this model.")] = None,
+    model: Model = None,
+    limit: Annotated[int, typer.Option(help="At most so many; 0 for all of them.", min=0)] = 100,
+    after: Annotated[
+        str | None, typer.Option(help="The page after the alert with this fingerprint, or its beginning.")
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Alerts, last changed first."""
+    """Alerts, last changed first: a page of them."""
     from rich.markup import escape
     from rich.table import Table
 
-    from watchkeeper.domain.alert import AlertState
     from watchkeeper.domain.window import iso_time
 
-    if state is not None and state not in list(AlertState):
-        raise typer.BadParameter(f"{state!r} is none of {', '.join(AlertState)}", param_hint="--state")
+    wanted = _state(state)
     with opened(config) as watch:
-        found = watch.alerting.alerts(AlertState(state) if state else None, model)
+        last = None if after is None else watch.alerting.alert(after)
+        found = watch.alerting.alerts(wanted, model, limit + 1 if limit else None, after=last)
+    page = found[:limit] if limit else found
     if as_json:
         import attrs
 
-        show_json([attrs.asdict(alert) for alert in found])
+        show_json([attrs.asdict(alert) for alert in page])
+    else:
+        table = Table("alert", "state", "severity", "model", "rule", "since", "summary")
+        for alert in page:
+            since, told = iso_time(alert.since_us), escape(alert.summary) + (" (muted)" if alert.muted else "")
+            table.add_row(alert.fingerprint[:8], alert.state, alert.severity, alert.model, alert.rule, since, told)
+        show(table)
+    if len(found) > len(page):
+        say(f"there are more: --after {page[-1].fingerprint[:12]} shows the next page, `alerts groups` counts them")
+
+
+@app.command()
+def groups(
+    by: Annotated[list[str] | None, typer.Argument(help="Labels: rule, model, version, severity, feature, …")] = None,
+    state: State = None,
+    model: Model = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """How many alerts there are of each model, or by other labels; the most severe first."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from watchkeeper.domain.window import iso_time
+
+    labels = tuple(by or ("model",))
+    wanted = _state(state)
+    with opened(config) as watch:
+        found = watch.alerting.groups(labels, wanted, model)
+    if as_json:
+        import attrs
+
+        show_json([attrs.asdict(group) for group in found])
         return
-    table = Table("alert", "state", "severity", "model", "rule", "since", "summary")
-    for alert in found:
-        since, told = iso_time(alert.since_us), escape(alert.summary) + (" (muted)" if alert.muted else "")
-        table.add_row(alert.fingerprint[:8], alert.state, alert.severity, alert.model, alert.rule, since, told)
+    table = Table(*labels, "alerts", "severity", "states", "since")
+    for group in found:
+        states = ", ".join(f"{count} {one}" for one, count in group.states.items())
+        values = [escape(group.labels[label]) for label in labels]
+        table.add_row(*values, str(group.count), group.severity, states, iso_time(group.since_us))
     show(table)
 
 
@@ -67,13 +106,15 @@ def show_alert(fingerprint: Fingerprint, config: ConfigPath = DEFAULT_CONFIG, as
 
     table = Table("alert", alert.fingerprint)
     for name, value in attrs.asdict(alert).items():
-        if name == "fingerprint" or value in (None, "", {}):
+        if name in {"fingerprint", "notes"} or value in (None, "", {}):
             continue
         if name == "labels":
             told = ", ".join(f"{label}={found}" for label, found in alert.labels.items())
         else:
             told = iso_time(value) if name.endswith("_us") else str(value)
         table.add_row(name.removesuffix("_us"), escape(told))
+    for note in alert.notes:
+        table.add_row("comment", escape(f"{iso_time(note.at_us)} {note.by}: {note.text}"))
     show(table)
 
 
@@ -111,106 +152,58 @@ def history(
 
 
 @app.command()
-def acknowledge(fingerprint: Fingerprint, comment: Comment = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Say that you take care of it: it is not told again until it is over."""
+def acknowledge(
+    fingerprint: Fingerprint, comment: Comment = "", by: By = None, config: ConfigPath = DEFAULT_CONFIG
+) -> None:
+    """Say that you take care of it: it is not told again until it is over, and its escalation stops."""
     with opened(config) as watch:
-        alert = watch.alerting.acknowledge(fingerprint, getpass.getuser(), comment)
-    say(f"{alert.fingerprint[:8]} {alert.rule} of {alert.model} is {alert.state}")
+        alert = watch.alerting.acknowledge(fingerprint, by or getpass.getuser(), comment)
+    _say_state(alert)
 
 
 @app.command("give-back")
-def give_back(fingerprint: Fingerprint, comment: Comment = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Say that you do not take care of it any more: it is told again, and its escalation goes on."""
+def give_back(
+    fingerprint: Fingerprint, comment: Comment = "", by: By = None, config: ConfigPath = DEFAULT_CONFIG
+) -> None:
+    """Take an acknowledgement back: it is told again, and its escalation goes on."""
     with opened(config) as watch:
-        alert = watch.alerting.give_back(fingerprint, getpass.getuser(), comment)
-    say(f"{alert.fingerprint[:8]} {alert.rule} of {alert.model} is {alert.state}")
+        alert = watch.alerting.give_back(fingerprint, by or getpass.getuser(), comment)
+    _say_state(alert)
 
 
-@app.command()
-def resolve(fingerprint: Fingerprint, comment: Comment = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """End it; should its condition hold at the next check, it begins anew."""
-    with opened(config) as watch:
-        alert = watch.alerting.resolve(fingerprint, getpass.getuser(), comment)
-    say(f"{alert.fingerprint[:8]} {alert.rule} of {alert.model} is {alert.state}")
-
-
-@app.command()
-def deliver(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Send the notifications that are due; exit code 1 when one could not be sent."""
-    with opened(config) as watch:
-        report = watch.deliver()
-    tell_report(report)
-
-
-@app.command()
-def dead(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Notifications that could not be delivered and are not tried again; exit code 1 when there are any."""
-    with opened(config) as watch:
-        letters = watch.alerting.outbox.dead_letters()
-    if as_json:
-        show_json([_plain_letter(letter) for letter in letters])
-    else:
-        from rich.markup import escape
-        from rich.table import Table
-
-        table = Table("key", "receiver", "alert", "state", "attempts", "error")
-        for letter in letters:
-            alert = letter.notification.alert
-            about = escape(f"{alert.rule} of {alert.model}")
-            table.add_row(letter.key, letter.receiver, about, alert.state, str(letter.attempts), escape(letter.error))
-        show(table)
-    if letters:
-        raise typer.Exit(1)
-
-
-@app.command()
-def resend(
-    key: Annotated[
-        str | None, typer.Argument(help="The notification's key, or its beginning, as `dead` shows it.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+@app.command("comment")
+def comment_on(
+    fingerprint: Fingerprint,
+    text: Annotated[str, typer.Argument(help="What you want others to know.")],
+    by: By = None,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Send again what could not be delivered, with its old key; exit code 1 when one could not be sent now."""
-    from watchkeeper.domain.errors import NotFound
-
-    if (key is None) is not every:
-        raise typer.BadParameter("expected the key of a notification, or --all", param_hint="KEY")
+    """Say something about it: it stays with the alert, and is in what is told from now on."""
     with opened(config) as watch:
-        known = [letter.key for letter in watch.alerting.outbox.dead_letters()]
-        wanted = known if key is None else [one for one in known if one.startswith(key)]
-        if key is not None and len(wanted) != 1:
-            raise NotFound(
-                f"{key!r} begins {len(wanted)} notifications that could not be delivered; expected one: "
-                "`watchkeeper alerts dead` shows their keys"
-            )
-        for one in wanted:
-            watch.resend(one)
-        say(f"{len(wanted)} notifications are due again")
-        report = watch.deliver()
-    tell_report(report)
+        alert = watch.alerting.comment(fingerprint, by or getpass.getuser(), text)
+    _say_state(alert)
 
 
-def tell_report(report: DeliveryReport) -> None:
-    """What one pass over the outbox did; leaves with 1 when something could not be sent."""
-    for delivery in report.delivered:
-        show(f"delivered to {delivery.receiver}: {delivery.detail}")
-    for missed in report.undelivered:
-        say(f"not delivered to {missed.receiver}: {missed.error}")
-    if report.undelivered or report.failures:
-        raise typer.Exit(1)
+@app.command()
+def resolve(
+    fingerprint: Fingerprint, comment: Comment = "", by: By = None, config: ConfigPath = DEFAULT_CONFIG
+) -> None:
+    """End it; should its condition hold at the next check, it begins anew."""
+    with opened(config) as watch:
+        alert = watch.alerting.resolve(fingerprint, by or getpass.getuser(), comment)
+    _say_state(alert)
 
 
-def _plain_letter(letter: Letter) -> dict[str, Any]:
-    alert = letter.notification.alert
-    return {
-        "key": letter.key,
-        "receiver": letter.receiver,
-        "fingerprint": alert.fingerprint,
-        "rule": alert.rule,
-        "model": alert.model,
-        "state": alert.state.value,
-        "attempts": letter.attempts,
-        "error": letter.error,
-        "first_us": letter.first_us,
-    }
+letters.add_to(app)
+
+
+def _state(state: str | None) -> AlertState | None:
+    from watchkeeper.domain.alert import AlertState
+
+    if state is not None and state not in list(AlertState):
+        raise typer.BadParameter(f"{state!r} is none of {', '.join(AlertState)}", param_hint="--state")
+    return AlertState(state) if state else None
+
+
+def _say_state(alert: Alert) -> None:
+    say(f"{alert.fingerprint[:8]} {alert.rule} of {alert.model} is {alert.state}")

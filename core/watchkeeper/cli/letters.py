@@ -1,0 +1,100 @@
+"""``alerts deliver``, ``dead`` and ``resend``: notifications on their way, and those that did not arrive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .opening import opened
+from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+
+if TYPE_CHECKING:
+    from watchkeeper.alerting.delivery import DeliveryReport
+    from watchkeeper.alerting.outbox import Letter
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(deliver)
+    app.command()(dead)
+    app.command()(resend)
+
+
+def deliver(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Send the notifications that are due; exit code 1 when one could not be sent."""
+    with opened(config) as watch:
+        report = watch.deliver()
+    tell_report(report)
+
+
+def dead(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Notifications that could not be delivered and are not tried again; exit code 1 when there are any."""
+    with opened(config) as watch:
+        letters = watch.alerting.outbox.dead_letters()
+    if as_json:
+        show_json([_plain_letter(letter) for letter in letters])
+    else:
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table("key", "receiver", "alert", "state", "attempts", "error")
+        for letter in letters:
+            alert = letter.notification.alert
+            about = escape(f"{alert.rule} of {alert.model}")
+            table.add_row(letter.key, letter.receiver, about, alert.state, str(letter.attempts), escape(letter.error))
+        show(table)
+    if letters:
+        raise typer.Exit(1)
+
+
+def resend(
+    key: Annotated[
+        str | None, typer.Argument(help="The notification's key, or its beginning, as `dead` shows it.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Send again what could not be delivered, with its old key; exit code 1 when one could not be sent now."""
+    from watchkeeper.domain.errors import NotFound
+
+    if (key is None) is not every:
+        raise typer.BadParameter("expected the key of a notification, or --all", param_hint="KEY")
+    with opened(config) as watch:
+        known = [letter.key for letter in watch.alerting.outbox.dead_letters()]
+        wanted = known if key is None else [one for one in known if one.startswith(key)]
+        if key is not None and len(wanted) != 1:
+            raise NotFound(
+                f"{key!r} begins {len(wanted)} notifications that could not be delivered; expected one: "
+                "`watchkeeper alerts dead` shows their keys"
+            )
+        for one in wanted:
+            watch.resend(one)
+        say(f"{len(wanted)} notifications are due again")
+        report = watch.deliver()
+    tell_report(report)
+
+
+def tell_report(report: DeliveryReport) -> None:
+    """What one pass over the outbox did; leaves with 1 when something could not be sent."""
+    for delivery in report.delivered:
+        show(f"delivered to {delivery.receiver}: {delivery.detail}")
+    for missed in report.undelivered:
+        say(f"not delivered to {missed.receiver}: {missed.error}")
+    if report.undelivered or report.failures:
+        raise typer.Exit(1)
+
+
+def _plain_letter(letter: Letter) -> dict[str, Any]:
+    alert = letter.notification.alert
+    return {
+        "key": letter.key,
+        "receiver": letter.receiver,
+        "fingerprint": alert.fingerprint,
+        "rule": alert.rule,
+        "model": alert.model,
+        "state": alert.state.value,
+        "attempts": letter.attempts,
+        "error": letter.error,
+        "first_us": letter.first_us,
+    }
