@@ -18,6 +18,7 @@ from .outbox import ALERT_LOG, Letter
 from .outcome import Outcome
 from .record import ALERTS, Record
 from .rules import Rule
+from .summaries import Text
 
 History: TypeAlias = "Callable[[Measurement], Sequence[tuple[int, float]]]"
 Backgrounds: TypeAlias = "Callable[[Alert, Sequence[Measurement]], Background]"
@@ -178,10 +179,16 @@ def _notification(change: Change, record: Record, occasion: life.Occasion, now_u
         key=f"{alert.fingerprint}-{alert.since_us}-{record.notices}-{occasion}",
         alert=alert,
         measurements=_measurements(change),
-        next_step=rule.next_step if rule and occasion is not life.Occasion.RESOLVED else "",
-        link=rule.link if rule else None,
+        next_step=_beside(rule.next_step, change, alert) if rule and occasion is not life.Occasion.RESOLVED else "",
+        link=_beside(rule.link, change, alert) or None if rule else None,
         reason=_reason(change, occasion, now_us),
     )
+
+
+def _beside(text: Text | str | None, change: Change, alert: Alert) -> str:
+    if text is None or isinstance(text, str):
+        return text or ""
+    return text.beside(change.outcome, alert, _measurements(change))
 
 
 def _measurements(change: Change) -> tuple[Measurement, ...]:
