@@ -163,7 +163,7 @@ def _begun(before: Record | None, outcome: Outcome, now_us: int) -> Record:
         since_us=now_us,
         changed_us=now_us,
         checks=0,
-        labels=outcome.identity,
+        labels={**rule.labels, **outcome.identity},
     )
     fresh = Record(alert, outcome.identity)
     if before is None:
@@ -187,6 +187,7 @@ def _seen(record: Record, outcome: Outcome, now_us: int) -> Record:
         checks=record.alert.checks + 1,
         summary=_summary(outcome),
         severity=outcome.rule.severity,
+        labels={**outcome.rule.labels, **outcome.identity},
         version=outcome.version or record.alert.version,
     )
     seen = attrs.evolve(record, alert=alert, rows=outcome.rows, recovering_us=None)
