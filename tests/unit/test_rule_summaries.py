@@ -41,7 +41,6 @@ def said(text, accuracy=0.6123, **settings):
         ("{accuracy} {accuracy:.2f} {accuracy:.1e} {samples:d}", "0.6123 0.61 6.1e-01 512"),
         ("{rule} {severity} at {segment}", "r critical at NYSE"),
         ("{found}", "accuracy{segment=NYSE} 0.6123 < 0.8, samples 512 >= 10"),
-        ("{{{model}}} }}{{", "{momentum} }{"),
         ("plain", "plain"),
         ("", ""),
     ],
@@ -65,8 +64,8 @@ def test_what_is_not_known_is_a_question_mark():
         ("{accuracy!r}", "nothing is called 'accuracy!r' here"),
         ("{accuracy:>99999999}", "'>99999999' is no form of a number; expected one such as .2f, .3g, .1% or d"),
         ("{accuracy:.999f}", "'.999f' is no form of a number"),
-        ("{accuracy", "column 1: a single '{'; write '{{' for a brace"),
-        ("accuracy}", "column 9: a single '}'; write '}}' for a brace"),
+        ("{accuracy", "column 1: a single '{'; expected a name in braces, such as {model}"),
+        ("accuracy}", "column 9: a single '}'; expected a name in braces"),
         ("x" * 501, "a summary has at most 500 characters, found 501"),
     ],
 )

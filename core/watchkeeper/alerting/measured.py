@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -71,6 +71,10 @@ class Measured:
     def names(self) -> tuple[str, ...]:
         """What was measured, sorted."""
         return tuple(sorted(self._by_name))
+
+    def every(self) -> Iterator[Measurement]:
+        """Each measurement, those of one name together."""
+        return (found for named in self._by_name.values() for found in named.values())
 
     def groups(self, series: tuple[Series, ...], each: tuple[str, ...] = ()) -> dict[Labels, tuple[Row, ...]]:
         """The rows to ask a condition about, by identity; one without labels when nothing fits at all.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Final
@@ -39,6 +39,8 @@ class Outcome:
     """Titles of the rows for which it is true."""
     evidence: tuple[Row, ...] = ()
     """The rows that led to it; none when nothing is measured any more."""
+    check: Callable[[], Iterable[Measurement]] = tuple
+    """Everything that the check measured."""
 
     @cached_property
     def sentence(self) -> str:
@@ -123,6 +125,7 @@ def _outcome(
         is_recovered=not true and not is_held and _is_recovered(rule, measured, identity),
         rows=tuple(row.title for row in true),
         evidence=tuple(true or (unknown if is_held else rows)),
+        check=measured.every,
     )
 
 

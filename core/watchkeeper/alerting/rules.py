@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -15,6 +15,11 @@ from .escalation import Escalation
 
 if TYPE_CHECKING:
     from .outcome import Outcome
+    from .summaries import Text
+
+
+NAMED: Final = ("rule", "model", "version", "severity")
+"""What matchers call by these names is no label."""
 
 
 def _distinct(names: Iterable[str] | None) -> frozenset[str] | None:
@@ -44,12 +49,14 @@ class Rule:
     """Only these; every model when None."""
     summary: Callable[[Outcome], str] | None = None
     """The alert's own words, such as those of `summaries.summary_of`; must not raise. None: what was found."""
-    next_step: str = ""
-    link: str | None = None
+    next_step: Text | str = ""
+    link: Text | str | None = None
     """Where the run book is."""
     cooldown_us: int = 0
     """The least time between two notifications that the same alert has begun to fire."""
     no_data: NoData = attrs.field(default=NoData.KEEP, converter=NoData)
+    labels: Mapping[str, str] = attrs.field(factory=dict)
+    """What all its alerts carry along, such as ``team``: for matchers, groups and texts; no part of their identity."""
     each: tuple[str, ...] = ()
     """Labels by which it raises alerts apart, such as ``feature``; without them it raises one alert for a model."""
     recover: Condition | None = None
@@ -66,6 +73,8 @@ class Rule:
     def __attrs_post_init__(self) -> None:
         if self.for_checks < 1:
             raise ConfigError(f"rule {self.name!r}: for_checks: expected at least 1, found {self.for_checks}")
+        if clash := set(self.labels) & {*self.each, *NAMED}:
+            raise ConfigError(f"rule {self.name!r}: labels: {min(clash)!r} says something else already; choose a name")
         for name in ("for_us", "cooldown_us", "keep_firing_us", "repeat_us"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"rule {self.name!r}: {name}: expected at least 0, found {getattr(self, name)}")
