@@ -14,6 +14,7 @@ from watchkeeper.alerting import Caretaker
 from watchkeeper.app import open_project
 from watchkeeper.app.rounds import rounds
 from watchkeeper.domain.spans import Duration
+from watchkeeper.testing.clock import FakeClock
 
 NOBODY_LISTENS = 'kind = "webhook"\nurl = "http://127.0.0.1:9/refused"\ntimeout_seconds = 1.0'
 
@@ -257,13 +258,41 @@ def test_what_cannot_be_delivered_is_told_to_the_fallback(project, command, refu
     assert command("alerts", "dead").code == 1
 
 
+def test_run_says_what_cannot_be_delivered(project, command, refusing):
+    project.configure(project.config.replace('kind = "console"', f'kind = "webhook"\nurl = "{refusing}"'))
+    rows = project.rows()
+    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", rows)
+    told = command("run", "--times", "1").err
+    assert "given up, not delivered to ops: " in told
+    assert "answered 404" in told
+    assert "were given up earlier" in command("run", "--times", "1").err
+
+
+def test_a_due_step_of_an_escalation_is_taken_by_a_command(project, command):
+    project.configure(
+        project.config + '\n[escalations.now]\nsteps = [{ wait = "1s", notify = ["ops"] }]\nseverities = ["critical"]\n'
+    )
+    rows = project.rows()
+    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    clock = FakeClock()
+    with open_project("watchkeeper.toml", clock=clock) as watch:
+        watch.log_table("momentum", rows)
+        (alert,) = (one for one in watch.check("momentum").alerts if one.rule == "accuracy-fell")
+        clock.advance(2)
+        watch.deliver()
+        events = [entry.body["event"] for entry in watch.alerting.history(alert.fingerprint)]
+    assert events == ["firing", "escalated", "delivered", "delivered"]
+
+
 def test_the_sign_of_life_goes_to_whom_it_shall(project, monkeypatch):
     hearts = []
 
     class Noted(Caretaker):
-        def __init__(self, *arguments, heart=None):
+        def __init__(self, *arguments, heart=None, watchdog=None):
             hearts.append(heart)
-            super().__init__(*arguments, heart=heart)
+            super().__init__(*arguments, heart=heart, watchdog=watchdog)
 
     monkeypatch.setattr("watchkeeper.app.delivering.Caretaker", Noted)
     project.configure(project.config.replace("presets = false", 'presets = false\nheartbeat = "ops"'))

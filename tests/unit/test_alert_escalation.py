@@ -11,7 +11,7 @@ from watchkeeper.alerting import Alerting, Caretaker, Escalation, Rule, Step, pa
 from watchkeeper.alerting.escalation import COURSES
 from watchkeeper.alerting.record import ALERTS
 from watchkeeper.contracts.storage import Delete
-from watchkeeper.domain.alert import Delivery
+from watchkeeper.domain.alert import AlertState, Delivery, Severity
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, StoreBusy
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.value import Value
@@ -297,6 +297,45 @@ def test_no_sign_of_life_is_given_while_an_escalation_is_stuck(caplog):
 
     assert heart.beats == []
     assert f"no sign of life is given: 1 escalations are stuck: {desk.fingerprint}" in caplog.text
+
+
+def test_a_stuck_escalation_is_told_to_the_watchdog_once_and_when_it_goes_on_again(caplog):
+    desk = Desk()
+    desk.check(0.6)
+    desk.storage.commit([Delete(COURSES, desk.fingerprint)])
+    caretaker = Caretaker(desk.alerting, desk.clock, attempt, watchdog="boss", beat_us=MINUTE)
+
+    for _ in range(180):
+        caretaker.look()
+        desk.clock.advance(1)
+    (notice,) = [letter for letter in desk.letters() if letter.receiver == "boss"]
+    alert = notice.notification.alert
+    assert (alert.rule, alert.severity, alert.state) == ("escalation-stuck", Severity.CRITICAL, AlertState.FIRING)
+    assert alert.summary == f"nobody takes the next step of r of m ({desk.fingerprint[:8]})"
+    assert caplog.text.count("escalations are stuck") == 1
+
+    desk.alerting.acknowledge(desk.fingerprint, "ada")
+    for _ in range(120):
+        caretaker.look()
+        desk.clock.advance(1)
+    _, over = [letter.notification for letter in desk.letters() if letter.receiver == "boss"]
+    assert (over.alert.state, over.alert.since_us) == (AlertState.RESOLVED, alert.since_us)
+    assert over.alert.summary == "every escalation goes on again"
+
+
+def test_many_stuck_escalations_are_named_in_part():
+    desk = Desk(each=("feature",))
+    found = [
+        Measurement("accuracy", Value.of(0.5), "m", None, Window(0, 1), {"feature": f"f{number}"})
+        for number in range(7)
+    ]
+    desk.alerting.evaluate("m", found)
+    desk.storage.commit([Delete(COURSES, alert.fingerprint) for alert in desk.alerting.alerts()])
+
+    Caretaker(desk.alerting, desk.clock, attempt, watchdog="boss").look()
+
+    (notice,) = [letter for letter in desk.letters() if letter.receiver == "boss"]
+    assert notice.notification.alert.summary.endswith(" and 2 more")
 
 
 def test_the_caretaker_takes_steps():

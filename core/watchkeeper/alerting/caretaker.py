@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from watchkeeper.clock import Clock
@@ -13,11 +14,15 @@ from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.verdict import Failure
 
 from .delivery import Attempt, delivery_or_error
+from .outbox import Letter
 from .system import Alerting
 
 _log = logging.getLogger("watchkeeper.alerting")
 HEARTBEAT: Final = "heartbeat"
+STUCK: Final = "escalation-stuck"
+"""The rule that a notice about a stuck escalation names."""
 _MINUTE_US: Final = 60_000_000
+_MOST_NAMED: Final = 5
 
 
 class Caretaker:
@@ -30,10 +35,12 @@ class Caretaker:
     ----------
     heart
         The notifier that gets the sign of life; None: nobody expects one.
+    watchdog
+        The receiver that is told when an escalation is stuck, and when it no longer is; None: the log alone says it.
     every_seconds
         How often to look.
     beat_us
-        How often to give the sign, in microseconds.
+        How often to look for stuck escalations and to give the sign, in microseconds.
     """
 
     def __init__(
@@ -43,6 +50,7 @@ class Caretaker:
         attempt: Attempt,
         *,
         heart: Notifier | None = None,
+        watchdog: str | None = None,
         every_seconds: float = 1.0,
         beat_us: int = _MINUTE_US,
     ) -> None:
@@ -50,9 +58,12 @@ class Caretaker:
         self._clock = clock
         self._attempt = attempt
         self._heart = heart
+        self._watchdog = watchdog
         self._every_seconds = every_seconds
         self._beat_us = beat_us
         self._next_beat_us = 0
+        self._stuck: frozenset[str] = frozenset()
+        self._stuck_us = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -60,8 +71,8 @@ class Caretaker:
         """Do once what is due."""
         try:
             self._alerting.escalate()
-            if self._heart is not None and self._clock.now_us() >= self._next_beat_us:
-                self._audit(self._heart)
+            if self._clock.now_us() >= self._next_beat_us:
+                self._audit()
         except StoreError as error:
             _log.warning("escalations pause, the store cannot be used: %s", error)
 
@@ -83,14 +94,32 @@ class Caretaker:
         while not self._stopping.wait(self._every_seconds):
             self.look()
 
-    def _audit(self, heart: Notifier) -> None:
-        stuck = self._alerting.overdue()
-        if stuck:
-            names = ", ".join(alert.fingerprint for alert in stuck[:5])
-            _log.error("no sign of life is given: %d escalations are stuck: %s", len(stuck), names)
-            return
+    def _audit(self) -> None:
+        """Look whether every escalation goes on; only then give the sign of life."""
         now_us = self._clock.now_us()
         self._next_beat_us = now_us + self._beat_us
+        stuck = self._alerting.overdue()
+        found = frozenset(alert.fingerprint for alert in stuck)
+        if found != self._stuck:
+            self._tell(stuck, now_us)
+            self._stuck = found
+        if not stuck and self._heart is not None:
+            self._beat(self._heart, now_us)
+
+    def _tell(self, stuck: Sequence[Alert], now_us: int) -> None:
+        """Say which escalations are stuck now; none: that all of them go on again."""
+        if not self._stuck:
+            self._stuck_us = now_us
+        if stuck:
+            names = ", ".join(alert.fingerprint for alert in stuck[:_MOST_NAMED])
+            _log.error("no sign of life is given: %d escalations are stuck: %s", len(stuck), names)
+        else:
+            _log.warning("every escalation goes on again")
+        if self._watchdog is not None:
+            notification = _stuck_notice(stuck, self._stuck_us, now_us)
+            self._alerting.outbox.write(Letter(self._watchdog, notification, now_us, now_us, is_uncounted=True))
+
+    def _beat(self, heart: Notifier, now_us: int) -> None:
         sign = self._sign(now_us)
         result = self._attempt("notifier.heartbeat", sign.key, lambda: delivery_or_error(heart, sign))
         if not isinstance(result, Delivery):
@@ -111,3 +140,21 @@ class Caretaker:
             changed_us=now_us,
         )
         return Notification(f"{HEARTBEAT}-{now_us}", alert)
+
+
+def _stuck_notice(stuck: Sequence[Alert], since_us: int, now_us: int) -> Notification:
+    """What the watchdog is told."""
+    named = ", ".join(f"{alert.rule} of {alert.model} ({alert.fingerprint[:8]})" for alert in stuck[:_MOST_NAMED])
+    more = f" and {len(stuck) - _MOST_NAMED} more" if len(stuck) > _MOST_NAMED else ""
+    alert = Alert(
+        fingerprint=STUCK,
+        rule=STUCK,
+        model="watchkeeper",
+        severity=Severity.CRITICAL,
+        state=AlertState.FIRING if stuck else AlertState.RESOLVED,
+        summary=f"nobody takes the next step of {named}{more}" if stuck else "every escalation goes on again",
+        since_us=since_us,
+        changed_us=now_us,
+    )
+    step = "Tell those who are next yourself; see whether `watchkeeper run` runs and its store can be written."
+    return Notification(f"{STUCK}-{since_us}-{now_us}", alert, next_step=step if stuck else "")

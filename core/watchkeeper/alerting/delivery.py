@@ -72,6 +72,11 @@ class DeliveryReport:
     failures: tuple[Failure, ...] = ()
     """Notifiers that raised what they must not."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was tried."""
+        return not (self.delivered or self.undelivered or self.failures)
+
     def __add__(self, other: DeliveryReport) -> DeliveryReport:
         return DeliveryReport(
             self.delivered + other.delivered, self.undelivered + other.undelivered, self.failures + other.failures

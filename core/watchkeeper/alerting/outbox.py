@@ -161,6 +161,11 @@ class Outbox:
             return letter.notification
         return attrs.evolve(letter.notification, thread=known.value["thread"])
 
+    def write(self, letter: Letter) -> None:
+        """A letter that no alert's change has brought about."""
+        self._storage.commit([letter.put()])
+        self.wake()
+
     def postponed(self, letter: Letter, next_us: int, error: str) -> None:
         """It is due again at `next_us`."""
         self._finish([attrs.evolve(letter, next_us=next_us, error=error, is_leased=False).put()])

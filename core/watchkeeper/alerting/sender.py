@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from watchkeeper.domain.errors import StoreError
 
-from .delivery import Courier
+from .delivery import Courier, DeliveryReport
 
 _log = logging.getLogger("watchkeeper.alerting")
 _STORE_PAUSE_SECONDS: Final = 1.0
@@ -24,12 +25,22 @@ class Sender:
         What does the sending.
     threads
         How many for each receiver: one stalled attempt does not hold up the receiver's other letters either.
+    heard
+        Called with what each pass did, when it did something; from the threads.
     poll_seconds
         How often to look for what other processes have written, and for retries that have become due.
     """
 
-    def __init__(self, courier: Courier, *, threads: int = 2, poll_seconds: float = 0.25) -> None:
+    def __init__(
+        self,
+        courier: Courier,
+        *,
+        threads: int = 2,
+        poll_seconds: float = 0.25,
+        heard: Callable[[DeliveryReport], None] | None = None,
+    ) -> None:
         self._courier = courier
+        self._heard = heard
         self._threads = threads
         self._poll_seconds = poll_seconds
         self._stopping = threading.Event()
@@ -74,10 +85,10 @@ class Sender:
             if self._stopping.is_set():
                 return
             try:
-                if receiver is None:
-                    self._courier.unknown_receivers()
-                else:
-                    self._courier.deliver_to(receiver)
+                unknown = self._courier.unknown_receivers
+                report = unknown() if receiver is None else self._courier.deliver_to(receiver)
+                if self._heard is not None and not report.is_empty:
+                    self._heard(report)
             except StoreError as error:
                 _log.warning("delivery pauses, the store cannot be used: %s", error, extra={"receiver": receiver})
                 self._stopping.wait(_STORE_PAUSE_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from watchkeeper.alerting.caretaker import Caretaker
@@ -19,17 +19,25 @@ from .telling import limits_of
 
 
 def delivered(systems: Systems) -> DeliveryReport:
-    """One pass over the outbox; what fails is tried again later, or tells why it never will be."""
+    """The due steps of escalations, then one pass over the outbox; what fails is tried again, or tells why not."""
+    systems.alerting.escalate()
     return courier_of(systems).deliver()
 
 
 @contextmanager
-def delivering(systems: Systems) -> Iterator[None]:
-    """Inside, threads send what is due and take the steps of escalations; at the end both stop."""
-    sender = Sender(courier_of(systems))
-    heart = systems.config.project.heartbeat
+def delivering(systems: Systems, heard: Callable[[DeliveryReport], None] | None = None) -> Iterator[None]:
+    """Inside, threads send what is due and take the steps of escalations; at the end both stop.
+
+    `heard` is called with what each pass over the outbox did, from those threads.
+    """
+    sender = Sender(courier_of(systems), heard=heard)
+    project = systems.config.project
     caretaker = Caretaker(
-        systems.alerting, systems.clock, attempt, heart=None if heart is None else systems.notifiers[heart]
+        systems.alerting,
+        systems.clock,
+        attempt,
+        heart=None if project.heartbeat is None else systems.notifiers[project.heartbeat],
+        watchdog=project.fallback,
     )
     try:
         sender.start()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Final
 
+from watchkeeper.alerting.delivery import DeliveryReport
 from watchkeeper.domain.spans import Duration
 from watchkeeper.monitor.result import CheckResult
 
@@ -24,6 +25,8 @@ def rounds(
     times: int | None = None,
     stop: threading.Event | None = None,
     wait: Callable[[float], object] | None = None,
+    *,
+    heard: Callable[[DeliveryReport], None] = lambda _: None,
 ) -> Generator[dict[str, CheckResult]]:
     """Each round's results; ends after `times` rounds, or when `stop` is set.
 
@@ -35,20 +38,22 @@ def rounds(
     ----------
     wait
         Waits so many seconds, or until `stop` is set; the event's own when left out. A replay lets its clock go on.
+    heard
+        Called with what was delivered and what was not; also from the threads.
     """
     stopped = stop or threading.Event()
     waits = wait or stopped.wait
     schedule = Schedule({model: _step_us(watch, model, pause) for model in watch.models} or {"": pause.us})
     done = 0
     tidied: float | None = None
-    with watch.delivering():
+    with watch.delivering(heard):
         while not stopped.is_set():
             due = schedule.due(watch.now_us())
             if due:
                 results = {model: watch.check_alone(model) for model in due if _is_worth(watch, model)}
                 schedule.done(due, watch.now_us())
                 watch.advance_deployments()
-                watch.deliver()
+                heard(watch.deliver())
                 if tidied is None or time.monotonic() - tidied >= _TIDY_SECONDS:
                     watch.tidy()
                     tidied = time.monotonic()

@@ -276,9 +276,12 @@ class Watchkeeper:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""
         return delivered(self._systems)
 
-    def delivering(self) -> AbstractContextManager[None]:
-        """Inside the ``with`` block, threads send notifications as they come and take the steps of escalations."""
-        return delivering(self._systems)
+    def delivering(self, heard: Callable[[DeliveryReport], None] | None = None) -> AbstractContextManager[None]:
+        """Inside the ``with`` block, threads send notifications as they come and take the steps of escalations.
+
+        `heard` is called with what each pass delivered and what it could not, from those threads.
+        """
+        return delivering(self._systems, heard)
 
     def try_out(self, notifier: str) -> Delivery | Undelivered:
         """Send one notification that says it is a test to a configured notifier."""

@@ -63,19 +63,26 @@ def run(
     ] = "15m",
     times: Annotated[int | None, typer.Option(help="Stop after so many rounds.", min=1)] = None,
 ) -> None:
-    """Check every model again and again, as often as its `every` says, and deliver alerts, until interrupted."""
+    """Check every model again and again, as often as its `every` says, and deliver alerts, until interrupted.
+
+    What cannot be delivered is said on standard error.
+    """
     from contextlib import closing
 
     from watchkeeper.app.rounds import rounds
     from watchkeeper.domain.spans import Duration
     from watchkeeper.monitor.rendering import headline
 
+    from .heard import Heard
+
     pause = Duration.parse(every)
     with opened(config) as watch:
         told = ", ".join(f"{name} every {model.every or pause}" for name, model in watch.config.models.items())
         say(f"checking {told}; stop with Ctrl-C")
         try:
-            with closing(rounds(watch, pause, times)) as each:
+            heard = Heard(say)
+            heard.tell_dead(len(watch.alerting.outbox.dead_letters(limit=1_000)))
+            with closing(rounds(watch, pause, times, heard=heard)) as each:
                 for results in each:
                     for result in results.values():
                         show(headline(result))
