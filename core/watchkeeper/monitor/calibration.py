@@ -9,13 +9,13 @@ leaves the share of false alarms that the budget grants one test in one window.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 
 import attrs
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from watchkeeper.contracts.drift import Drift, DriftDetector
 from watchkeeper.contracts.storage import Namespace
@@ -27,11 +27,12 @@ from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.plugins.boundary import attempt
 
-from .learned import EDGES, Learned, digest_of, written_as
+from .learned import EDGES, LABELS, Learned, digest_of, written_as
 
 FEWEST_WINDOWS = 8
 MOST_WINDOWS = 200
 _FAILED = "the detector failed on the reference"
+_SMALLEST = 1e-300
 _HIGHEST_SHARE = 0.05
 """However generous the budget, not more than this share of windows may alarm for all tests together."""
 
@@ -171,20 +172,80 @@ def edges_of(
     allowance: Allowance,
     *,
     learned: Learned | None = None,
-    kind: Namespace = EDGES,
 ) -> dict[tuple[str, str], Edge]:
     """An edge for each pair of detector and column that go together; those of the same reference are remembered."""
-    if learned is None:
-        return _calibrated(detectors, columns, references, rows_per_window, allowance)
     told = [f"edges 1 {version('watchkeeper')} {rows_per_window} {allowance!r}", *references]
     told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
-    digest = digest_of(told, [columns[name] for name in references])
-    kept = learned.found(kind, digest)
+    return _remembered(
+        learned,
+        EDGES,
+        lambda: digest_of(told, [columns[name] for name in references]),
+        lambda: _calibrated(detectors, columns, references, rows_per_window, allowance),
+    )
+
+
+def edges_of_tests(
+    detectors: Mapping[str, DriftDetector],
+    name: str,
+    column: Column,
+    rows_per_window: int,
+    allowance: Allowance,
+    *,
+    learned: Learned | None = None,
+) -> dict[tuple[str, str], Edge]:
+    """Edges for a column of few values, such as labels: of p-values where the detector is a test.
+
+    The distances of such a column may be 0 by chance, and their logarithms say nothing. Instead, p-values of the
+    reference's windows become normal scores; their mean square, 1 for independent rows, tells how much farther apart
+    windows usually are. The limit is the p-value whose score is by the root of it beyond what the budget grants.
+    """
+    told = [f"tests 1 {version('watchkeeper')} {rows_per_window} {allowance!r}", name]
+    told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
+    return _remembered(
+        learned,
+        LABELS,
+        lambda: digest_of(told, [column]),
+        lambda: _tested(detectors, name, column, rows_per_window, allowance),
+    )
+
+
+def _tested(
+    detectors: Mapping[str, DriftDetector], name: str, column: Column, rows: int, allowance: Allowance
+) -> dict[tuple[str, str], Edge]:
+    by_distance = calibrated_edges(detectors, name, column, rows_per_window=rows, allowance=allowance)
+    scores: dict[str, list[float]] = {title: [] for title in detectors}
+    windows = len(column) // max(rows, 1)
+    for comparison in _own_windows(name, column, rows, windows) if windows >= FEWEST_WINDOWS else ():
+        for title, detector in detectors.items():
+            drift: Drift | Failure = attempt(f"drift.{title}", name, partial(detector.compare, comparison))
+            if isinstance(drift, Drift) and drift.p_value is not None:
+                scores[title].append(float(ndtri(max(drift.p_value, _SMALLEST) / 2.0)))
+    edges = {}
+    for title, edge in by_distance.items():
+        if len(found := scores[title]) >= FEWEST_WINDOWS:
+            wider = max(float(np.sqrt(np.mean(np.square(found)))), 1.0)
+            limit = 2.0 * float(ndtr(ndtri(allowance.per_test / 2.0) * wider))
+            edges[title, name] = Edge(Value.undefined("its p-value is held against a limit"), limit)
+        else:
+            edges[title, name] = edge
+    return edges
+
+
+def _remembered(
+    learned: Learned | None,
+    kind: Namespace,
+    digest: Callable[[], str],
+    calibrate: Callable[[], dict[tuple[str, str], Edge]],
+) -> dict[tuple[str, str], Edge]:
+    if learned is None:
+        return calibrate()
+    key = digest()
+    kept = learned.found(kind, key)
     if kept is not None:
         return _edges_from(kept)
-    edges = _calibrated(detectors, columns, references, rows_per_window, allowance)
+    edges = calibrate()
     if not any((edge.threshold.reason or "").startswith(_FAILED) for edge in edges.values()):
-        learned.keep(kind, digest, _edges_bytes(edges))  # a plugin that failed may do better at the next start
+        learned.keep(kind, key, _edges_bytes(edges))  # a plugin that failed may do better at the next start
     return edges
 
 

@@ -15,9 +15,9 @@ from watchkeeper.domain.table import Column, ColumnKind, kind_of
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure, Finding
 
-from .calibration import Allowance, Edge, edges_of
+from .calibration import Allowance, Edge, edges_of_tests
 from .judging import drift_finding, has_drifted
-from .learned import LABELS, Learned
+from .learned import Learned
 from .measuring import Subject, measured_drift
 from .naming import OUTCOME
 from .records import Records
@@ -57,9 +57,7 @@ class WatchedOutcomes:
             return None
         part = FalseAlarmBudget(budget.alarms * LABEL_BUDGET, budget.per_us)
         allowance = Allowance.of(part, step_us, len(chosen))
-        edges = edges_of(
-            chosen, {OUTCOME: outcome}, {OUTCOME: reference}, rows_per_window, allowance, learned=learned, kind=LABELS
-        )
+        edges = edges_of_tests(chosen, OUTCOME, outcome, rows_per_window, allowance, learned=learned)
         return cls(reference, chosen, edges, min_rows)
 
     def check(self, subject: Subject, records: Records) -> tuple[list[Measurement], list[Finding], list[Failure]]:
