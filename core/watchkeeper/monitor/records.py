@@ -93,13 +93,19 @@ def stored_records(
 
 
 def records_between(
-    storage: Storage, model: str, start_us: int, end_us: int, version: str | None = None
+    storage: Storage,
+    model: str,
+    start_us: int,
+    end_us: int,
+    version: str | None = None,
+    *,
+    columns: Sequence[str] = (),
 ) -> Records | None:
     """What was predicted from `start_us` up to `end_us`, with every outcome known by now; None without a row.
 
-    With `version` only what that version predicted.
+    With `version` only what that version predicted; with `columns` those of the features, too.
     """
-    names = ["id", "prediction", "version"]
+    names = ["id", "prediction", "version", *columns]
     time, table = sorted_rows(storage.scan(PREDICTIONS, model, start_us, end_us, names))
     if version is not None and "version" in table:
         which = np.array([text == version for text in _plain(table["version"])], dtype=np.bool_)
@@ -110,7 +116,8 @@ def records_between(
         return None
     outcome, known = _outcomes(storage, model, table["id"], int(time[0]), None)
     window = Window(start_us, end_us, len(time))
-    return Records(window, table["prediction"], outcome, known, Table({}), _last_version(table), time=time)
+    features = table.select(name for name in columns if name in table)
+    return Records(window, table["prediction"], outcome, known, features, _last_version(table), time=time)
 
 
 def has_rows(storage: Storage, model: str, since_us: int, rows: int) -> bool:
