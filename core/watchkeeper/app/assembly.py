@@ -72,6 +72,7 @@ class Systems:
         watched = self.models.watched(model)
         numbers = {name for name, reference in watched.references.items() if reference.kind is ColumnKind.NUMERIC}
         numbers |= {name for segment in watched.segments for name in segment.number_columns}
+        numbers |= set(watched.judging.probabilities)
         categories = [name for name in watched.recorded if name not in numbers]
         cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
         self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)

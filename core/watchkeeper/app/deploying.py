@@ -39,7 +39,9 @@ def measured_from(systems: Systems) -> Measured:
             raise UsageError(
                 f"{metric!r} is no metric of {model}; configured are {known}{did_you_mean(metric, watched.metrics)}"
             )
-        records = records_between(systems.storage, model, since_us, systems.clock.now_us() + 1, number)
+        until_us = systems.clock.now_us() + 1
+        columns = watched.judging.probabilities
+        records = records_between(systems.storage, model, since_us, until_us, number, columns=columns)
         if records is None:
             return Value.undefined(f"{ref} has predicted nothing since then")
         evaluation = evaluation_of(records, watched.judging)

@@ -26,7 +26,7 @@ def feature_names(columns: ColumnsConfig, table: Table) -> tuple[str, ...]:
     if columns.features:
         return columns.features
     alone = {segment.name for segment in columns.segments if segment.where is None}
-    roles = {columns.time, columns.id, columns.prediction, columns.outcome, *alone}
+    roles = {columns.time, columns.id, columns.prediction, columns.outcome, *alone, *columns.probabilities.values()}
     return tuple(name for name in table if name not in roles and kind_of(table[name]) is not ColumnKind.TIME)
 
 
@@ -38,6 +38,8 @@ class ReferenceRows:
     """The features as numbers or categories, ``prediction``, and ``time`` (int64 µs) when the reference has one."""
     outcome: Column | None
     features: tuple[str, ...]
+    probabilities: Table
+    """The columns of probabilities that come with labels."""
 
 
 def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -> ReferenceRows:
@@ -52,7 +54,8 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     if not len(table):
         raise DataError(f"{source} has no rows; the reference of model {model!r} needs some to tell what is normal")
     features = feature_names(columns, table)
-    required(table, [columns.prediction, *features], source)
+    given = list(columns.probabilities.values())
+    required(table, [columns.prediction, *features, *given], source)
     chosen = {name: _as_feature(table, name, source) for name in features}
     chosen["prediction"] = _as_feature(table, columns.prediction, source)
     if columns.time in table:
@@ -60,7 +63,8 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     outcome = None
     if columns.outcome is not None and columns.outcome in table:
         outcome = _as_feature(table, columns.outcome, source)
-    return ReferenceRows(Table(chosen), outcome, features)
+    probabilities = Table({name: numeric(table, name) for name in given})
+    return ReferenceRows(Table(chosen), outcome, features, probabilities)
 
 
 def _as_feature(table: Table, name: str, source: str) -> Column:
@@ -101,7 +105,8 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
     needed = [name for segment in columns.segments for name in segment.columns]
     segments = [name for name in dict.fromkeys(needed) if name not in references]
     numbers = {name for segment in columns.segments for name in segment.number_columns}
-    required(table, [columns.prediction, *features, *segments], source)
+    given = [name for name in columns.probabilities.values() if name not in references]
+    required(table, [columns.prediction, *features, *segments, *given], source)
     if not len(table):
         raise NothingToCheck(f"{source} has no rows; there is nothing to check")
     outcome, known = _outcome(table, columns.outcome)
@@ -113,6 +118,7 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
         features=Table(
             {name: _like(table, name, references[name]) for name in features}
             | {name: _segment_column(table, name, is_number=name in numbers) for name in segments}
+            | {name: numeric(table, name) for name in given}
         ),
     )
 

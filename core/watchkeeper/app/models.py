@@ -62,7 +62,8 @@ class Models:
         table, source = self.reference(name)
         rows = reference_rows(name, config, table, source)
         _require_kinds(name, config, rows.table)
-        judging = judging_of(config.task, rows.table["prediction"], rows.outcome, config.decision_threshold)
+        told = config.columns.probabilities
+        judging = judging_of(config.task, rows.table["prediction"], rows.outcome, config.decision_threshold, told)
         learned = Learned(self._storage, name)
         model = fitted(
             name,
@@ -79,7 +80,8 @@ class Models:
             learned=learned,
         )
         usual = config.window.rows or UNKNOWN_ROWS
-        estimator = Estimator(judging, rows.table, rows.outcome, model.metrics, usual_rows=usual, learned=learned)
+        known = Table({**rows.table.columns, **rows.probabilities.columns})
+        estimator = Estimator(judging, known, rows.outcome, model.metrics, usual_rows=usual, learned=learned)
         health = thresholds_of(name, config, model)
         return attrs.evolve(model, segments=config.columns.segments, estimator=estimator, health=health)
 

@@ -100,10 +100,18 @@ class ColumnsConfig:
         ),
     )
 
+    probabilities: Mapping[str, Text] = attrs.field(
+        factory=dict,
+        metadata=told("where the prediction is a label: by class, the column with its probability"),
+    )
+
     def __attrs_post_init__(self) -> None:
         roles: dict[str, str] = {}
-        for role in ("time", "prediction", "id", "outcome"):
-            column = getattr(self, role)
+        given = {role: getattr(self, role) for role in ("time", "prediction", "id", "outcome")}
+        given |= {f"probabilities.{label}": column for label, column in self.probabilities.items()}
+        if len(self.probabilities) == 1:
+            raise UsageError("probabilities name one class; expected a column for each of two classes or more")
+        for role, column in given.items():
             if column is not None and (other := roles.setdefault(column, role)) != role:
                 raise UsageError(
                     f'the column "{column}" is both {other} and {role}; expected a column of its own for each'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.model import Task
-from watchkeeper.domain.table import Categories, Column, missing
+from watchkeeper.domain.table import Categories, Column, Table, missing
 
 from .records import Records
 
@@ -35,13 +36,34 @@ class Judging:
     form: PredictionForm
     classes: tuple[str, ...] = ()
     decision_threshold: float = 0.5
+    probabilities: tuple[str, ...] = ()
+    """Of labels: the column with the probability of each class, in the classes' order; empty without."""
+
+    @property
+    def of_answers(self) -> Judging:
+        """The same by what was answered alone, whether or not probabilities came with it."""
+        return attrs.evolve(self, probabilities=())
 
 
-def judging_of(task: Task, prediction: Column, outcome: Column | None, decision_threshold: float) -> Judging:
-    """Read from the reference whether predictions are probabilities, labels or values, and which classes there are."""
+def judging_of(
+    task: Task,
+    prediction: Column,
+    outcome: Column | None,
+    decision_threshold: float,
+    probabilities: Mapping[str, str] | None = None,
+) -> Judging:
+    """Read from the reference whether predictions are probabilities, labels or values, and which classes there are.
+
+    Parameters
+    ----------
+    probabilities
+        By class the column with its probability: then predictions are labels, whatever they look like.
+    """
     if task is not Task.CLASSIFICATION:
         return Judging(task, PredictionForm.VALUE)
     truths = class_labels(outcome) if outcome is not None else ()
+    if probabilities:
+        return _with_probabilities(probabilities, {*truths, *class_labels(prediction)}, decision_threshold)
     if _is_probability(prediction):
         classes = truths or ("0", "1")
         if len(classes) == 1 and classes[0] in ("0", "1"):
@@ -53,6 +75,18 @@ def judging_of(task: Task, prediction: Column, outcome: Column | None, decision_
             )
         return Judging(task, PredictionForm.PROBABILITY, classes, decision_threshold)
     return Judging(task, PredictionForm.LABEL, _in_order({*truths, *class_labels(prediction)}), decision_threshold)
+
+
+def _with_probabilities(probabilities: Mapping[str, str], found: set[str], decision_threshold: float) -> Judging:
+    lacking = _in_order(found - set(probabilities))
+    if lacking:
+        raise DataError(
+            f"the reference has the class {lacking[0]!r}, which has no column of probabilities; columns.probabilities "
+            f"names those of {', '.join(probabilities)}: add it, or mend the label"
+        )
+    classes = _in_order(set(probabilities))
+    columns = tuple(probabilities[label] for label in classes)
+    return Judging(Task.CLASSIFICATION, PredictionForm.LABEL, classes, decision_threshold, columns)
 
 
 def evaluation_of(records: Records, judging: Judging) -> Evaluation:
@@ -68,13 +102,32 @@ def evaluation_of(records: Records, judging: Judging) -> Evaluation:
         empty = np.empty(0, dtype=np.float64 if judging.task is not Task.CLASSIFICATION else np.int64)
         return Evaluation(judging.task, empty, empty, classes=judging.classes)
     usable = records.has_outcome & ~missing(outcome) & ~_not_finite(records.prediction)
+    scores = scores_of(records.features, judging)
+    if scores is not None:
+        usable &= np.isfinite(scores).all(axis=1)
+        scores = scores[usable]
     truth, predicted = outcome[usable], records.prediction[usable]
     if judging.task is not Task.CLASSIFICATION:
         return Evaluation(judging.task, _numbers(truth, "outcome"), _numbers(predicted, "prediction"))
-    return _classified(truth, predicted, judging)
+    return _classified(truth, predicted, scores, judging)
 
 
-def _classified(truth: Column, predicted: Column, judging: Judging) -> Evaluation:
+def scores_of(columns: Table, judging: Judging) -> NDArray[np.float64] | None:
+    """(n, k) float64: the probabilities that came with labels, a column a class; None where there are none."""
+    if not judging.probabilities:
+        return None
+    lacking = next((name for name in judging.probabilities if name not in columns), None)
+    if lacking is not None:
+        raise DataError(f"the rows lack the column {lacking!r} of probabilities")
+    return np.column_stack(
+        [_numbers(columns[name], f"column {name!r} of probabilities") for name in judging.probabilities]
+    )
+
+
+def _classified(truth: Column, predicted: Column, given: NDArray[np.float64] | None, judging: Judging) -> Evaluation:
+    if given is not None:
+        codes = class_codes(truth, judging.classes), class_codes(predicted, judging.classes)
+        return Evaluation(judging.task, *codes, given, judging.classes)
     if judging.form is PredictionForm.PROBABILITY:
         classes = judging.classes
         scores = _numbers(predicted, "prediction")

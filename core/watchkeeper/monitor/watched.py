@@ -105,8 +105,9 @@ class WatchedModel:
 
     @property
     def recorded(self) -> tuple[str, ...]:
-        """The columns that are stored with a prediction: features, and those of segments that are no features."""
-        return tuple(dict.fromkeys((*self.features, *(name for part in self.segments for name in part.columns))))
+        """The columns stored with a prediction: features, and those of segments and probabilities that are none."""
+        of_segments = (name for part in self.segments for name in part.columns)
+        return tuple(dict.fromkeys((*self.features, *of_segments, *self.judging.probabilities)))
 
     def check(
         self,

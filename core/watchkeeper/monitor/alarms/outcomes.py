@@ -115,7 +115,7 @@ def _losses(prediction: Column, outcome: Column, has: NDArray[np.bool_], judging
     """(m,) of the rows whose prediction is known; none when the outcomes are not what the reference had."""
     records = Records(Window(0, 0, len(has)), prediction, outcome, has, Table({}))
     try:
-        return losses_of(evaluation_of(records, judging))
+        return losses_of(evaluation_of(records, judging.of_answers))
     except DataError:
         return np.empty(0)  # the check of the window tells why performance is UNKNOWN
 

@@ -55,7 +55,7 @@ def reference_risk(
     timed = at is not None and at[0] != at[-1]
     cut = cut_by_rows(at, size.rows) if at is not None and timed else cut_evenly(len(order), size.rows)
     try:
-        return fitted_risk(evaluation_of(records, judging), cut, size, terms)
+        return fitted_risk(evaluation_of(records, judging.of_answers), cut, size, terms)
     except DataError as error:
         return str(error)
 
@@ -101,7 +101,7 @@ def risk_state(alarms: RiskAlarms, evidence: RiskEvidence, until_us: int | None 
 def risk_alone(alarms: RiskAlarms, judging: Judging, records: Records) -> RiskState | None:
     """The state by one window's own outcomes; None when it has none that can be judged."""
     try:
-        losses = losses_of(evaluation_of(records, judging))
+        losses = losses_of(evaluation_of(records, judging.of_answers))
     except DataError:
         return None
     if not len(losses):

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.table import Categories, Column, Table
+from watchkeeper.domain.table import Categories, Column, Table, missing
+from watchkeeper.monitor.evaluating import Judging, class_codes, scores_of
 
 from .isotonic import RisingCurve
 from .outlook import folds_of, part_of, usable
@@ -84,6 +85,8 @@ class ConfidenceOutlook:
     calibration: Calibration
     decision_threshold: float
     _crossfitted: Probabilities
+    judging: Judging | None = None
+    """Where predictions are labels: how they and the probabilities beside them are read."""
 
     assumption = "a probability means what it meant in the reference (no concept drift)"
 
@@ -115,11 +118,20 @@ class ConfidenceOutlook:
         """What was to be expected of these reference rows."""
         return expected_evaluation(part_of(self.realised, rows), self._crossfitted[rows])
 
-    def expected(self, prediction: Column, features: Table) -> Evaluation:  # noqa: ARG002 - only losses need features
-        """What is to be expected of n rows of a binary model, from its probabilities alone."""
+    def expected(self, prediction: Column, features: Table) -> Evaluation:
+        """What is to be expected of n rows, from their probabilities; rows that lack one are left out."""
+        if self.judging is not None:
+            return self._of_labels(prediction, features, self.judging)
         scores = _probabilities(prediction)
         predicted = (scores >= self.decision_threshold).astype(np.int64)
         return self.of_answers(predicted, scores)
+
+    def _of_labels(self, prediction: Column, features: Table, judging: Judging) -> Evaluation:
+        scores = scores_of(features, judging)
+        if scores is None:
+            raise DataError("the rows have labels and no probabilities: there is nothing to estimate from")
+        known = np.isfinite(scores).all(axis=1) & ~missing(prediction)
+        return self.of_answers(class_codes(prediction[known], judging.classes), scores[known])
 
     def of_answers(self, predicted: NDArray[np.int64], scores: NDArray[np.float64]) -> Evaluation:
         """The same from class codes (n,) and scores, (n,) or (n, k)."""

@@ -18,7 +18,7 @@ from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
-from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
+from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of, scores_of
 from watchkeeper.monitor.learned import Learned
 from watchkeeper.monitor.measuring import Subject, measured_metrics
 from watchkeeper.monitor.records import Records
@@ -98,7 +98,7 @@ class Estimator:
             expected = fitted.outlook.expected(prediction, records.features.rows(some))
         except DataError as error:
             return [subject.measurement(estimate_of(name), Value.undefined(str(error))) for name in self._metrics]
-        rows = int(usable(prediction).sum())
+        rows = round(expected.total_weight)  # the rows that stand for one row weigh 1 together
         found, failed = measured_metrics(subject, expected, self._metrics)
         told = {one.name: one.value for one in found} | {
             failure.subject: Value.undefined(f"{failure.plugin} failed: {failure.error}") for failure in failed
@@ -160,8 +160,11 @@ def _fitted(
     reference, outcome = rows
     if outcome is None:
         return "the reference has no outcomes, so that nothing tells how right the predictions usually are"
-    if judging.form is PredictionForm.LABEL:
-        return "the predictions are labels: probabilities are needed to tell how sure the model is of them"
+    if judging.form is PredictionForm.LABEL and not judging.probabilities:
+        return (
+            "the predictions are labels: probabilities are needed to tell how sure the model is of them; name their "
+            "columns in columns.probabilities"
+        )
     try:
         outlook = _outlook(judging, reference, outcome, metrics, learned)
     except DataError as error:
@@ -177,7 +180,7 @@ def _fitted(
 def _outlook(
     judging: Judging, reference: Table, outcome: Column, metrics: Mapping[str, Metric], learned: Learned | None
 ) -> ConfidenceOutlook | LossOutlook | str:
-    known = np.flatnonzero(~missing(outcome) & usable(reference[PREDICTION]))
+    known = np.flatnonzero(~missing(outcome) & _usable(reference, judging))
     if len(known) < FEWEST_ROWS:
         return (
             f"{len(known)} rows of the reference have a prediction and an outcome, at least {FEWEST_ROWS} are needed "
@@ -190,9 +193,19 @@ def _outlook(
     realised = evaluation_of(
         Records(Window(0, 0, len(known)), rows[PREDICTION], outcome[known], everything, features), judging
     )
+    if judging.form is PredictionForm.LABEL:
+        return attrs.evolve(ConfidenceOutlook.fit(realised, metrics), judging=judging)
     if judging.form is PredictionForm.PROBABILITY:
         return ConfidenceOutlook.fit(realised, metrics, judging.decision_threshold)
     return LossOutlook.fit(realised, features, metrics, learned)
+
+
+def _usable(reference: Table, judging: Judging) -> NDArray[np.bool_]:
+    scores = scores_of(reference, judging)
+    if scores is None:
+        return usable(reference[PREDICTION])
+    found: NDArray[np.bool_] = np.isfinite(scores).all(axis=1) & ~missing(reference[PREDICTION])
+    return found
 
 
 def _time_order(reference: Table, known: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -136,7 +136,7 @@ def _looked_at(
     if not chosen or not measuring.metrics:
         return found, seen
     start_us, end_us = min(one.window.start_us for one in chosen), max(one.window.end_us for one in chosen)
-    rows = records_between(storage, measuring.model, start_us, end_us)
+    rows = records_between(storage, measuring.model, start_us, end_us, columns=measuring.judging.probabilities)
     if rows is None:
         return found, seen
     for one in chosen:

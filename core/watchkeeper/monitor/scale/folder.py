@@ -188,11 +188,12 @@ def _evaluation(answers: Sequence[Answer], judging: Judging) -> Evaluation | str
         return reason
     samples = [answer.sample for answer in answers if answer.sample is not None]
     try:
-        sample = joined(samples) if samples else Table({PREDICTION: np.empty(0), "outcome": np.empty(0)})
+        names = (PREDICTION, "outcome", *judging.probabilities)
+        sample = joined(samples) if samples else Table({name: np.empty(0) for name in names})
         rows = len(sample)
-        records = Records(
-            Window(0, 0, rows), sample[PREDICTION], sample["outcome"], np.ones(rows, dtype=np.bool_), Table({})
-        )
+        given = sample.select(name for name in judging.probabilities if name in sample)
+        known = np.ones(rows, dtype=np.bool_)
+        records = Records(Window(0, 0, rows), sample[PREDICTION], sample["outcome"], known, given)
         evaluation = evaluation_of(records, judging)
     except DataError as error:
         return str(error)

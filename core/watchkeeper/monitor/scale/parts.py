@@ -70,7 +70,7 @@ class Answer:
     """Of a classification: the labelled rows of each true and predicted class."""
     labelled: int = 0
     sample: Table | None = None
-    """``prediction`` and ``outcome`` of the chosen labelled rows; None without any."""
+    """``prediction``, ``outcome`` and probabilities of the chosen labelled rows; None without any."""
     performance: str | None = None
     """Why outcomes and predictions cannot be compared; None when they can."""
     span: tuple[int, int] | None = None
@@ -105,9 +105,10 @@ def _answer(question: Question, part: Part, file: pq.ParquetFile) -> Answer:
 def _batches(question: Question, part: Part, file: pq.ParquetFile) -> Iterator[Table]:
     names = file.schema_arrow.names
     features = [name for name in question.cells if name != PREDICTION]
-    required(names, [question.prediction, *features], part.name)
+    given = question.judging.probabilities
+    required(names, [question.prediction, *features, *given], part.name)
     optional = [name for name in (question.outcome, question.time) if name is not None and name in names]
-    columns = list(dict.fromkeys((question.prediction, *features, *optional)))
+    columns = list(dict.fromkeys((question.prediction, *features, *given, *optional)))
     # one worker, one core: the caller decides how many work at once
     for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(part.groups), columns=columns, use_threads=False):
         yield table_of(batch, what=part.name)
@@ -145,7 +146,7 @@ class _Counting:
             prediction = column if name == PREDICTION else prediction
             self._profiles[name] = merge(self._profiles[name], found) if name in self._profiles else found
         if prediction is not None and question.outcome is not None and question.outcome in table:
-            self._add_outcomes(prediction, table[question.outcome])
+            self._add_outcomes(prediction, table[question.outcome], table)
         if question.time is not None and question.time in table:
             times = times_us(table, question.time)
             self._times += [int(times.min()), int(times.max())]
@@ -165,14 +166,15 @@ class _Counting:
             span=(min(self._times), max(self._times)) if self._times else None,
         )
 
-    def _add_outcomes(self, prediction: Column, outcome: Column) -> None:
+    def _add_outcomes(self, prediction: Column, outcome: Column, table: Table) -> None:
         if not isinstance(outcome, Categories) and kind_of(outcome) is ColumnKind.TEXT:
             outcome = Categories.of(outcome)
         known = ~missing(outcome)
         if self._performance is not None or not known.any():
             return
-        records = Records(Window(0, 0, len(known)), prediction, outcome, known, Table({}))
         try:
+            given = Table({name: numeric(table, name) for name in self._question.judging.probabilities})
+            records = Records(Window(0, 0, len(known)), prediction, outcome, known, given)
             evaluation = evaluation_of(records, self._question.judging)
         except DataError as error:
             self._performance = f"{self._part.name}: {error}"
@@ -181,7 +183,8 @@ class _Counting:
         if evaluation.classes:
             _add_cells(self._confusion, evaluation.classes, evaluation.confusion)
         chosen = known & self._chosen(len(known))
-        self._samples.append(Table({PREDICTION: prediction[chosen], "outcome": outcome[chosen]}))
+        sample = {PREDICTION: prediction[chosen], "outcome": outcome[chosen]}
+        self._samples.append(Table(sample | {name: given[name][chosen] for name in given}))
 
     def _chosen(self, rows: int) -> NDArray[np.bool_]:
         """(rows,) bool: by a hash of the file's name and the row's place, so that every worker chooses the same."""

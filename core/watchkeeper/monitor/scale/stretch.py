@@ -47,7 +47,7 @@ def profiled_stretch(
         for name, reason in found.strange.items()
     ]
     share = min(1.0, MOST_LABELLED / rows)
-    records = records_between(_sampled(storage, share), model, since_us, until_us)
+    records = records_between(_sampled(storage, share), model, since_us, until_us, columns=judging.probabilities)
     evaluation: Evaluation | None = None
     if records is not None:
         try:
