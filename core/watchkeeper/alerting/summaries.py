@@ -97,10 +97,10 @@ def summary_of(text: str, condition: Condition, labels: Iterable[str] = ()) -> T
     return Text(text, tuple(part for part in (*parts, text[end:]) if part))
 
 
-def words_of(text: str, condition: Condition, labels: Iterable[str] = (), *, is_link: bool = False) -> Text:
+def words_of(text: str, condition: Condition, labels: Iterable[str] = (), *, is_link: bool = False) -> Text | str:
     """Read a text that stands beside it, a next step or a link: plain as it is, or a template."""
     if not is_template(text):
-        return Text(text, (text,), is_link=is_link)
+        return text
     return Text(text, template=template_of(text, *_names(condition, labels)), is_link=is_link)
 
 

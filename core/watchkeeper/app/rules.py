@@ -8,7 +8,7 @@ from watchkeeper.alerting.condition import Condition
 from watchkeeper.alerting.parser import parsed
 from watchkeeper.alerting.presets import preset_rule
 from watchkeeper.alerting.rules import Rule
-from watchkeeper.alerting.summaries import summary_of
+from watchkeeper.alerting.summaries import summary_of, words_of
 from watchkeeper.config.alerting import RuleConfig
 from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.schema import Config, ModelConfig
@@ -27,6 +27,7 @@ from watchkeeper.monitor.quality import (
 )
 from watchkeeper.monitor.watched import DRIFT_EVIDENCE, PREDICTION_DRIFT, RISK_EVIDENCE
 
+from .structured_rules import condition_text, recovery_text
 from .telling import escalation_of, placed, with_escalations
 
 ALWAYS_MEASURED = (
@@ -76,15 +77,31 @@ def _rule(name: str, config: RuleConfig, loaded: LoadedConfig, problems: list[st
     known = _measured_by([model for key, model in models.items() if config.models is None or key in config.models])
     rule: Rule | None = None
     recover: Condition | None = None
-    with placed(loaded, problems, "rules", name, "recover"):
-        recover = parsed(config.recover, known) if config.recover is not None else None
-    with placed(loaded, problems, "rules", name, "when"):
-        condition = parsed(config.when, known)
-        with placed(loaded, problems, "rules", name, "summary"):
-            words = None if config.summary is None else summary_of(config.summary, condition, config.each).of
+    with placed(loaded, problems, "rules", name, "recover" if config.recovers is None else "recovers"):
+        text = recovery_text(config)
+        recover = None if text is None else parsed(text, None if config.recovers is not None else known)
+    with placed(loaded, problems, "rules", name, "when" if config.metric is None else "metric"):
+        condition = parsed(condition_text(config, known), known)
+        said = _said(name, config, condition, loaded, problems)
+        with placed(loaded, problems, "rules", name):
             escalation = escalation_of(loaded.config, config.escalation)
-            rule = _made(name, config, condition, recover=recover, summary=words, escalation=escalation)
+            rule = _made(name, config, condition, recover=recover, escalation=escalation, **said)
     return rule
+
+
+def _said(
+    name: str, config: RuleConfig, condition: Condition, loaded: LoadedConfig, problems: list[str]
+) -> dict[str, Any]:
+    """The rule's texts, read; what is wrong with them is in `problems`."""
+    labels = (*config.labels, *config.each)
+    said: dict[str, Any] = {}
+    with placed(loaded, problems, "rules", name, "summary"):
+        said["summary"] = None if config.summary is None else summary_of(config.summary, condition, labels).of
+    with placed(loaded, problems, "rules", name, "next_step"):
+        said["next_step"] = words_of(config.next_step, condition, labels)
+    with placed(loaded, problems, "rules", name, "link"):
+        said["link"] = None if config.link is None else words_of(config.link, condition, labels, is_link=True)
+    return said
 
 
 def _made(name: str, config: RuleConfig, condition: Condition, **others: Any) -> Rule:
@@ -97,8 +114,7 @@ def _made(name: str, config: RuleConfig, condition: Condition, **others: Any) ->
         severity=config.severity,
         receivers=tuple(action.target for action in config.do),
         models=None if config.models is None else frozenset(config.models),
-        next_step=config.next_step,
-        link=config.link,
+        labels=config.labels,
         cooldown_us=_us(config.cooldown),
         keep_firing_us=_us(config.keep_firing),
         repeat_us=_us(config.repeat),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -9,7 +10,7 @@ import attrs
 
 from watchkeeper.domain.alert import NoData, Severity
 from watchkeeper.domain.errors import UsageError
-from watchkeeper.domain.spans import Checks, Duration, Persistence
+from watchkeeper.domain.spans import Checks, Duration, FalseAlarmBudget, Persistence
 
 from .constraints import AtLeast, Distinct, Inside, NameIn, NotEmpty
 from .keys import told
@@ -38,11 +39,50 @@ class Action:
         return f"{self.verb}:{self.target}"
 
 
+_STRUCTURED: Final = (
+    "below", "above", "anomaly", "false_alarms", "samples", "feature", "segment", "detail", "recovers",
+)  # fmt: skip
+"""The keys that belong to `metric`."""
+
+
 @attrs.frozen(kw_only=True)
 class RuleConfig:
-    """``[rules.NAME]``: a condition over measurements and what happens when it holds."""
+    """``[rules.NAME]``: a condition over measurements and what happens when it holds.
 
-    when: Text = attrs.field(metadata=told('the condition, such as "accuracy < 0.8 and samples >= 500"'))
+    The condition is either written, `when`, or said by `metric` and what belongs to it.
+    """
+
+    when: Text | None = attrs.field(
+        default=None,
+        metadata=told('the condition, such as "accuracy < 0.8 and samples >= 500"; or `metric` and its keys'),
+    )
+    metric: Text | None = attrs.field(
+        default=None, metadata=told("instead of `when`: the measurement that is looked at")
+    )
+    below: float | None = attrs.field(
+        default=None, metadata=told("with `metric`: it holds when the number is below this")
+    )
+    above: float | None = attrs.field(
+        default=None, metadata=told("with `metric`: it holds when the number is above this")
+    )
+    anomaly: Text | None = attrs.field(
+        default=None,
+        metadata=told('with `metric`: it holds when the number is unlike its history, by the method "all", "z", ...'),
+    )
+    false_alarms: FalseAlarmBudget | None = attrs.field(
+        default=None, metadata=told("with `anomaly`: the false alarms of this rule, instead of the model's budget")
+    )
+    samples: Annotated[int, AtLeast(1)] | None = attrs.field(
+        default=None, metadata=told("with `metric`: how many rows the window must have for it to hold")
+    )
+    feature: Text | None = attrs.field(default=None, metadata=told("with `metric`: of this feature"))
+    segment: Text | None = attrs.field(default=None, metadata=told('with `metric`: of this segment, "venue=NYSE"'))
+    detail: Text | None = attrs.field(
+        default=None, metadata=told('with `metric`: this detail of it, such as "p_value" or "low"')
+    )
+    recovers: float | None = attrs.field(
+        default=None, metadata=told("with `below` or `above`: how far back the number must come before the alert ends")
+    )
     for_: Persistence = attrs.field(
         default=Checks(1),
         metadata=told('how long it must hold before the alert fires: "3 checks", or a length of time', "for"),
@@ -66,6 +106,9 @@ class RuleConfig:
     repeat: Duration | None = attrs.field(
         default=None, metadata=told("how often it is told again while it fires and nobody has acknowledged it")
     )
+    labels: Mapping[Text, Text] = attrs.field(
+        factory=dict, metadata=told('what its alerts carry along for matchers and groups, such as { team = "quant" }')
+    )
     each: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
         default=(), metadata=told('labels by which it raises alerts apart, such as "feature"; one a model if left out')
     )
@@ -86,6 +129,41 @@ class RuleConfig:
     cooldown: Duration | None = attrs.field(
         default=None, metadata=told("the least time between two notifications of the same alert")
     )
+
+    def __attrs_post_init__(self) -> None:
+        given = [key for key in _STRUCTURED if getattr(self, key) is not None]
+        if self.when is not None and (given or self.metric is not None):
+            other = "metric" if self.metric is not None else given[0]
+            raise UsageError(f"the condition is given by when and by {other}; expected one of the two")
+        if self.when is None and self.metric is None:
+            raise UsageError(
+                'there is no condition; expected when = "accuracy < 0.8", or metric = "accuracy", below = 0.8'
+            )
+        if self.metric is not None:
+            self._check_structure()
+
+    def _check_structure(self) -> None:
+        has_limit = self.below is not None or self.above is not None
+        if has_limit == (self.anomaly is not None):
+            raise UsageError("metric needs what is wrong with it; expected below or above, or else anomaly")
+        if self.anomaly is None and self.false_alarms is not None:
+            raise UsageError("false_alarms belongs to anomaly; expected anomaly beside it")
+        if self.anomaly is not None and self.detail is not None:
+            raise UsageError("anomaly looks at the measurement itself; expected no detail beside it")
+        if self.recovers is None:
+            return
+        if self.recover is not None:
+            raise UsageError("the recovery is given by recover and by recovers; expected one of the two")
+        if (self.below is None) == (self.above is None):
+            raise UsageError("recovers needs one limit; expected either below or above beside it")
+        if self.below is not None and self.recovers < self.below:
+            raise UsageError(
+                f"recovers is {self.recovers:g}, below {self.below:g} where it fires; expected at least that"
+            )
+        if self.above is not None and self.recovers > self.above:
+            raise UsageError(
+                f"recovers is {self.recovers:g}, above {self.above:g} where it fires; expected at most that"
+            )
 
 
 @attrs.frozen(kw_only=True)
