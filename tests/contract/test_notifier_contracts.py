@@ -2,6 +2,7 @@
 
 import io
 import socket
+from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -9,7 +10,7 @@ from aiosmtpd.handlers import Sink
 
 from watchkeeper.testing.http_receiver import Answer, HttpReceiver
 from watchkeeper.testing.notifier import NotifierContract
-from watchkeeper_plugins.notifiers import console, email, pagerduty, slack, webhook
+from watchkeeper_plugins.notifiers import console, email, file, pagerduty, slack, webhook
 
 
 class TestConsole(NotifierContract):
@@ -21,6 +22,21 @@ class TestConsole(NotifierContract):
         stream = io.StringIO()
         stream.close()
         return console.ConsoleNotifier(stream)
+
+
+class TestFile(NotifierContract):
+    @pytest.fixture
+    def subject(self, tmp_path):
+        return file.build(file.Options(tmp_path / "alerts.jsonl"))
+
+    def unreachable(self):
+        return file.build(file.Options(Path("/no/such/folder/alerts.jsonl")))
+
+
+class TestFileOfText(TestFile):
+    @pytest.fixture
+    def subject(self, tmp_path):
+        return file.build(file.Options(tmp_path / "alerts.txt", "text"))
 
 
 class TestWebhook(NotifierContract):

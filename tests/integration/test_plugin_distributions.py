@@ -17,7 +17,7 @@ pytestmark = pytest.mark.distributions
 
 ROOT = Path(__file__).parents[2]
 FAULTY = ROOT / "tests" / "distributions"
-NOTIFIER = ROOT / "examples" / "watchkeeper-notifier-file"
+NOTIFIER = ROOT / "examples" / "watchkeeper-notifier-spool"
 
 
 class Environment:
@@ -188,32 +188,30 @@ def with_the_notifier(make_environment):
 def test_an_external_plugin_is_listed_and_nothing_is_broken(with_the_notifier):
     code, found = with_the_notifier.watchkeeper("plugins", "list")
 
-    (row,) = [row for row in found["plugins"] if row["distribution"] == "watchkeeper-notifier-file"]
-    assert (row["plugin"], row["is_ok"], row["reason"]) == ("notifier.file", True, "")
+    (row,) = [row for row in found["plugins"] if row["distribution"] == "watchkeeper-notifier-spool"]
+    assert (row["plugin"], row["is_ok"], row["reason"]) == ("notifier.spool", True, "")
     assert (code, found["broken"]) == (0, 0)
 
 
 def test_an_external_plugin_tells_its_options(with_the_notifier):
-    code, found = with_the_notifier.watchkeeper("plugins", "info", "notifier.file")
+    code, found = with_the_notifier.watchkeeper("plugins", "info", "notifier.spool")
 
     assert code == 0
-    assert found["options"] == [{"name": "path", "expected": "a path", "default": None}]
+    assert found["options"] == [{"name": "folder", "expected": "a path", "default": None}]
 
 
 def test_an_external_plugin_keeps_the_contract_by_command(with_the_notifier):
-    code, found = with_the_notifier.watchkeeper(
-        "plugins", "check", "notifier.file", "--option", "path={tmp_path}/sent.jsonl"
-    )
+    code, found = with_the_notifier.watchkeeper("plugins", "check", "notifier.spool", "--option", "folder={tmp_path}")
 
     assert (code, found["failed"]) == (0, 0), found
     assert len(found["checks"][0]["results"]) > 5
 
 
 def test_an_external_plugin_without_its_option_says_what_is_missing(with_the_notifier):
-    done = with_the_notifier.run("-m", "watchkeeper", "plugins", "check", "notifier.file")
+    done = with_the_notifier.run("-m", "watchkeeper", "plugins", "check", "notifier.spool")
 
     assert done.returncode == 3
-    assert "notifier.file: path: missing, expected a path" in done.stderr
+    assert "notifier.spool: folder: missing, expected a path" in done.stderr
 
 
 def test_an_external_plugin_passes_its_own_tests(with_the_notifier, tmp_path):

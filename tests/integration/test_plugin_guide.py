@@ -19,14 +19,14 @@ def code_blocks():
 
 
 def test_the_plugin_of_the_guide_keeps_its_contract():
-    module = ModuleType("watchkeeper_notifier_file")
+    module = ModuleType("watchkeeper_notifier_spool")
     exec(compile(code_blocks()[0], str(GUIDE), "exec", dont_inherit=True), vars(module))  # noqa: S102 - our own documentation
-    plugins = Plugins(entry_points_of("mine", {"notifier.file": module}))
+    plugins = Plugins(entry_points_of("mine", {"notifier.spool": module}))
 
-    found = checked_one(plugins, "notifier.file", {"path": "{tmp_path}/alerts.jsonl"})
+    found = checked_one(plugins, "notifier.spool", {"folder": "{tmp_path}"})
 
     assert {result.outcome for result in found.results} == {Outcome.PASSED}, found
 
 
 def test_the_test_of_the_guide_subclasses_the_contract():
-    assert f"class TestFile({NotifierContract.__name__}):" in code_blocks()[1]
+    assert f"class TestSpool({NotifierContract.__name__}):" in code_blocks()[1]

@@ -1,4 +1,4 @@
-"""Notifier ``file``: appends each notification to a file, one JSON object a line.
+"""Notifier ``file``: appends each notification to a file, one JSON object a line or a block of plain text.
 
 >>> import tempfile
 >>> from watchkeeper.testing.notifier import sample_notification
@@ -17,12 +17,15 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import attrs
+
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.alert import Delivery, Notification
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryRefused
 from watchkeeper.domain.plain import plain_notification
+from watchkeeper.domain.wording import block
 from watchkeeper.hookspecs import hookimpl
 
 _FOR_EVER = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
@@ -34,6 +37,8 @@ class Options:
 
     path: Path
     """The file; it is created when it is not there, its folder is not."""
+    style: Literal["json", "text"] = "json"
+    """``json``: one object a line, for programs; ``text``: a block for people, as ``console`` prints it."""
 
 
 @attrs.frozen
@@ -41,9 +46,10 @@ class FileNotifier:
     """Appends to `path`; holds nothing open between two notifications, so the file may be moved away at any time."""
 
     path: Path
+    style: Literal["json", "text"] = "json"
 
     def send(self, notification: Notification) -> Delivery:
-        """Append a line, and return when it is on the disk.
+        """Append it, and return when it is on the disk.
 
         Raises
         ------
@@ -52,8 +58,7 @@ class FileNotifier:
         DeliveryDelayed
             It could not be written now (disk full, say); the file is as it was.
         """
-        # ASCII, so that no character in a summary can end the line
-        line = json.dumps(plain_notification(notification), allow_nan=False).encode() + b"\n"
+        line = _written(notification, self.style)
         try:
             with _locked(self.path) as (file, size):
                 _append(file, size, line)
@@ -65,6 +70,13 @@ class FileNotifier:
 
     def close(self) -> None:
         """There is nothing to release."""
+
+
+def _written(notification: Notification, style: Literal["json", "text"]) -> bytes:
+    if style == "text":
+        return f"{block(notification)}\n\n".encode(errors="replace")
+    # ASCII, so that no character in a summary can end the line
+    return json.dumps(plain_notification(notification), allow_nan=False).encode() + b"\n"
 
 
 @contextmanager
@@ -109,10 +121,10 @@ def build(options: Options) -> FileNotifier:
     path = options.path.absolute()  # the working directory may change later
     if path.is_dir():
         raise ConfigError(f"path: {path} is a folder, expected a file such as {path / 'alerts.jsonl'}")
-    return FileNotifier(path)
+    return FileNotifier(path, options.style)
 
 
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``file``."""
-    yield Plugin(Kind.NOTIFIER, "file", build, Options, summary="Appends to a file, one JSON object a line.")
+    yield Plugin(Kind.NOTIFIER, "file", build, Options, summary="Appends to a file, as JSON or as text.")

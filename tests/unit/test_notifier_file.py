@@ -1,4 +1,4 @@
-"""The file notifier keeps the contract, and loses nothing."""
+"""The file notifier loses nothing, whatever dies, fills up or writes beside it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,13 @@ import os
 from pathlib import Path
 
 import pytest
+
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryRefused
+from watchkeeper.domain.wording import block
 from watchkeeper.plugins import Plugins
-from watchkeeper.testing import NotifierContract
 from watchkeeper.testing.notifier import sample_notification
-
-import watchkeeper_notifier_file
-from watchkeeper_notifier_file import FileNotifier, Options, build
-
-
-class TestFile(NotifierContract):
-    @pytest.fixture
-    def subject(self, tmp_path: Path) -> FileNotifier:
-        return build(Options(tmp_path / "alerts.jsonl"))
-
-    def unreachable(self) -> FileNotifier:
-        return build(Options(Path("/no/such/folder/alerts.jsonl")))
+from watchkeeper_plugins.notifiers import file as file_notifier
+from watchkeeper_plugins.notifiers.file import FileNotifier, Options, build
 
 
 def keys(path: Path) -> list[str]:
@@ -51,6 +42,17 @@ def test_a_notification_is_one_line_with_everything_in_it(tmp_path: Path) -> Non
     assert delivery.receiver == str(notifier.path)
 
 
+def test_people_get_blocks_of_text(tmp_path: Path) -> None:
+    notifier = build(Options(tmp_path / "alerts.txt", "text"))
+
+    notifier.send(sample_notification("first"))
+    notifier.send(sample_notification("second", summary="a lone \ud800 surrogate"))
+
+    first, second, _ = notifier.path.read_text().split("\n\n")
+    assert first == block(sample_notification("first"))
+    assert "a lone" in second
+
+
 def test_a_line_that_a_crash_cut_short_does_not_spoil_the_next(tmp_path: Path) -> None:
     notifier = build(Options(tmp_path / "alerts.jsonl"))
     notifier.path.write_text('{"key": "cut sho')
@@ -74,7 +76,7 @@ def test_a_full_disk_is_a_delay_and_leaves_the_file_as_it_was(tmp_path: Path, mo
         return write(file, data[: len(data) // 2])
 
     with monkeypatch.context() as patched:
-        patched.setattr(watchkeeper_notifier_file.os, "write", half_then_full)
+        patched.setattr(file_notifier.os, "write", half_then_full)
         with pytest.raises(DeliveryDelayed, match=r"alerts\.jsonl could not be written: No space left on device$"):
             notifier.send(sample_notification("during"))
 
@@ -87,9 +89,9 @@ def test_it_is_on_the_disk_before_it_is_delivered(tmp_path: Path, monkeypatch: p
     synced = []
     sync = os.fsync
     monkeypatch.setattr(
-        watchkeeper_notifier_file.os,
+        file_notifier.os,
         "fsync",
-        lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")) or sync(file),
+        lambda file: synced.append(str(Path(f"/proc/self/fd/{file}").readlink())) or sync(file),
     )
     notifier = build(Options(tmp_path / "alerts.jsonl"))
 
