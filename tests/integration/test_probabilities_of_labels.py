@@ -149,3 +149,22 @@ def test_a_mistake_in_the_table_is_told_with_the_file(folder, clock, probabiliti
         open_project("watchkeeper.toml", clock=clock, actor="ada")
     assert told in str(caught.value)
     assert "watchkeeper.toml:" in str(caught.value)
+
+
+def test_each_segment_is_estimated_from_its_own_part_of_the_reference_until_its_outcomes_come(folder, clock):
+    columns = rows(np.random.default_rng(5), 400)
+    columns["venue"][:50] = "XPAR"
+    with open_project("watchkeeper.toml", clock=clock, actor="ada") as watch:
+        ids = logged(watch, clock, columns)
+        before = watch.check("trend")
+        of_london = [name for name, venue in zip(ids, columns["venue"], strict=True) if venue == "LSE"]
+        watch.record_outcomes("trend", of_london, columns["came"][columns["venue"] == "LSE"])
+        after = watch.check("trend")
+    estimate = before.measurement("estimated_accuracy", segment="venue=LSE").value
+    realised = after.measurement("accuracy", segment="venue=LSE").value.number
+    unknown = before.measurement("estimated_accuracy", segment="venue=XPAR").value
+    assert estimate.interval[0] <= realised <= estimate.interval[1]
+    assert before.measurement("estimated_accuracy", segment="venue=LSE").details["reference"] > 0.5
+    assert "the reference has no rows of venue=XPAR" in unknown.reason
+    assert after.measurement("estimated_accuracy", segment="venue=LSE") is None
+    assert after.measurement("estimated_accuracy", segment="venue=NYSE").value.is_defined

@@ -40,6 +40,8 @@ class ReferenceRows:
     features: tuple[str, ...]
     probabilities: Table
     """The columns of probabilities that come with labels."""
+    segments: Table
+    """The columns that tell the segments and are no features, as far as the reference has them."""
 
 
 def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -> ReferenceRows:
@@ -64,7 +66,10 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     if columns.outcome is not None and columns.outcome in table:
         outcome = _as_feature(table, columns.outcome, source)
     probabilities = Table({name: numeric(table, name) for name in given})
-    return ReferenceRows(Table(chosen), outcome, features, probabilities)
+    numbers = {name for segment in columns.segments for name in segment.number_columns}
+    needed = {name for segment in columns.segments for name in segment.columns if name not in chosen and name in table}
+    segments = Table({name: _segment_column(table, name, is_number=name in numbers) for name in sorted(needed)})
+    return ReferenceRows(Table(chosen), outcome, features, probabilities, segments)
 
 
 def _as_feature(table: Table, name: str, source: str) -> Column:

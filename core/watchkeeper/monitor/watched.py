@@ -27,6 +27,7 @@ from .alarms.performance import RISK_SHARE, RiskState, reference_risk, risk_alon
 from .alarms.risk import RiskAlarms
 from .alarms.telling import DriftState, drift_state
 from .calibration import FEWEST_WINDOWS, Allowance, Edge, edges_of, table_edge
+from .estimation.by_segment import SegmentEstimators
 from .estimation.estimator import Estimator
 from .estimation.telling import estimates_told
 from .evaluating import Judging, evaluation_of
@@ -89,6 +90,8 @@ class WatchedModel:
     """By measurement, from where on it is bad."""
     estimator: Estimator | None = None
     """What tells the metrics of rows whose outcomes are not known; None: nothing does."""
+    segment_estimators: SegmentEstimators | None = None
+    """The same for each segment, while outcomes of its rows are not known."""
     tables: Tables | None = None
     """What compares all features together; None: nothing does."""
     outcomes: WatchedOutcomes | None = None
@@ -216,6 +219,8 @@ class WatchedModel:
             for name, rows in segments_of(records, segment):
                 found, _ = measured_metrics(subject, evaluation_of(rows, self.judging), self.metrics, {"segment": name})
                 measurements += found
+                if self.segment_estimators is not None and not rows.has_outcome.all():
+                    measurements += self.segment_estimators.estimated(subject, name, rows)
         return measurements
 
     def _check_columns(
