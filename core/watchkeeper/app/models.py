@@ -20,6 +20,7 @@ from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import ColumnKind, Table, kind_of
 from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
+from watchkeeper.monitor.estimation.by_segment import SegmentEstimators
 from watchkeeper.monitor.evaluating import judging_of
 from watchkeeper.monitor.learned import Learned
 from watchkeeper.monitor.watched import WatchedModel, fitted
@@ -83,7 +84,17 @@ class Models:
         known = Table({**rows.table.columns, **rows.probabilities.columns})
         estimator = Estimator(judging, known, rows.outcome, model.metrics, usual_rows=usual, learned=learned)
         health = thresholds_of(name, config, model)
-        return attrs.evolve(model, segments=config.columns.segments, estimator=estimator, health=health)
+        return attrs.evolve(
+            model, segments=config.columns.segments, estimator=estimator, health=health, segment_estimators=apart
+        )
+        apart = SegmentEstimators(
+            judging,
+            Table({**known.columns, **rows.segments.columns}),
+            rows.outcome,
+            model.metrics,
+            segments=config.columns.segments,
+            learned=learned,
+        )
 
     def reference(self, name: str) -> tuple[Table, str]:
         """The rows that define normal, and what to call them: the configured file, or those of a registered version.
