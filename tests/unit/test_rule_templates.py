@@ -64,8 +64,8 @@ def said(text):
         ("{{ 'bad' if accuracy < 0.7 and not recall > 0.5 else 'good' }}", "bad"),
         ("{{ 1 / (samples - 512) }}", "?"),
         (
-            "{% for one in features|top(2) %}{{ loop.index }} {{ one.feature }}{% if not loop.last %}, {% endif %}{% endfor %}",
-            "1 f5, 2 f4",
+            "{% for one in features|top(2) %}{{ one.feature }}{% if not loop.last %}, {% endif %}{% endfor %}",
+            "f5, f4",
         ),
         ("{% for one in features if one.number > 0.45 %}{{ one.feature }}{% endfor %}", "f5"),
         ("{% for one in measurements %}{{ one.name }} {% endfor %}", "accuracy samples recall"),
