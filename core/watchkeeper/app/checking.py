@@ -42,7 +42,7 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     if data is None:
         records = stored_records(systems.storage, model, config.window, watched.recorded, until_us)
     else:
-        records = records_of(config, watched.references, data, source)
+        records = records_of(config, watched.references, data, source, kinds=watched.kinds)
     evidence = _evidence(systems, watched, records, until_us) if data is None else None
     now_us = systems.clock.now_us()
     risk = _risk(systems, watched, records, until_us, now_us) if data is None else None
@@ -56,7 +56,11 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
 
 def looked_at(systems: Systems, result: CheckResult) -> CheckResult:
     """The result of a look at the past, with the rules that hold in it: nothing is kept, nobody is told."""
-    result = _with_anomalies(systems, result)
+    return without_consequences(systems, _with_anomalies(systems, result))
+
+
+def without_consequences(systems: Systems, result: CheckResult) -> CheckResult:
+    """The result with what thresholds and rules say of this window alone."""
     at_us = systems.clock.now_us() if result.window is None else result.window.end_us
     health = systems.models.watched(result.model).health
     _, findings = judged(health, result.measurements, {}, at_us)

@@ -19,8 +19,8 @@ from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import ColumnKind, Table, kind_of
-from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
 from watchkeeper.monitor.estimation.by_segment import SegmentEstimators
+from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
 from watchkeeper.monitor.evaluating import judging_of
 from watchkeeper.monitor.learned import Learned
 from watchkeeper.monitor.watched import WatchedModel, fitted
@@ -83,10 +83,6 @@ class Models:
         usual = config.window.rows or UNKNOWN_ROWS
         known = Table({**rows.table.columns, **rows.probabilities.columns})
         estimator = Estimator(judging, known, rows.outcome, model.metrics, usual_rows=usual, learned=learned)
-        health = thresholds_of(name, config, model)
-        return attrs.evolve(
-            model, segments=config.columns.segments, estimator=estimator, health=health, segment_estimators=apart
-        )
         apart = SegmentEstimators(
             judging,
             Table({**known.columns, **rows.segments.columns}),
@@ -94,6 +90,15 @@ class Models:
             model.metrics,
             segments=config.columns.segments,
             learned=learned,
+        )
+        health = thresholds_of(name, config, model)
+        return attrs.evolve(
+            model,
+            segments=config.columns.segments,
+            estimator=estimator,
+            health=health,
+            segment_estimators=apart,
+            kinds=rows.kinds,
         )
 
     def reference(self, name: str) -> tuple[Table, str]:

@@ -34,6 +34,7 @@ from watchkeeper.registry.deployments import Deployment
 from watchkeeper.registry.report import Report
 
 from .assembly import Systems, assembled
+from .backfilling import BackfillProgress, PastWindow, backfilled
 from .checking import checked
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
@@ -123,6 +124,7 @@ class Watchkeeper:
             Which version answered, such as ``1.4.0``.
         """
         self._systems.declare(model)
+        features = self._systems.completed(model, features)
         return self._systems.recorder.log(model, features, predictions, ids=ids, times_us=times_us, version=version)
 
     def record_outcomes(self, model: str, ids: Any, outcomes: Any, *, times_us: Any = None) -> None:
@@ -224,6 +226,35 @@ class Watchkeeper:
         self._systems.recorder.flush()
         end_us = self._systems.clock.now_us() if until_us is None else until_us
         return stretch_checked(self._systems, model, since_us, end_us)
+
+    def backfill(
+        self,
+        model: str,
+        since_us: int,
+        until_us: int | None = None,
+        *,
+        progress: Callable[[BackfillProgress], None] = lambda _: None,
+    ) -> tuple[PastWindow, ...]:
+        """Measure every complete window from `since_us` on, in order, and keep what was measured; nobody is told.
+
+        Windows are the model's `window` long and `every` apart, on the hour, at midnight, on Mondays. What was
+        interrupted goes on where it was when it is called again. A window whose rows, outcomes, configuration or
+        reference have changed is restated: both values stay in the history.
+
+        Parameters
+        ----------
+        until_us
+            Where the last window ends at the latest; the model's last row when left out.
+        progress
+            Called after each 256 windows.
+
+        Raises
+        ------
+        NothingToCheck
+            There is no complete window.
+        """
+        self._systems.recorder.flush()
+        return backfilled(self._systems, model, since_us, until_us, progress)
 
     def tidy(self, budget_seconds: float = 1.0) -> tuple[Failure, ...]:
         """Merge each model's hourly roll-ups, and let the store compact and expire, for about this long.

@@ -35,6 +35,12 @@ Workers = Annotated[int | None, typer.Option("--workers", min=1, help="How many 
 Until = Annotated[
     str | None, typer.Option("--until", help="Judge the window that ends here: 2010-12-31, or a time in ISO 8601.")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", help="Measure every window since then, in order, and keep what is measured; nobody is told."
+    ),
+]
 FailOn = Annotated[
     str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, unknown, alert or never.")
 ]
@@ -58,6 +64,7 @@ def check(
     models: Models = None,
     config: ConfigPath = DEFAULT_CONFIG,
     data: Data = None,
+    since: Since = None,
     until: Until = None,
     over: Over = None,
     executor: WithExecutor = None,
@@ -68,6 +75,15 @@ def check(
 ) -> None:
     """Check models: measure the latest window, judge it, and notify whom the rules name."""
     failing = _failing(fail_on)
+    if since is not None:
+        from .past import history_checked
+
+        _require_alone(data, over)
+        bounds = moment(since, "--since", is_end=False), _moment(until)
+        last = history_checked(config, models, *bounds, verbose=verbose, as_json=as_json)
+        if any(window.status.value in failing for window in last):
+            raise typer.Exit(1)
+        return
     with opened(config) as watch:
         if over is not None:
             results = _stretches(watch, models, data, over, _moment(until))
@@ -139,20 +155,30 @@ def _failing(fail_on: str) -> tuple[str, ...]:
 
 
 def _moment(until: str | None) -> int | None:
-    """A day or time in ISO 8601 as UTC microseconds; a day means its end."""
-    if until is None:
-        return None
+    return None if until is None else moment(until, "--until", is_end=True)
+
+
+def moment(text: str, option: str, *, is_end: bool) -> int:
+    """A day or time in ISO 8601 as UTC microseconds; a day means its begin, or its end."""
     from datetime import UTC, datetime, timedelta
 
     try:
-        moment = datetime.fromisoformat(until)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{until!r} is no time; expected such as 2010-12-31 or 2010-12-31T16:00", param_hint="--until"
+            f"{text!r} is no time; expected such as 2010-12-31 or 2010-12-31T16:00", param_hint=option
         ) from None
-    if len(until) <= len("2010-12-31"):
-        moment += timedelta(days=1)
-    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1e6)
+    if is_end and len(text) <= len("2010-12-31"):
+        found += timedelta(days=1)
+    return round(found.replace(tzinfo=found.tzinfo or UTC).timestamp() * 1e6)
+
+
+def _require_alone(data: object, over: object) -> None:
+    from watchkeeper.domain.errors import UsageError
+
+    if data is not None or over is not None:
+        other = "--data checks files" if data is not None else "--over judges one long stretch"
+        raise UsageError(f"{other} and --since every window of the stored rows; give one of the two")
 
 
 def _results(

@@ -22,9 +22,13 @@ MEASUREMENTS = "measurements"
 def keep_measurements(storage: Storage, model: str, measurements: Sequence[Measurement], now_us: int) -> None:
     """Append them under the model, stamped `now_us`; durable against the death of the process."""
     if measurements:
-        table = _table(measurements)
-        time = np.full(len(table), now_us, dtype=np.int64)
-        storage.commit([Append(MEASUREMENTS, model, time, table)], Durability.FLUSHED)
+        storage.commit([to_append(model, measurements, now_us)], Durability.FLUSHED)
+
+
+def to_append(model: str, measurements: Sequence[Measurement], now_us: int) -> Append:
+    """The operation that keeps them, for a commit that has others beside it."""
+    table = _table(measurements)
+    return Append(MEASUREMENTS, model, np.full(len(table), now_us, dtype=np.int64), table)
 
 
 def kept_measurements(

@@ -15,6 +15,8 @@ from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import Categories, Column, Table, joined
 from watchkeeper.domain.window import Window, iso_time
 
+from .schema import SchemaChanges
+
 PREDICTIONS = "predictions"
 OUTCOMES = "outcomes"
 _FIRST_GUESS_US = 60_000_000
@@ -43,6 +45,12 @@ class Records:
     """The n rows' ids; empty when they have none."""
     time: NDArray[np.int64] | None = None
     """(n,) UTC microseconds, ascending; None when the rows are a file's and not what arrived last."""
+    versions: Column | None = None
+    """(n,) which version made each prediction; None when that was not asked for, or is not known."""
+    strange: Mapping[str, str] = attrs.field(factory=dict)
+    """Why features that are not in `features` could not be read."""
+    changes: SchemaChanges | None = None
+    """How a file's columns differ from the reference's; None for stored rows."""
 
     def __len__(self) -> int:
         return len(self.prediction)
@@ -57,6 +65,22 @@ class Records:
             features=self.features.rows(which),
             ids=tuple(np.array(self.ids, dtype=object)[which]) if self.ids else (),
             time=None if self.time is None else self.time[which],
+            versions=None if self.versions is None else self.versions[which],
+        )
+
+    def between(self, first: int, stop: int) -> Records:
+        """The rows from position `first` up to `stop`, in the same window; arrays are views."""
+        rows = slice(first, stop)
+        return attrs.evolve(
+            self,
+            prediction=self.prediction[rows],
+            outcome=None if self.outcome is None else self.outcome[rows],
+            has_outcome=self.has_outcome[rows],
+            features=self.features.rows(rows),
+            version=None if self.versions is None else _last_version(Table({"version": self.versions[rows]})),
+            versions=None if self.versions is None else self.versions[rows],
+            ids=self.ids[rows],
+            time=None if self.time is None else self.time[rows],
         )
 
 
@@ -118,6 +142,24 @@ def records_between(
     window = Window(start_us, end_us, len(time))
     features = table.select(name for name in columns if name in table)
     return Records(window, table["prediction"], outcome, known, features, _last_version(table), time=time)
+
+
+def joined_records(
+    storage: Storage, model: str, time: NDArray[np.int64], table: Table, columns: Sequence[str]
+) -> Records:
+    """Rows that were read before, with every outcome that is known by now; `table` has ``id`` and ``prediction``."""
+    outcome, known = _outcomes(storage, model, table["id"], int(time[0]), None)
+    return Records(
+        window=Window(int(time[0]), int(time[-1]) + 1, len(time)),
+        prediction=table["prediction"],
+        outcome=outcome,
+        has_outcome=known,
+        features=table.select(name for name in columns if name in table),
+        version=_last_version(table),
+        ids=tuple(str(name) for name in _plain(table["id"])),
+        time=time,
+        versions=table.columns.get("version"),
+    )
 
 
 def has_rows(storage: Storage, model: str, since_us: int, rows: int) -> bool:

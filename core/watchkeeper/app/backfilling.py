@@ -1,0 +1,195 @@
+"""History measured window after window, in order: what is known already is left, what has changed is restated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from watchkeeper.config.settings import plain
+from watchkeeper.contracts.storage import Durability, Operation
+from watchkeeper.data.files import file_digest
+from watchkeeper.domain.errors import NothingToCheck
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.spans import WindowSize
+from watchkeeper.domain.verdict import Failure, Status
+from watchkeeper.domain.window import Window, iso_time
+from watchkeeper.monitor.alarms.counting import counted_evidence
+from watchkeeper.monitor.alarms.evidence import Evidence
+from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
+from watchkeeper.monitor.alarms.performance import risk_state
+from watchkeeper.monitor.alarms.risk import RiskEvidence
+from watchkeeper.monitor.backfill.cutting import Plan
+from watchkeeper.monitor.backfill.kept import MeasuredWindow, measured_windows, to_keep
+from watchkeeper.monitor.backfill.stretches import Stretch, stretches
+from watchkeeper.monitor.estimation.restating import outcomes_digest
+from watchkeeper.monitor.history import to_append
+from watchkeeper.monitor.records import PREDICTIONS, Records
+from watchkeeper.monitor.watched import DRIFT_EVIDENCE, RISK_EVIDENCE, WatchedModel
+from watchkeeper.plugins.boundary import attempt
+
+from .assembly import Systems
+from .checking import without_consequences
+
+_AT_ONCE: Final = 256
+"""Windows whose measurements are committed together."""
+_AS_OF_NOW: Final = frozenset({DRIFT_EVIDENCE, RISK_EVIDENCE})
+"""What tells how far evidence is now, and not how far it was then."""
+_NO_TERMS: Final = frozenset({"every", "health", "false_alarms"})
+"""Keys of a model on which measurements do not depend."""
+
+
+class Novelty(StrEnum):
+    """Whether a window of the past was measured before."""
+
+    MEASURED = "measured"
+    RESTATED = "restated"
+    KNOWN = "known"
+
+
+@attrs.frozen
+class PastWindow:
+    """One window of a history, as it was judged."""
+
+    window: Window
+    status: Status
+    sentence: str
+    """The most serious finding."""
+    novelty: Novelty
+    """``measured`` now for the first time, ``restated`` because rows, outcomes or terms have changed, or ``known``."""
+
+
+@attrs.frozen
+class BackfillProgress:
+    """How far it is."""
+
+    since_us: int
+    until_us: int
+    through_us: int
+    windows: int
+
+
+def backfilled(
+    systems: Systems, model: str, since_us: int, until_us: int | None, tell: Callable[[BackfillProgress], None]
+) -> tuple[PastWindow, ...]:
+    """Every complete window from `since_us` on, in order; what is measured is kept, nobody is told.
+
+    Windows whose rows, outcomes and terms are as they were when they were measured are not measured again, so that
+    what was interrupted goes on where it was, and what is run again restates only what has changed.
+    """
+    plan = _plan(systems, model, since_us, until_us)
+    watched = systems.models.watched(model)
+    work = _Work(systems, watched, _terms(systems, model, watched), *_evidence(systems, watched))
+    found: list[PastWindow] = []
+    for stretch in stretches(systems.storage, model, watched.recorded, plan):
+        for through_us, windows in work.measured(stretch):
+            found += windows
+            tell(BackfillProgress(plan.begin_us, plan.until_us, through_us, len(found)))
+    if not found:
+        raise NothingToCheck(
+            f"model {model!r} has no complete window of {plan.size} from {iso_time(plan.since_us)} to "
+            f"{iso_time(plan.until_us)}; give an earlier --since or a shorter window"
+        )
+    return tuple(found)
+
+
+def _plan(systems: Systems, model: str, since_us: int, until_us: int | None) -> Plan:
+    config = systems.models.config(model)
+    span = systems.storage.span(PREDICTIONS, model)
+    if span is None:
+        raise NothingToCheck(f"the store has no predictions of model {model!r}; log some first")
+    last_us = span[1] + 1 if until_us is None else min(until_us, span[1] + 1)
+    if since_us >= last_us or last_us <= span[0]:
+        raise NothingToCheck(
+            f"model {model!r} has no predictions from {iso_time(since_us)} to "
+            f"{iso_time(span[1] + 1 if until_us is None else until_us)}; the store has some from "
+            f"{iso_time(span[0])} to {iso_time(span[1])}"
+        )
+    step: WindowSize = config.every or config.window
+    return Plan(config.window, step, max(since_us, span[0]), last_us)
+
+
+def _evidence(systems: Systems, watched: WatchedModel) -> tuple[Evidence | None, RiskEvidence | None]:
+    """What all rows and outcomes tell: of each window later the alarms that were open at its end."""
+    storage, model = systems.storage, watched.name
+    drift = None if isinstance(watched.alarms, str) else counted_evidence(storage, model, watched.alarms)
+    if isinstance(watched.risk, str):
+        return drift, None
+    return drift, OutcomeCounting(storage, model, watched.judging, watched.risk).counted(systems.clock.now_us())
+
+
+def _terms(systems: Systems, model: str, watched: WatchedModel) -> str:
+    config = systems.models.config(model)
+    keys = {key: value for key, value in plain(config).items() if key not in _NO_TERMS}
+    if config.reference is not None:
+        reference = file_digest(systems.config.folder / config.reference)
+    else:
+        reference = watched.alarms if isinstance(watched.alarms, str) else watched.alarms.digest
+    told = json.dumps([keys, reference], default=str, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+@attrs.frozen(eq=False)
+class _Work:
+    systems: Systems
+    watched: WatchedModel
+    terms: str
+    drift: Evidence | None
+    risk: RiskEvidence | None
+
+    def measured(self, stretch: Stretch) -> Iterator[tuple[int, list[PastWindow]]]:
+        """Piece by piece the windows, each piece kept; and up to when they are done."""
+        first_us, last_us = int(stretch.cut.end_us[0]), int(stretch.cut.end_us[-1])
+        known = measured_windows(self.systems.storage, self.watched.name, first_us, last_us)
+        for begin in range(0, len(stretch.cut), _AT_ONCE):
+            end = min(begin + _AT_ONCE, len(stretch.cut))
+            yield int(stretch.cut.end_us[end - 1]), self._piece(stretch, range(begin, end), known)
+
+    def _piece(
+        self, stretch: Stretch, positions: range, known: dict[tuple[int, int], MeasuredWindow]
+    ) -> list[PastWindow]:
+        windows: list[PastWindow] = []
+        new: list[MeasuredWindow] = []
+        measurements: list[Measurement] = []
+        for at in positions:
+            records = stretch.window(at)
+            before = known.get((records.window.start_us, records.window.end_us))
+            draft = MeasuredWindow(records.window, self.terms, outcomes_digest(records), Status.UNKNOWN, "")
+            if before is not None and draft.is_like(before):
+                windows.append(PastWindow(before.window, before.status, before.sentence, Novelty.KNOWN))
+                continue
+            status, sentence, found = self._judged(records)
+            measurements += found
+            new.append(attrs.evolve(draft, status=status, sentence=sentence))
+            novelty = Novelty.MEASURED if before is None else Novelty.RESTATED
+            windows.append(PastWindow(records.window, status, sentence, novelty))
+        self._keep(new, measurements)
+        return windows
+
+    def _judged(self, records: Records) -> tuple[Status, str, tuple[Measurement, ...]]:
+        watched = self.watched
+        risk = None
+        if self.risk is not None and not isinstance(watched.risk, str):
+            risk = risk_state(watched.risk, self.risk, records.window.end_us)
+        checked = attempt(
+            "monitor",
+            watched.name,
+            lambda: without_consequences(self.systems, watched.check(records, None, self.drift, risk)),
+        )
+        if isinstance(checked, Failure):
+            return Status.UNKNOWN, f"{watched.name} could not be checked: {checked.error}", ()
+        kept = tuple(one for one in checked.measurements if one.name not in _AS_OF_NOW)
+        return checked.status, checked.verdict.sentence, kept
+
+    def _keep(self, windows: list[MeasuredWindow], measurements: list[Measurement]) -> None:
+        if not windows:
+            return
+        model, now_us = self.watched.name, self.systems.clock.now_us()
+        operations: list[Operation] = [to_keep(model, windows, now_us)]
+        if measurements:
+            operations.append(to_append(model, measurements, now_us))
+        self.systems.storage.commit(operations, Durability.FLUSHED)
