@@ -17,24 +17,31 @@ def predictions(
 ) -> Iterator[Batch]:
     """Batches of the model's rows with ``span[0] <= time < span[1]``, in order of time.
 
-    Rows of the window are not read again: only what lies after its end is asked from the store.
+    Rows of the window are not read again: only what lies before and after it is asked from the store.
     """
     since_us, until_us = span
-    if at_hand is None or at_hand.time is None or not _is_whole_from(at_hand, since_us):
+    if at_hand is None or at_hand.time is None or not len(at_hand.time):
         yield from storage.scan(PREDICTIONS, model, since_us, until_us, columns)
         return
-    start, stop = np.searchsorted(at_hand.time, [since_us, until_us]).tolist()
+    whole_us, end_us = _whole_from(at_hand), at_hand.window.end_us
+    if since_us < whole_us:
+        yield from storage.scan(PREDICTIONS, model, since_us, min(whole_us, until_us), columns)
+    start, stop = np.searchsorted(at_hand.time, [max(since_us, whole_us), until_us]).tolist()
     if stop > start:
-        held = {**at_hand.features.columns, "prediction": at_hand.prediction}
-        rows = slice(start, stop)
-        yield Batch(at_hand.time[rows], Table({name: held[name][rows] for name in columns if name in held}))
-    if until_us > at_hand.window.end_us:
-        yield from storage.scan(PREDICTIONS, model, max(since_us, at_hand.window.end_us), until_us, columns)
+        yield _held(at_hand, slice(start, stop), columns)
+    if until_us > end_us:
+        yield from storage.scan(PREDICTIONS, model, max(since_us, end_us), until_us, columns)
 
 
-def _is_whole_from(window: Records, since_us: int) -> bool:
-    """Whether the window has every row from there on: of those that share the time of its first it may lack some."""
-    if window.time is None or not len(window.time):
-        return False
-    first = int(window.time[0])
-    return since_us > first or window.window.start_us <= since_us <= first != window.window.start_us
+def _whole_from(window: Records) -> int:
+    """The time from which on the window has every row: of those that share the time of its first it may lack some."""
+    first = 0 if window.time is None else int(window.time[0])
+    return window.window.start_us if window.window.start_us < first else first + 1
+
+
+def _held(window: Records, rows: slice, columns: Sequence[str]) -> Batch:
+    held = {**window.features.columns, "prediction": window.prediction}
+    if "id" in columns:
+        held["id"] = np.array(window.ids, dtype=object)
+    time = np.empty(0, dtype=np.int64) if window.time is None else window.time
+    return Batch(time[rows], Table({name: held[name][rows] for name in columns if name in held}))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import repeat
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 import numpy as np
@@ -14,6 +13,7 @@ from watchkeeper.contracts.storage import Document, Durability, Namespace, Put, 
 from watchkeeper.domain.errors import Conflict, DataError
 from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.domain.window import Window
+from watchkeeper.monitor.at_hand import predictions
 from watchkeeper.monitor.evaluating import Judging, evaluation_of
 from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records, sorted_rows
 
@@ -28,8 +28,13 @@ _SETTLED_US: Final = 60_000_000
 """A minute: outcomes of one time that came this long ago have all come."""
 _ENOUGH_MATCHED: Final = 0.9
 _ALL_BUT_FEW: Final = 0.999
+_SHORTEST_DELAY_US: Final = 60_000_000
+_WIDER: Final = 8
 _EARLY_US: Final = 86_400_000_000
 """How much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
+
+_Matched: TypeAlias = "tuple[Column, NDArray[np.bool_]]"
+"""(n,) the prediction of each outcome, to be read only where (n,) bool says that it is known."""
 
 
 @attrs.frozen(eq=False)
@@ -41,7 +46,7 @@ class OutcomeCounting:
     judging: Judging
     alarms: RiskAlarms
     at_hand: Records | None = None
-    """The window that was just read: where it holds the predictions, they are not looked for in the store."""
+    """The window that was just read: its predictions are not read again."""
 
     def counted(self, now_us: int) -> RiskEvidence:
         """Count the outcomes that were not counted yet, in blocks in the order of their times; keep the evidence.
@@ -92,23 +97,38 @@ class OutcomeCounting:
 
     def _judged(self, evidence: RiskEvidence, rows: Table, cut: Cut) -> RiskEvidence:
         span = int(cut.start_us[0]), int(cut.end_us[-1])
-        predictions, delay_us = self._held(rows["id"]), evidence.delay_us
-        if predictions is None:
-            predictions, delay_us = _predictions(self.storage, self.model, rows["id"], span, evidence.delay_us)
+        known, delay_us = self._predictions(rows["id"], span, evidence.delay_us)
         for block in range(len(cut)):
             here = cut.block == block
             losses = np.empty(0)
-            if predictions is not None:
-                losses = _losses(predictions[0][here], rows["outcome"][here], predictions[1][here], self.judging)
+            if known is not None:
+                losses = _losses(known[0][here], rows["outcome"][here], known[1][here], self.judging)
             evidence = self.alarms.advanced(evidence, losses, int(cut.start_us[block]), int(cut.end_us[block]))
         return attrs.evolve(evidence, delay_us=delay_us)
 
-    def _held(self, ids: Column) -> tuple[Column, NDArray[np.bool_]] | None:
-        """The prediction of each outcome, when the window at hand has (nearly) all of them."""
-        if self.at_hand is None or not self.at_hand.ids:
-            return None
-        found = _matched(self.at_hand.ids, self.at_hand.prediction, ids)
-        return found if found[1].mean() >= _ALL_BUT_FEW else None
+    def _predictions(self, ids: Column, span: tuple[int, int], delay_us: int) -> tuple[_Matched | None, int]:
+        """The prediction of each outcome and whether it is known; and how far back it was worth looking.
+
+        Looks further and further back: until nearly all are found, or most, and further back there are no more.
+        """
+        first = self.storage.span(PREDICTIONS, self.model)
+        if first is None:
+            return None, delay_us
+        back_us, before, narrower_us = max(delay_us, _SHORTEST_DELAY_US), -1.0, delay_us
+        while True:
+            reach = span[0] - back_us, span[1] + _EARLY_US
+            names = ["id", "prediction"]
+            _, table = sorted_rows(predictions(self.storage, self.model, reach, names, self.at_hand))
+            matched = _matched(table, ids) if len(table) else None
+            share = 0.0 if matched is None else float(matched[1].mean())
+            if share >= _ALL_BUT_FEW:
+                return matched, back_us
+            if share >= _ENOUGH_MATCHED and share - before < 1.0 - _ALL_BUT_FEW:
+                return matched, narrower_us
+            if reach[0] <= first[0]:
+                return matched, back_us if share >= _ENOUGH_MATCHED else delay_us
+            before, narrower_us = share, back_us
+            back_us *= _WIDER
 
 
 def _losses(prediction: Column, outcome: Column, has: NDArray[np.bool_], judging: Judging) -> NDArray[np.float64]:
@@ -120,28 +140,10 @@ def _losses(prediction: Column, outcome: Column, has: NDArray[np.bool_], judging
         return np.empty(0)  # the check of the window tells why performance is UNKNOWN
 
 
-def _predictions(
-    storage: Storage, model: str, ids: Column, span: tuple[int, int], delay_us: int
-) -> tuple[tuple[Column, NDArray[np.bool_]] | None, int]:
-    """The prediction of each outcome and whether it is known; looks further back until most are found."""
-    first = storage.span(PREDICTIONS, model)
-    if first is None:
-        return None, delay_us
-    back_us = max(delay_us, _SHORTEST_LOOK_US)
-    while True:
-        since_us = span[0] - back_us
-        _, table = sorted_rows(storage.scan(PREDICTIONS, model, since_us, span[1] + _EARLY_US, ["id", "prediction"]))
-        matched = None if not len(table) else _matched(_texts(table["id"]), table["prediction"], ids)
-        is_enough = matched is not None and matched[1].mean() >= _ENOUGH_MATCHED
-        if is_enough or since_us <= first[0]:
-            return matched, back_us if is_enough else delay_us
-        back_us *= 2
-
-
-def _matched(known: Sequence[object], prediction: Column, ids: Column) -> tuple[Column, NDArray[np.bool_]]:
-    position = dict(zip(known, range(len(known)), strict=True))
+def _matched(table: Table, ids: Column) -> _Matched:
+    position = {name: at for at, name in enumerate(_texts(table["id"]))}
     at = np.fromiter(map(position.get, _texts(ids), repeat(-1)), dtype=np.int64, count=len(ids))
-    return prediction[np.maximum(at, 0)], at >= 0
+    return table["prediction"][np.maximum(at, 0)], at >= 0
 
 
 def _texts(column: Column) -> list[object]:
