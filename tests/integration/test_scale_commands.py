@@ -150,7 +150,7 @@ def test_a_stretch_tells_what_the_rows_tell(watch, project):
         low, high = stretch.measurement("ks", feature=feature).value.interval
         assert low <= window.measurement("ks", feature=feature).value.number <= high
         for name in ("missing_share", "out_of_range_share"):
-            assert stretch.measurement(name, feature=feature) == window.measurement(name, feature=feature)
+            assert stretch.measurement(name, feature=feature).value == window.measurement(name, feature=feature).value
     assert stretch.measurement("chi2", feature="venue").value == window.measurement("chi2", feature="venue").value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import attrs
 
@@ -16,6 +16,7 @@ from watchkeeper.contracts.format import Format
 from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
+from watchkeeper.data.lengths import length_features, lengths_added
 from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.model import Version
 from watchkeeper.domain.spans import FalseAlarmBudget
@@ -53,6 +54,7 @@ class Systems:
     ensembles: Ensembles
     explaining: Explaining
     _declared: set[str] = attrs.field(factory=set, init=False)
+    _lengths: dict[str, tuple[str, ...]] = attrs.field(factory=dict, init=False)
     anomalies: Anomalies = attrs.field(
         init=False,
         default=attrs.Factory(
@@ -76,7 +78,14 @@ class Systems:
         categories = [name for name in watched.recorded if name not in numbers]
         cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
         self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
+        if lengths := length_features(watched.features):
+            self._lengths[model] = lengths
         self._declared.add(model)
+
+    def completed(self, model: str, features: Any) -> Any:
+        """The features of a declared model as they are recorded: free text as its lengths."""
+        lengths = self._lengths.get(model)
+        return features if lengths is None else lengths_added(features, lengths)
 
     def close(self) -> None:
         """Flush what was recorded and release everything; may be called twice."""

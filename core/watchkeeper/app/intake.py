@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from watchkeeper.config.schema import ColumnsConfig, ModelConfig
 from watchkeeper.data.frames import numeric, required, table_of, times_us
+from watchkeeper.data.lengths import is_free_text, length_names, with_lengths
 from watchkeeper.domain.errors import DataError, NothingToCheck
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.records import Records
+from watchkeeper.monitor.schema import schema_changes
 
 _TEXT_OF_NUMBERS = 0.5
 """A text column with more than this share of numbers is numbers read as text, not categories."""
@@ -40,6 +42,8 @@ class ReferenceRows:
     features: tuple[str, ...]
     probabilities: Table
     """The columns of probabilities that come with labels."""
+    kinds: Mapping[str, ColumnKind]
+    """What each column of the reference holds, also of those that are no features."""
     segments: Table
     """The columns that tell the segments and are no features, as far as the reference has them."""
 
@@ -55,7 +59,11 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     columns = config.columns
     if not len(table):
         raise DataError(f"{source} has no rows; the reference of model {model!r} needs some to tell what is normal")
-    features = feature_names(columns, table)
+    kinds = {name: kind_of(table[name]) for name in table}
+    named = tuple(dict.fromkeys((*feature_names(columns, table), *columns.text)))
+    required(table, named, source)
+    features = tuple(one for name in named for one in _watched_as(name, columns, table))
+    table = with_lengths(table, features)
     given = list(columns.probabilities.values())
     required(table, [columns.prediction, *features, *given], source)
     chosen = {name: _as_feature(table, name, source) for name in features}
@@ -69,7 +77,19 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     numbers = {name for segment in columns.segments for name in segment.number_columns}
     needed = {name for segment in columns.segments for name in segment.columns if name not in chosen and name in table}
     segments = Table({name: _segment_column(table, name, is_number=name in numbers) for name in sorted(needed)})
-    return ReferenceRows(Table(chosen), outcome, features, probabilities, segments)
+    return ReferenceRows(Table(chosen), outcome, features, probabilities, kinds, segments)
+
+
+def _watched_as(name: str, columns: ColumnsConfig, table: Table) -> tuple[str, ...]:
+    """The column itself; of a free text its lengths."""
+    is_text = name in columns.text or (is_free_text(table[name]) and not _holds_numbers(table[name]))
+    return length_names(name) if is_text else (name,)
+
+
+def _holds_numbers(column: Column) -> bool:
+    """Whether most texts of a text column are numbers."""
+    present = [text for text in column if text is not None] if not isinstance(column, Categories) else []
+    return bool(present) and sum(_is_number(text) for text in present) > _TEXT_OF_NUMBERS * len(present)
 
 
 def _as_feature(table: Table, name: str, source: str) -> Column:
@@ -79,9 +99,7 @@ def _as_feature(table: Table, name: str, source: str) -> Column:
         raise DataError(f"column {name!r} of {source} holds times; expected numbers or categories: leave it out")
     if isinstance(column, Categories) or kind is not ColumnKind.TEXT:
         return column
-    present = [text for text in column if text is not None]
-    numbers = sum(_is_number(text) for text in present)
-    if present and numbers > _TEXT_OF_NUMBERS * len(present):
+    if _holds_numbers(column):
         return numeric(table, name)  # tells which row is not a number
     return Categories.of(column)
 
@@ -94,8 +112,21 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], data: Any, source: str) -> Records:
+def records_of(
+    config: ModelConfig,
+    references: Mapping[str, ReferenceColumn],
+    data: Any,
+    source: str,
+    *,
+    kinds: Mapping[str, ColumnKind] | None = None,
+) -> Records:
     """The rows of a frame or file as one window.
+
+    Parameters
+    ----------
+    kinds
+        What the reference's columns hold. With them features that are missing or cannot be read are told of in
+        `Records.strange`, and the others are read; without them one such feature is an error.
 
     Raises
     ------
@@ -111,9 +142,14 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
     segments = [name for name in dict.fromkeys(needed) if name not in references]
     numbers = {name for segment in columns.segments for name in segment.number_columns}
     given = [name for name in columns.probabilities.values() if name not in references]
-    required(table, [columns.prediction, *features, *segments, *given], source)
+    required(table, [columns.prediction, *segments, *given], source)
     if not len(table):
         raise NothingToCheck(f"{source} has no rows; there is nothing to check")
+    changes = None if kinds is None else schema_changes(kinds, table, references)
+    table = with_lengths(table, features)
+    read, strange = _features(table, features, references, source)
+    if strange and (kinds is None or not read):
+        raise DataError(next(iter(strange.values())))
     outcome, known = _outcome(table, columns.outcome)
     return Records(
         window=_window(table, columns.time, source),
@@ -121,11 +157,28 @@ def records_of(config: ModelConfig, references: Mapping[str, ReferenceColumn], d
         outcome=outcome,
         has_outcome=known,
         features=Table(
-            {name: _like(table, name, references[name]) for name in features}
+            read
             | {name: _segment_column(table, name, is_number=name in numbers) for name in segments}
             | {name: numeric(table, name) for name in given}
         ),
+        strange=strange,
+        changes=changes,
     )
+
+
+def _features(
+    table: Table, names: Sequence[str], references: Mapping[str, ReferenceColumn], source: str
+) -> tuple[dict[str, Column], dict[str, str]]:
+    """The features that can be read, and why the others cannot."""
+    read: dict[str, Column] = {}
+    strange: dict[str, str] = {}
+    for name in names:
+        try:
+            required(table, [name], source)
+            read[name] = _like(table, name, references[name])
+        except DataError as error:
+            strange[name] = str(error)
+    return read, strange
 
 
 def _segment_column(table: Table, name: str, *, is_number: bool) -> Column:

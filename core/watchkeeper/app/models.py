@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import attrs
@@ -78,6 +79,7 @@ class Models:
             min_rows=config.min_rows,
             tolerance=config.tolerance,
             outcome=rows.outcome,
+            importance=_importance(name, config, rows.features),
             learned=learned,
         )
         usual = config.window.rows or UNKNOWN_ROWS
@@ -155,3 +157,20 @@ def _require_kinds(name: str, config: ModelConfig, reference: Table) -> None:
                     f'models.{name}.columns.segments: "{segment.name}" takes the feature "{column}" for numbers, and '
                     f'the reference has labels there; compare it with a text, as in {column} == "a"'
                 )
+
+
+def _importance(model: str, config: ModelConfig, features: Sequence[str]) -> Mapping[str, float]:
+    """As configured, each of a feature; that of a free text counts for its lengths."""
+    known = {name: [name] for name in features}
+    for name in features:
+        base, dot, _ = name.rpartition(".")
+        if dot:
+            known.setdefault(base, []).append(name)
+    for name in config.importance:
+        if name not in known:
+            told = ", ".join(features[:10])
+            raise ConfigError(
+                f"models.{model}.importance names {name!r}, which is no feature; the model has {told}"
+                f"{did_you_mean(name, features)}"
+            )
+    return {name: weight for given, weight in config.importance.items() for name in known[given]}

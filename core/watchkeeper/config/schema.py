@@ -93,6 +93,9 @@ class ColumnsConfig:
     features: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
         default=(), metadata=told("the columns that are watched for drift and quality")
     )
+    text: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
+        default=(), metadata=told("features that are free text: their length is watched, in characters and words")
+    )
     segments: Annotated[tuple[Segment, ...], Distinct()] = attrs.field(
         default=(),
         metadata=told(
@@ -149,6 +152,10 @@ class ModelConfig:
     tolerance: Annotated[float, Inside(0, 10)] = attrs.field(
         default=0.05,
         metadata=told("the largest change that does not matter, in standard deviations of the reference's rows"),
+    )
+    importance: Mapping[Annotated[str, NotEmpty("character")], float] = attrs.field(
+        factory=dict,
+        metadata=told("how much each feature matters to the model, such as permutation importances: { ret1 = 0.3 }"),
     )
     decision_threshold: Annotated[float, Inside(0, 1)] = attrs.field(
         default=0.5, metadata=told("the probability from which a classification counts as the second class")

@@ -131,7 +131,8 @@ def _section_hook(kind: Any, converter: Converter) -> Hook:
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
-            raise mistaken(value, "a table of tables, each with a name of its own")
+            is_flat = table_kind in (float, int, str)
+            raise mistaken(value, "a table of names" if is_flat else "a table of tables, each with a name of its own")
         _, wrong_names = _gathered(converter, ((name, name, name_kind) for name in value))
         tables, wrong_tables = _gathered(converter, ((name, inner, table_kind) for name, inner in value.items()))
         if wrong_names or wrong_tables:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict, worst
 from watchkeeper.domain.window import told_time
 
 from .alarms.performance import RiskState
 from .alarms.telling import DriftState, alarm_sentence
 from .naming import ALL_FEATURES, are, called
-from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, UNSEEN_SHARE
+from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, OUT_OF_RANGE_SHARE, TYPE_CHANGED, UNSEEN_SHARE
 
 _STALE_AFTER_US = 86_400_000_000
 _GAPS_BEFORE_STALE = 3
 _UNSEEN_LIMIT = 0.01
+_OUTSIDE_LIMIT = 0.5
+_REPEATED_SLACK = 0.05
 
 
 def verdict_of(findings: Sequence[Finding], failures: Sequence[Failure]) -> Verdict:
@@ -46,6 +49,15 @@ def repeated_finding(samples: Measurement, repeated: int) -> Finding:
         "and an outcome counts for one row of an id"
     )
     return Finding(Status.WARN, "ids", sentence, (samples,))
+
+
+def repetition_finding(repeated: Measurement, usual: Value) -> Finding:
+    """Whether more rows repeat another in every feature than in the reference."""
+    number, before = repeated.value.number, usual.number or 0.0
+    if number is not None and number > before + _REPEATED_SLACK:
+        told = f"{number:.1%} of the rows repeat another in every feature (reference {before:.1%})"
+        return Finding(Status.WARN, "rows", told, (repeated,))
+    return Finding(Status.OK, "rows", "no more rows repeat another than in the reference", (repeated,))
 
 
 def stale_after_us(usual_gap_us: int) -> int:
@@ -170,6 +182,10 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
             bad.append(f"{number:.1%} infinite")
         if share.name == CONSTANT and number:
             bad.append("every value is the same, where the reference varied")
+        if share.name == OUT_OF_RANGE_SHARE and number > _OUTSIDE_LIMIT:
+            bad.append(f"{number:.1%} outside the reference's range")
+        if share.name == TYPE_CHANGED and number:
+            bad.append("it holds another kind of value than in the reference")
         if share.name == UNSEEN_SHARE and number > _UNSEEN_LIMIT:
             bad.append(f"{number:.1%} in categories that the reference never had")
     if bad:

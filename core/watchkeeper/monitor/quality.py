@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from watchkeeper.domain.cells import LabelCells, NumberCells
 from watchkeeper.domain.profile import LabelProfile, NumberProfile, Profile
 from watchkeeper.domain.reference import ReferenceColumn
-from watchkeeper.domain.table import Categories, Column, Table, missing
+from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
 from watchkeeper.domain.value import Value
 
 MISSING_SHARE = "missing_share"
@@ -18,6 +19,7 @@ INFINITE_SHARE = "infinite_share"
 OUT_OF_RANGE_SHARE = "out_of_range_share"
 UNSEEN_SHARE = "unseen_share"
 CONSTANT = "constant"
+TYPE_CHANGED = "type_changed"
 DUPLICATE_SHARE = "duplicate_share"
 QUALITY_SCORE = "quality_score"
 _FEWEST_FOR_CONSTANT = 10
@@ -30,12 +32,18 @@ def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
 
     ``missing_share`` and ``infinite_share`` are of all rows; ``out_of_range_share`` (numbers below the reference's
     smallest or above its largest) and ``unseen_share`` (categories that the reference never had) of those present;
-    ``constant`` is 1 when the reference varied and every value present is the same, else 0; ``quality_score`` is
-    what is left of 100, see `_score`.
+    ``type_changed`` is 1 when the values present are of another kind than the reference's, else 0; ``constant`` is 1
+    when the reference varied and every value present is the same, else 0; ``quality_score`` is what is left of 100,
+    see `_score`.
     """
+    if not isinstance(column, Categories) and (found := _quality_of_clean(column, reference)) is not None:
+        return found
     gone = missing(column)
     present = int(np.sum(~gone))
-    found = {MISSING_SHARE: _share(int(gone.sum()), len(column))}
+    found = {
+        MISSING_SHARE: _share(int(gone.sum()), len(column)),
+        TYPE_CHANGED: _type_changed(column, reference, present),
+    }
     if isinstance(column, Categories):
         known = reference.cells.position if isinstance(reference.cells, LabelCells) else {}
         unseen = np.array([*(label not in known for label in column.labels), False])
@@ -48,15 +56,34 @@ def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
         found[OUT_OF_RANGE_SHARE] = _out_of_range(finite, reference)
         distinct = 2 if len(values) and values.min() != values.max() else min(len(values), 1)
     else:
+        found[QUALITY_SCORE] = _score(found, reference)
         return found
     found[CONSTANT] = _constant(distinct, present, reference)
     found[QUALITY_SCORE] = _score(found, reference)
     return found
 
 
+def _quality_of_clean(column: NDArray[Any], reference: ReferenceColumn) -> dict[str, Value] | None:
+    """What `quality_of` finds in float64 numbers that are all finite, in few passes; None for others."""
+    known = reference.profile
+    if column.dtype != np.float64 or not len(column) or not isinstance(known, NumberProfile):
+        return None
+    low, high = float(column.min()), float(column.max())  # NaN when any is
+    if known.minimum is None or known.maximum is None or not -np.inf < low <= high < np.inf:
+        return None
+    rows = len(column)
+    nothing = _share(0, rows)
+    is_inside = known.minimum <= low and high <= known.maximum
+    found = {MISSING_SHARE: nothing, TYPE_CHANGED: _type_changed(column, reference, rows), INFINITE_SHARE: nothing}
+    found[OUT_OF_RANGE_SHARE] = nothing if is_inside else _out_of_range(column, reference)
+    found[CONSTANT] = _constant(2 if low != high else 1, rows, reference)
+    found[QUALITY_SCORE] = _score(found, reference)
+    return found
+
+
 def quality_of_profile(counted: Profile, reference: ReferenceColumn) -> dict[str, Value]:
     """What `quality_of` finds in the rows that were counted, to the bit. O(cells)."""
-    found = {MISSING_SHARE: _share(counted.missing, counted.rows)}
+    found = {MISSING_SHARE: _share(counted.missing, counted.rows), TYPE_CHANGED: _same_type(counted.present)}
     if isinstance(counted, LabelProfile):
         found[UNSEEN_SHARE] = _share(counted.unseen_rows, counted.present)
         distinct = int(np.count_nonzero(counted.counts)) + len(counted.unseen)
@@ -77,7 +104,9 @@ def duplicate_share(features: Table) -> Value:
     for name in features:
         hashes = (hashes ^ _bits(features[name])) * _MIXING
         hashes ^= hashes >> np.uint64(29)
-    return Value.of(1.0 - len(np.unique(hashes)) / len(features), samples=len(features))
+    hashes.sort()  # measured: ten times faster than numpy's unique
+    repeated = int(np.count_nonzero(hashes[1:] == hashes[:-1]))
+    return Value.of(1.0 - (len(features) - repeated) / len(features), samples=len(features))
 
 
 def overall_score(scores: Iterable[Value]) -> Value:
@@ -92,17 +121,31 @@ def _score(found: dict[str, Value], reference: ReferenceColumn) -> Value:
     """100 times the product of what is not missing (beyond the reference), not infinite, not unseen, in range.
 
     Out of range counts a tenth: a new largest value is ordinary, a column in another unit is not. A constant column
-    where the reference varied has 0, and so has one that is all missing.
+    where the reference varied has 0, and so has one that is all missing, or holds another kind of value.
     """
     gone = found[MISSING_SHARE].number
     if gone is None:
         return Value.undefined("there are no values to score")
-    if gone == 1.0 or found[CONSTANT].number == 1.0:
+    if gone == 1.0 or found[TYPE_CHANGED].number == 1.0 or (CONSTANT in found and found[CONSTANT].number == 1.0):
         return Value.of(0.0, samples=found[MISSING_SHARE].samples)
     score = 100.0 * (1.0 - max(gone - (reference.missing_share.number or 0.0), 0.0))
     for name, weight in ((INFINITE_SHARE, 1.0), (UNSEEN_SHARE, 1.0), (OUT_OF_RANGE_SHARE, 0.1)):
         score *= 1.0 - weight * (found[name].number or 0.0 if name in found else 0.0)
     return Value.of(score, samples=found[MISSING_SHARE].samples)
+
+
+def _type_changed(column: Column, reference: ReferenceColumn, present: int) -> Value:
+    if not present:
+        return _same_type(present)
+    kind = kind_of(column)
+    is_label = {kind, reference.kind} <= {ColumnKind.TEXT, ColumnKind.CATEGORY}
+    return Value.of(float(kind is not reference.kind and not is_label), samples=present)
+
+
+def _same_type(present: int) -> Value:
+    if not present:
+        return Value.undefined("there are no values that could be of another kind")
+    return Value.of(0.0, samples=present)
 
 
 def _constant(distinct: int, present: int, reference: ReferenceColumn) -> Value:

@@ -38,6 +38,7 @@ from .judging import (
     performance_findings,
     quality_finding,
     repeated_finding,
+    repetition_finding,
     risk_finding,
     sample_finding,
     stale_after_us,
@@ -52,6 +53,7 @@ from .quality import DUPLICATE_SHARE, MISSING_SHARE, QUALITY_SCORE, duplicate_sh
 from .records import Records
 from .result import CheckResult
 from .scale.profiled import ProfiledRows
+from .schema import SCHEMA_CHANGES
 from .segments import segments_of
 from .tables import WINDOWS, Tables
 
@@ -98,6 +100,10 @@ class WatchedModel:
     """What outcomes are compared with; None: the reference has none, or no detector is configured."""
     usual_missing: Mapping[str, UsualMissing] = attrs.field(factory=dict)
     """How large a share of each column may be missing."""
+    kinds: Mapping[str, ColumnKind] = attrs.field(factory=dict)
+    """What each column of the reference held, also of those that are no features."""
+    duplicates: Value = attrs.field(factory=lambda: Value.undefined("the reference was not looked at"))
+    """The share of the reference's rows that repeat another."""
     importance: Mapping[str, float] = attrs.field(factory=dict)
     """How much features matter to the model, where somebody measured it."""
 
@@ -149,9 +155,12 @@ class WatchedModel:
         state = None
         if isinstance(self.alarms, DriftAlarms) and len(records):
             state = drift_state(self.alarms, evidence, records, PREDICTION)
-        self._check_columns(subject, self._columns(records), state, (measurements, findings, failures))
+        self._check_schema(subject, records, (measurements, findings, failures))
+        self._check_columns(subject, self._columns(records), state, (measurements, findings, failures), records.strange)
         self._check_together(subject, records, state, (measurements, findings, failures))
-        measurements += self._whole_quality(subject, records, measurements)
+        whole = self._whole_quality(subject, records, measurements)
+        measurements += whole
+        findings.append(repetition_finding(whole[-1], self.duplicates))
         if len(records) < self.min_rows:  # too few rows to judge anything: what was found is kept, not acted upon
             findings = [finding for finding in findings if finding.status is not Status.WARN]
         return CheckResult(
@@ -174,7 +183,7 @@ class WatchedModel:
             found, failures = measured_metrics(subject, rows.evaluation, self.metrics)
             measurements += found
             findings += performance_findings(found, labelled, self.min_rows)
-        self._check_columns(subject, rows.profiles, None, (measurements, findings, failures))
+        self._check_columns(subject, rows.profiles, None, (measurements, findings, failures), {})
         scores = [found.value for found in measurements if found.name == QUALITY_SCORE]
         measurements.append(subject.measurement(QUALITY_SCORE, overall_score(scores)))
         return CheckResult(self.name, rows.version, rows.window, verdict_of(findings, failures), tuple(measurements))
@@ -224,13 +233,19 @@ class WatchedModel:
         return measurements
 
     def _check_columns(
-        self, subject: Subject, columns: Mapping[str, Column | Profile], state: DriftState | None, into: _Collected
+        self,
+        subject: Subject,
+        columns: Mapping[str, Column | Profile],
+        state: DriftState | None,
+        into: _Collected,
+        strange: Mapping[str, str],
     ) -> None:
         measurements, findings, failures = into
         judged: list[bool] = []
         for name, reference in self._by_importance():
             if name not in columns:
-                findings.append(_absent(name, reference, subject))
+                findings.append(_absent(name, subject, strange.get(name)))
+                measurements += _no_quality(subject, name, is_strange=name in strange)
                 continue
             quality = measured_quality(subject, reference, columns[name], self.usual_missing.get(name))
             drifts, failed = measured_drift(
@@ -281,10 +296,29 @@ class WatchedModel:
         """What is said of the window and not of one feature."""
         scores = [found.value for found in measurements if found.name == QUALITY_SCORE]
         rows = records.features.select(name for name in self.features if name in records.features)
+        repeated = duplicate_share(rows)
         return [
             subject.measurement(QUALITY_SCORE, overall_score(scores)),
-            subject.measurement(DUPLICATE_SHARE, duplicate_share(rows)),
+            subject.measurement(DUPLICATE_SHARE, repeated, {}, _reference_share(self.duplicates)),
         ]
+
+    def _check_schema(self, subject: Subject, records: Records, into: _Collected) -> None:
+        measurements, findings, _ = into
+        changes = records.changes
+        if changes is None:
+            return
+        details = {
+            "missing": float(len(changes.missing)),
+            "new": float(len(changes.new)),
+            "renamed": float(len(changes.renamed)),
+            "retyped": float(len(changes.retyped)),
+        }
+        found = subject.measurement(SCHEMA_CHANGES, Value.of(changes.count, samples=len(records)), {}, details)
+        measurements.append(found)
+        status, told = Status.OK, "the columns are the reference's"
+        if changes.count:
+            status, told = Status.WARN, changes.sentence
+        findings.append(Finding(status, "schema", told, (found,)))
 
     def _columns(self, records: Records) -> dict[str, Column | Profile]:
         """The columns that are compared with the reference; profiled where there are very many rows."""
@@ -325,14 +359,26 @@ def _condensed(column: Column, reference: ReferenceColumn) -> Column | Profile:
         return column  # of another kind than the reference, which detectors tell
 
 
-def _absent(name: str, reference: ReferenceColumn, subject: Subject) -> Finding:
+def _absent(name: str, subject: Subject, reason: str | None) -> Finding:
     sentence = f'feature "{name}" is in none of the {subject.window.rows} rows: drift UNKNOWN, not OK'
-    return Finding(Status.UNKNOWN, reference.name, sentence)
+    if reason is not None:
+        sentence = f'feature "{name}" cannot be compared: drift UNKNOWN, not OK: {reason}'
+    return Finding(Status.UNKNOWN, name, sentence)
+
+
+def _no_quality(subject: Subject, name: str, *, is_strange: bool) -> list[Measurement]:
+    """A feature that is not there, or cannot be read, has the lowest score."""
+    value = Value.of(0.0, samples=subject.window.rows)
+    return [subject.measurement(QUALITY_SCORE, value, {"feature": name})] if is_strange or subject.window.rows else []
 
 
 def _evidence(subject: Subject, name: str, state: DriftState, importance: Mapping[str, float]) -> Measurement:
     details = {"importance": importance[name]} if name in importance else {}
     return subject.measurement(DRIFT_EVIDENCE, Value.of(state.evidence[name]), {"feature": name}, details)
+
+
+def _reference_share(share: Value) -> dict[str, float]:
+    return {} if share.number is None else {"reference": share.number}
 
 
 def _drift_share(judged: list[bool]) -> Value:
@@ -409,6 +455,7 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
         tables=tables,
         outcomes=outcomes,
         usual_missing=usual_missing(columns, references, rows, Allowance.of(part, step_us, len(references))),
+        duplicates=duplicate_share(Table({name: found for name, found in columns.items() if name != PREDICTION})),
         importance=importance or {},
     )
 
