@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from watchkeeper.alerting import Alerting, NoData, Rule, parsed
+from watchkeeper.alerting import Alerting, Matcher, NoData, Rule, parsed
 from watchkeeper.alerting.record import ALERTS
 from watchkeeper.contracts.storage import Put
 from watchkeeper.domain.alert import AlertState, Note, Severity
@@ -543,3 +543,39 @@ def test_a_comment_of_nobody_or_nothing_is_refused(by, text, told):
     with pytest.raises(UsageError, match=told):
         desk.alerting.comment(desk.fingerprint, by, text)
     assert desk.events() == ["firing"]
+
+
+def test_who_takes_care_of_it_is_told_to_those_who_were_told_where_the_rule_wants_it():
+    desk = Desk(tells_acknowledged=True, repeat_us=60 * SECOND)
+    desk.check(BAD)
+    desk.alerting.acknowledge(desk.fingerprint, "ada", "on it")
+    desk.alerting.acknowledge(desk.fingerprint, "ada", "nearly done")
+    desk.alerting.acknowledge(desk.fingerprint, "bob")
+    desk.check(BAD)
+    desk.check(GOOD)
+
+    told = [letter.notification.alert for letter in desk.alerting.outbox.waiting()]
+    assert [(alert.state.value, alert.by) for alert in told] == [
+        ("firing", None),
+        ("acknowledged", "ada"),
+        ("acknowledged", "bob"),
+        ("resolved", "bob"),
+    ]
+    assert desk.events() == ["firing", "acknowledged", "acknowledged", "acknowledged", "resolved"]
+
+
+def test_nobody_hears_who_takes_care_of_what_nobody_was_told():
+    desk = Desk(tells_acknowledged=True)
+    desk.alerting.silences.add([Matcher.parse("model=*")], desk.clock.now_us() + 3_600 * SECOND, by="ada", comment="x")
+    desk.check(BAD)
+    desk.alerting.acknowledge(desk.fingerprint, "ada")
+
+    assert desk.letters() == []
+
+
+def test_without_the_rules_wish_an_acknowledgement_is_no_news():
+    desk = Desk()
+    desk.check(BAD)
+    desk.alerting.acknowledge(desk.fingerprint, "ada")
+
+    assert desk.letters() == [("ops", "firing", "")]

@@ -165,7 +165,7 @@ def _letter(receiver: str, notification: Notification, record: Record, now_us: i
 
 
 def _receivers(change: Change, record: Record, occasion: life.Occasion) -> tuple[str, ...]:
-    if occasion is life.Occasion.RESOLVED or change.rule is None:
+    if occasion in {life.Occasion.RESOLVED, life.Occasion.ACKNOWLEDGED} or change.rule is None:
         return record.receivers
     if occasion is life.Occasion.ESCALATED:
         course = change.before.course if change.before else None

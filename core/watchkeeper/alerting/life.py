@@ -36,6 +36,7 @@ class Occasion(StrEnum):
     REPEATED = "repeated"
     ESCALATED = "escalated"
     FLAPPING = "flapping"
+    ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
 
 
@@ -108,9 +109,18 @@ def due(record: Record, rule: Rule | None, now_us: int) -> Occasion | None:
     return Occasion.REPEATED if is_late else None
 
 
+def taken_over(before: Record, after: Record, rule: Rule | None) -> Occasion | None:
+    """What receivers are owed when somebody has acknowledged it."""
+    is_taken = after.alert.state is AlertState.ACKNOWLEDGED and before.alert.by != after.alert.by
+    is_news = is_taken and before.is_told and rule is not None and rule.tells_acknowledged
+    return Occasion.ACKNOWLEDGED if is_news else None
+
+
 def told(record: Record, occasion: Occasion, receivers: tuple[str, ...], now_us: int) -> Record:
     """The record after that notice has been made; whoever is told of the firing will be told of its end."""
     noticed = attrs.evolve(record, notices=record.notices + 1)
+    if occasion is Occasion.ACKNOWLEDGED:
+        return noticed
     if occasion is Occasion.RESOLVED:
         return attrs.evolve(noticed, is_told=False)
     if occasion is Occasion.FLAPPING:

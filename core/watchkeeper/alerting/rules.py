@@ -69,6 +69,8 @@ class Rule:
     """Who is told next when nobody acknowledges it."""
     tells_resolved: bool = True
     """Whether receivers that were told of the firing are told of its end."""
+    tells_acknowledged: bool = False
+    """Whether receivers that were told of the firing are told who takes care of it."""
 
     def __attrs_post_init__(self) -> None:
         if self.for_checks < 1:

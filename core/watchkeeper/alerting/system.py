@@ -299,7 +299,8 @@ class Alerting:
             before = self._record(fingerprint)
             after = act(before, by, comment, now_us)
             said = after.alert.notes[-1] if after.alert.notes != before.alert.notes else None
-            return [Change(before, after, self._rules.get(before.alert.rule), said=said)]
+            rule = self._rules.get(before.alert.rule)
+            return [Change(before, after, rule, occasion=life.taken_over(before, after, rule), said=said)]
 
         self._writer.commit(changes, now_us)
         return self._record(fingerprint).alert

@@ -116,6 +116,8 @@ def _made(name: str, config: RuleConfig, condition: Condition, **others: Any) ->
         models=None if config.models is None else frozenset(config.models),
         labels=config.labels,
         cooldown_us=_us(config.cooldown),
+        tells_resolved=config.tell_resolved,
+        tells_acknowledged=config.tell_acknowledged,
         keep_firing_us=_us(config.keep_firing),
         repeat_us=_us(config.repeat),
         each=config.each,

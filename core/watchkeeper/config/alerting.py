@@ -129,6 +129,12 @@ class RuleConfig:
     cooldown: Duration | None = attrs.field(
         default=None, metadata=told("the least time between two notifications of the same alert")
     )
+    tell_resolved: bool = attrs.field(
+        default=True, metadata=told("whether those who were told that it fires are told that it is over")
+    )
+    tell_acknowledged: bool = attrs.field(
+        default=False, metadata=told("whether those who were told that it fires are told who takes care of it")
+    )
 
     def __attrs_post_init__(self) -> None:
         given = [key for key in _STRUCTURED if getattr(self, key) is not None]
