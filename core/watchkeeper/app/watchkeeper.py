@@ -36,6 +36,7 @@ from watchkeeper.registry.report import Report
 from .assembly import Systems, assembled
 from .backfilling import BackfillProgress, PastWindow, backfilled
 from .checking import checked
+from .comparing import VersionComparison, versions_compared
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
@@ -302,6 +303,22 @@ class Watchkeeper:
         watched = self._systems.models.watched(model)
         now_us = self._systems.clock.now_us()
         return restated(self._systems.storage, Remeasuring(model, watched.judging, watched.metrics), now_us)
+
+    def compare(
+        self, first: str, second: str, *, since_us: int | None = None, until_us: int | None = None
+    ) -> VersionComparison:
+        """Two versions side by side, such as ``m@1.2.0`` and ``m@1.3.0``: every metric of both, and the difference.
+
+        It is of the stretch in which both predicted. Where both predicted the same rows, told by their ids, the
+        difference is of those pairs, which shows smaller ones.
+
+        Raises
+        ------
+        NothingToCheck
+            One of them has predicted nothing, or there is no time in which both did.
+        """
+        self._systems.recorder.flush()
+        return versions_compared(self._systems, first, second, since_us, until_us)
 
     def deliver(self) -> DeliveryReport:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""

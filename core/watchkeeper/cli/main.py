@@ -12,6 +12,7 @@ from . import (
     alerts,
     audit,
     checking,
+    comparing,
     config,
     deploy,
     ensemble,
@@ -34,7 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for part in (project, checking, telemetry, explaining):
+for part in (project, checking, comparing, telemetry, explaining):
     part.add_to(app)
 for name, group in (
     ("config", config.app),

@@ -68,6 +68,19 @@ class Records:
             versions=None if self.versions is None else self.versions[which],
         )
 
+    def taken(self, positions: NDArray[np.int64]) -> Records:
+        """The rows at these positions (m,), in this order."""
+        return attrs.evolve(
+            self,
+            prediction=self.prediction[positions],
+            outcome=None if self.outcome is None else self.outcome[positions],
+            has_outcome=self.has_outcome[positions],
+            features=self.features.rows(positions),
+            ids=tuple(self.ids[at] for at in positions.tolist()) if self.ids else (),
+            time=None if self.time is None else self.time[positions],
+            versions=None if self.versions is None else self.versions[positions],
+        )
+
     def between(self, first: int, stop: int) -> Records:
         """The rows from position `first` up to `stop`, in the same window; arrays are views."""
         rows = slice(first, stop)
@@ -138,10 +151,8 @@ def records_between(
         return None
     if not len(time):
         return None
-    outcome, known = _outcomes(storage, model, table["id"], int(time[0]), None)
-    window = Window(start_us, end_us, len(time))
-    features = table.select(name for name in columns if name in table)
-    return Records(window, table["prediction"], outcome, known, features, _last_version(table), time=time)
+    found = joined_records(storage, model, time, table, columns)
+    return attrs.evolve(found, window=Window(start_us, end_us, len(time)))
 
 
 def joined_records(
