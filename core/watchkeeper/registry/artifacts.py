@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
@@ -13,7 +14,15 @@ import attrs
 
 from watchkeeper.contracts.format import Format
 from watchkeeper.contracts.storage import Storage
-from watchkeeper.domain.errors import DataError, IntegrityError, NotFound, PluginError, PluginMissing, StoreCorrupt
+from watchkeeper.domain.errors import (
+    DataError,
+    ExtraMissing,
+    IntegrityError,
+    NotFound,
+    PluginError,
+    PluginMissing,
+    StoreCorrupt,
+)
 from watchkeeper.domain.model import Version
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.table import Table
@@ -43,6 +52,8 @@ class SavedModel:
     """The format whose `adopt` takes it over."""
     environment: Mapping[str, str]
     """Where it was made, as far as that is known."""
+    record: Mapping[str, str] = attrs.field(factory=dict)
+    """What belongs in the format's record and the file does not tell, such as an estimator's class."""
 
 
 @runtime_checkable
@@ -63,8 +74,8 @@ class Artifacts:
 
     def save(self, model: Any, format_name: str | None) -> Artifact:
         """Write the model by the named format, or by the first that handles it; the same bytes are kept once."""
-        chosen = self._named(format_name) if format_name is not None else self._handling(model)
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as written:
+        chosen = self._handling(model) if format_name is None else self._asked_for(format_name, model)
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as written, _installed(chosen, "save the model"):
             record = dict(self.formats[chosen].save(model, written))  # type: ignore[arg-type]  # it has the methods
             size = written.seek(0, os.SEEK_END)
             written.seek(0)
@@ -75,7 +86,12 @@ class Artifacts:
         plugin = self.formats[self._named(model.format)]
         if not isinstance(plugin, Adopting):
             raise DataError(f"the format {model.format!r} takes over no files: load the model and register it")
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as written:
+        if model.path.exists() and not model.path.is_file():
+            raise DataError(f"{model.path} is no file: expected one that {model.format} wrote")
+        with (
+            tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as written,
+            _installed(model.format, f"take over {model.path}"),
+        ):
             try:
                 with model.path.open("rb") as source:
                     record = dict(plugin.adopt(source, written))  # type: ignore[arg-type]  # it has the methods
@@ -83,7 +99,7 @@ class Artifacts:
                 raise DataError(f"{model.path} cannot be read: {error}") from error
             size = written.seek(0, os.SEEK_END)
             written.seek(0)
-            return Artifact(model.format, self.storage.put_blob(written), size, record)  # type: ignore[arg-type]
+            return Artifact(model.format, self.storage.put_blob(written), size, {**record, **model.record})  # type: ignore[arg-type]
 
     def verified(self, version: Version) -> BinaryIO:
         """The artifact's bytes at their start, compared with size and digest; no parser has seen them yet.
@@ -105,7 +121,9 @@ class Artifacts:
 
     def parsed(self, version: Version, source: BinaryIO) -> Any:
         """The model in bytes that `verified` gave."""
-        return self.formats[self._named(version.format)].load(source, version.format_record)
+        plugin = self.formats[self._named(version.format)]
+        with _installed(version.format, f"load {version.ref}"):
+            return plugin.load(source, version.format_record)
 
     def save_rows(self, rows: Table) -> str:
         """Keep the reference rows; returns their digest."""
@@ -150,6 +168,14 @@ class Artifacts:
             "or name a format with save_as"
         )
 
+    def _asked_for(self, name: str, model: Any) -> str:
+        if not self.formats[self._named(name)].handles(model):
+            raise DataError(
+                f"the format {name!r} does not save a {type(model).__module__}.{type(model).__qualname__}: name the "
+                "format of its framework, or leave save_as out to have it chosen"
+            )
+        return name
+
     def _named(self, name: str) -> str:
         if name in self.formats:
             return name
@@ -157,3 +183,14 @@ class Artifacts:
             f"there is no format {name!r}; available are {', '.join(self.formats) or 'none'}"
             f"{did_you_mean(name, self.formats)}"
         )
+
+
+@contextmanager
+def _installed(format_name: str, what: str) -> Iterator[None]:
+    """Run the block; a package that it does not find is told."""
+    try:
+        yield
+    except ImportError as error:
+        raise ExtraMissing(
+            f"the format {format_name!r} cannot {what} here: {error}; install the package that it needs"
+        ) from error

@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any, Final
 
 import attrs
@@ -55,7 +56,16 @@ def _installed(distribution: str) -> str | None:
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
+        return _installed_otherwise(distribution) if distribution in FRAMEWORKS else None
+
+
+def _installed_otherwise(framework: str) -> str | None:
+    """The version of a framework that came under another name, as ``xgboost-cpu`` is the package xgboost too."""
+    module = next((name for name, found in _DISTRIBUTION_OF.items() if found == framework), framework)
+    if find_spec(module) is None:
         return None
+    names = metadata.packages_distributions().get(module, ())  # slow, and needed for these alone
+    return metadata.version(names[0]) if names else None
 
 
 @attrs.frozen

@@ -20,6 +20,7 @@ from watchkeeper.domain.errors import DataError
 from watchkeeper.hookspecs import hookimpl
 
 from .code import READ_ERRORS, allowed_names, check_name, is_model, record_of
+from .complaints import first_line
 
 
 @attrs.frozen
@@ -42,7 +43,7 @@ class JoblibFormat:
             kept.seek(0)
             _, names = _read(kept, None)
         except (*READ_ERRORS, pickle.PicklingError) as error:
-            raise DataError(f"{type(model).__qualname__} cannot be saved by joblib: {error}") from error
+            raise DataError(f"{type(model).__qualname__} cannot be saved by joblib: {first_line(error)}") from error
         record = record_of(names)
         into.write(kept.getvalue())
         return record
@@ -53,7 +54,7 @@ class JoblibFormat:
         try:
             return _read(source, allowed)[0]
         except READ_ERRORS as error:
-            raise DataError(f"the file cannot be read by joblib in this environment: {error}") from error
+            raise DataError(f"the file cannot be read by joblib in this environment: {first_line(error)}") from error
 
 
 def build(options: NoOptions) -> JoblibFormat:  # noqa: ARG001 - there is nothing to set

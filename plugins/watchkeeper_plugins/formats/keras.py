@@ -23,7 +23,8 @@ from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.errors import DataError, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
-from .naming import recorded_json
+from .complaints import first_line
+from .naming import FROM_ELSEWHERE, recorded_json
 
 _CONFIG: Final = "config.json"
 _METADATA: Final = "metadata.json"
@@ -63,6 +64,19 @@ class KerasFormat:
         into.write(archive)
         return record
 
+    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+        """Take over a ``.keras`` archive: the classes in it are named in the record, nothing is built.
+
+        Raises
+        ------
+        DataError
+            It is no such archive: the HDF5 files of Keras 2 are none.
+        """
+        archive = source.read()
+        classes = _classes(archive)
+        into.write(_without_times(archive))
+        return {"classes": json.dumps(sorted(classes)), "keras": FROM_ELSEWHERE}
+
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """The model, not compiled; nothing is built before every class in the archive was found in the record.
 
@@ -95,7 +109,7 @@ def _saved(model: Any) -> bytes:
         try:
             model.save(path, include_optimizer=False)
         except _READ_ERRORS as error:
-            raise DataError(f"{type(model).__qualname__} cannot be saved: {_first_line(error)}") from error
+            raise DataError(f"{type(model).__qualname__} cannot be saved: {first_line(error)}") from error
         return path.read_bytes()
 
 
@@ -108,7 +122,7 @@ def _read(archive: bytes, complaint: str) -> Any:
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except _READ_ERRORS as error:
-            raise DataError(f"{complaint}: {_first_line(error)}") from error
+            raise DataError(f"{complaint}: {first_line(error)}") from error
 
 
 def _without_times(archive: bytes) -> bytes:
@@ -129,7 +143,7 @@ def _classes(archive: bytes) -> set[str]:
         with zipfile.ZipFile(io.BytesIO(archive)) as found:
             config = json.loads(found.read(_CONFIG))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError) as error:
-        raise DataError(f"these bytes are no .keras archive: {_first_line(error)}") from error
+        raise DataError(f"these bytes are no .keras archive: {first_line(error)}") from error
     return {
         f"{node.get('registered_name') or node.get('module')}.{node['class_name']}"
         for node in _nodes(config)
@@ -146,10 +160,6 @@ def _nodes(config: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 @hookimpl

@@ -18,7 +18,8 @@ from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.errors import DataError
 from watchkeeper.hookspecs import hookimpl
 
-from .naming import recorded
+from .complaints import first_line
+from .naming import FROM_ELSEWHERE, recorded
 
 _BEGINS: Final = b"tree\n"
 
@@ -40,6 +41,19 @@ class LightgbmFormat:
         into.write(text.encode())
         return {"trees": str(model.num_trees()), "lightgbm": lightgbm.__version__}
 
+    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+        """Take over a file that LightGBM wrote; a booster.
+
+        Raises
+        ------
+        DataError
+            It is no model in LightGBM's text.
+        """
+        data = source.read()
+        booster = _booster(data)
+        into.write(data)
+        return {"trees": str(booster.num_trees()), "lightgbm": FROM_ELSEWHERE}
+
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """The booster.
 
@@ -49,15 +63,7 @@ class LightgbmFormat:
             It is no model in LightGBM's text, or has another number of trees than its record says.
         """
         trees = recorded(record, "trees")
-        data = source.read()
-        if not data.startswith(_BEGINS) or b"\nend of trees\n" not in data or not data.endswith(b"\n"):
-            raise DataError("these bytes are no LightGBM model: expected its text from 'tree' to the last line's end")
-        import lightgbm
-
-        try:
-            booster = lightgbm.Booster(model_str=data.decode())
-        except (lightgbm.basic.LightGBMError, UnicodeDecodeError, ValueError, TypeError) as error:
-            raise DataError(f"these bytes are no LightGBM model: {error}") from error
+        booster = _booster(source.read())
         if str(booster.num_trees()) != trees:
             raise DataError(f"the model has {booster.num_trees()} trees, its record says {trees}")
         return booster
@@ -66,6 +72,17 @@ class LightgbmFormat:
 def build(options: NoOptions) -> LightgbmFormat:  # noqa: ARG001 - there is nothing to set
     """Make the format; lightgbm is imported at the first save or load."""
     return LightgbmFormat()
+
+
+def _booster(data: bytes) -> Any:
+    if not data.startswith(_BEGINS) or b"\nend of trees\n" not in data or not data.endswith(b"\n"):
+        raise DataError("these bytes are no LightGBM model: expected its text from 'tree' to the last line's end")
+    import lightgbm
+
+    try:
+        return lightgbm.Booster(model_str=data.decode())
+    except (lightgbm.basic.LightGBMError, UnicodeDecodeError, ValueError, TypeError) as error:
+        raise DataError(f"these bytes are no LightGBM model: {first_line(error)}") from error
 
 
 @hookimpl

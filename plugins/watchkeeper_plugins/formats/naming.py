@@ -10,6 +10,8 @@ from typing import Any, Final
 from watchkeeper.domain.errors import DataError
 
 _NOT_IMPORTABLE: Final = ("__main__", "__mp_main__")
+FROM_ELSEWHERE: Final = "as it was when the file was written"
+"""The version of a framework that wrote a file which was taken over: the environment may know it."""
 
 
 def name_of(kind: type) -> str:

@@ -19,7 +19,8 @@ from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.errors import DataError, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
-from .naming import recorded_json
+from .complaints import first_line
+from .naming import FROM_ELSEWHERE, recorded_json
 
 
 @attrs.frozen
@@ -45,6 +46,13 @@ class OnnxFormat:
         _checked(data)
         into.write(data)
         return {"operators": json.dumps(sorted(_operators(model))), "onnx": onnx.__version__}
+
+    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+        """Take over a file with an ONNX model, checked; a DataError as for `save`."""
+        data = source.read()
+        model = _checked(data)
+        into.write(data)
+        return {"operators": json.dumps(sorted(_operators(model))), "onnx": FROM_ELSEWHERE}
 
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """The model, checked.
@@ -86,7 +94,7 @@ def _checked(data: bytes) -> Any:
             )
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, ValueError, TypeError) as error:
-        raise DataError(f"these bytes are no valid ONNX model: {error}") from error
+        raise DataError(f"these bytes are no valid ONNX model: {first_line(error)}") from error
     return model
 
 

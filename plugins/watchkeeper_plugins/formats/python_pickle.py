@@ -20,6 +20,7 @@ from watchkeeper.domain.errors import DataError
 from watchkeeper.hookspecs import hookimpl
 
 from .code import READ_ERRORS, Reader, allowed_names, is_model, names_in, record_of
+from .complaints import first_line
 
 
 @attrs.frozen
@@ -39,7 +40,7 @@ class PickleFormat:
             reader = Reader(io.BytesIO(data), None)
             reader.load()
         except (*READ_ERRORS, pickle.PicklingError) as error:
-            raise DataError(f"{type(model).__qualname__} cannot be pickled: {error}") from error
+            raise DataError(f"{type(model).__qualname__} cannot be pickled: {first_line(error)}") from error
         record = record_of(reader.seen)
         into.write(data)
         return record
@@ -57,7 +58,7 @@ class PickleFormat:
         try:
             return Reader(source, allowed).load()
         except READ_ERRORS as error:
-            raise DataError(f"the pickle cannot be read in this environment: {error}") from error
+            raise DataError(f"the pickle cannot be read in this environment: {first_line(error)}") from error
 
 
 def build(options: NoOptions) -> PickleFormat:  # noqa: ARG001 - there is nothing to set

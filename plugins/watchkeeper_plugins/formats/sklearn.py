@@ -35,6 +35,8 @@ from watchkeeper.data.memory_file import MemoryFile, own_view
 from watchkeeper.domain.errors import DataError, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
+from .complaints import first_line
+from .naming import FROM_ELSEWHERE
 from .skops_archive import (
     canonical,
     constructed,
@@ -111,7 +113,7 @@ class SklearnFormat:
             _told("this file is not a skops archive", lambda: _code_in(archive))
         )
         into.write(archive)
-        return {"trusted": json.dumps(sorted(names)), "scikit-learn": "as it was when the file was written"}
+        return {"trusted": json.dumps(sorted(names)), "scikit-learn": FROM_ELSEWHERE}
 
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """Build the model; nothing is constructed before every type in the archive was found in the record.
@@ -166,8 +168,7 @@ def _told(complaint: str, work: Callable[[], _Result]) -> _Result:
     try:
         return work()
     except _STATE_ERRORS as error:
-        first_line = str(error).partition("\n")[0] or type(error).__name__
-        raise DataError(f"{complaint}: {first_line}") from error
+        raise DataError(f"{complaint}: {first_line(error)}") from error
 
 
 def _stranger(names: str) -> IntegrityError:

@@ -26,7 +26,8 @@ from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.errors import DataError, ExtraMissing, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
-from .naming import class_named, name_of, recorded, recorded_json
+from .complaints import first_line
+from .naming import FROM_ELSEWHERE, class_named, name_of, recorded, recorded_json
 
 _MODULE: Final = "module"
 _PROGRAM: Final = "program"
@@ -79,6 +80,19 @@ class TorchFormat:
         into.write(_safetensors().save(tensors))
         return record
 
+    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+        """Take over a program that `torch.export.save` wrote; its operators are read from its description alone.
+
+        Raises
+        ------
+        DataError
+            It is no such program: files of `torch.save` are pickles.
+        """
+        data = source.read()
+        _require_archive(data)
+        into.write(data)
+        return {"kind": _PROGRAM, "torch": FROM_ELSEWHERE, "operators": json.dumps(_described_operators(data))}
+
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """The module with its weights, on the CPU, in the mode in which it was saved.
 
@@ -98,7 +112,7 @@ class TorchFormat:
         try:
             tensors = _safetensors().load(data)
         except _read_errors() as error:
-            raise DataError(f"these bytes are no safetensors file: {error}") from error
+            raise DataError(f"these bytes are no safetensors file: {first_line(error)}") from error
         if _shapes(tensors) != recorded_json(record, "tensors"):
             raise IntegrityError(
                 "the file holds other tensors than its record names: it is not the one that was saved, and "
@@ -108,7 +122,9 @@ class TorchFormat:
         try:
             model.load_state_dict(tensors, strict=True)
         except RuntimeError as error:
-            raise DataError(f"{record['class']} has another shape here than when it was saved: {error}") from error
+            raise DataError(
+                f"{record['class']} has another shape here than when it was saved: {first_line(error)}"
+            ) from error
         return model.train(record.get("is_training") == "1")
 
 
@@ -157,8 +173,8 @@ def _made(record: Mapping[str, str]) -> Any:
         return kind(**recorded_json(record, "arguments"))
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"{record['class']} cannot be made from its recorded arguments: {error}; set init_arguments on the model "
-            "to what its constructor needs"
+            f"{record['class']} cannot be made from its recorded arguments: {first_line(error)}; set "
+            "init_arguments on the model to what its constructor needs"
         ) from error
 
 
@@ -169,7 +185,7 @@ def _program(data: bytes, record: Mapping[str, str]) -> Any:
     try:
         program = torch.export.load(io.BytesIO(data))
     except _READ_ERRORS as error:
-        raise DataError(f"these bytes are no exported program: {error}") from error
+        raise DataError(f"these bytes are no exported program: {first_line(error)}") from error
     strangers = set(_operators(program)) - set(recorded_json(record, "operators"))
     if strangers:
         raise IntegrityError(
@@ -187,13 +203,24 @@ def _require_archive(data: bytes) -> None:
             (marker,) = [name for name in names if name.endswith("/archive_format")]
             kind = archive.read(marker)
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError) as error:
-        raise DataError(f"these bytes are no exported program: {error}") from error
+        raise DataError(f"these bytes are no exported program: {first_line(error)}") from error
     if kind != b"pt2" or any(name.startswith("serialized_") for name in names):
         raise DataError("these bytes are no exported program: expected a PT2 archive and nothing else")
 
 
 def _operators(program: Any) -> list[str]:
     return sorted({str(node.target) for node in program.graph.nodes if node.op == "call_function"})
+
+
+def _described_operators(data: bytes) -> list[str]:
+    """The operators that a PT2 archive names in its JSON, as `_operators` tells those of the program."""
+    found: set[str] = set()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if "/models/" in name and name.endswith(".json"):
+                nodes = json.loads(archive.read(name))["graph_module"]["graph"]["nodes"]
+                found.update(str(node["target"]).removeprefix("torch.ops.") for node in nodes)
+    return sorted(found)
 
 
 def _safetensors() -> Any:

@@ -18,7 +18,8 @@ from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.errors import DataError, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
-from .naming import class_named, name_of, recorded
+from .complaints import first_line
+from .naming import FROM_ELSEWHERE, class_named, name_of, recorded
 
 
 @attrs.frozen
@@ -46,9 +47,24 @@ class XgboostFormat:
         try:
             booster = model if isinstance(model, xgboost.Booster) else model.get_booster()
         except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-            raise DataError(f"{name} is not fitted: {error}") from error
+            raise DataError(f"{name} is not fitted: {first_line(error)}") from error
         into.write(bytes(booster.save_raw("ubj")))
         return {"class": name, "xgboost": xgboost.__version__}
+
+    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+        """Take over a file that XGBoost wrote, in JSON or UBJSON; a booster, unless the record is told more.
+
+        Raises
+        ------
+        DataError
+            It is neither, such as the binary layout of XGBoost before 3.
+        """
+        import xgboost
+
+        data = source.read()
+        _read_into(xgboost.Booster(), data)
+        into.write(data)
+        return {"class": "xgboost.core.Booster", "xgboost": FROM_ELSEWHERE}
 
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """The booster or estimator.
@@ -63,22 +79,25 @@ class XgboostFormat:
         name = recorded(record, "class")
         if not name.startswith("xgboost."):
             raise IntegrityError(f"the record names {name}, which is no class of xgboost: nothing was built")
-        data = source.read()
-        if not (data.startswith(b"{") and data.endswith(b"}")):
-            raise DataError("these bytes are no XGBoost model: expected binary JSON from { to }")
-        import xgboost
-
         model = class_named(name)()
-        try:
-            model.load_model(bytearray(data))
-        except (xgboost.core.XGBoostError, ValueError, TypeError, LookupError) as error:
-            raise DataError(f"these bytes are no XGBoost model: {str(error).partition(chr(10))[0]}") from error
+        _read_into(model, source.read())
         return model
 
 
 def build(options: NoOptions) -> XgboostFormat:  # noqa: ARG001 - there is nothing to set
     """Make the format; xgboost is imported at the first save or load."""
     return XgboostFormat()
+
+
+def _read_into(model: Any, data: bytes) -> None:
+    import xgboost
+
+    if not (data.startswith(b"{") and data.endswith(b"}")):
+        raise DataError("these bytes are no XGBoost model: expected JSON or binary JSON from { to }")
+    try:
+        model.load_model(bytearray(data))
+    except (xgboost.core.XGBoostError, ValueError, TypeError, LookupError) as error:
+        raise DataError(f"these bytes are no XGBoost model: {first_line(error)}") from error
 
 
 @hookimpl

@@ -13,12 +13,21 @@ from watchkeeper.domain.model import Stage, Version, VersionNumber
 from watchkeeper.registry.artifacts import SavedModel
 from watchkeeper.registry.refs import Ref
 
-from .reading import ForeignVersion, environment_told, foreign_versions, local_path
+from .reading import ForeignVersion, class_told, environment_told, flavors_told, foreign_versions, local_path
 
 if TYPE_CHECKING:
     from watchkeeper.registry.registry import Registry
 
-_FORMAT_OF_FILE: Final = {"model.skops": "sklearn", "model.pkl": "pickle"}
+_FORMAT_OF_FILE: Final = {
+    "model.skops": "sklearn",
+    "model.pkl": "pickle",
+    "model.ubj": "xgboost",
+    "model.json": "xgboost",
+    "model.lgb": "lightgbm",
+    "model.onnx": "onnx",
+    "data/model.keras": "keras",
+    "data/model.pt2": "torch",
+}
 _WAY_TO: Final[Mapping[str, tuple[Stage, ...]]] = {
     "None": (),
     "Staging": (Stage.STAGING,),
@@ -66,9 +75,8 @@ def imported(
 
 
 def _registered(registry: Registry, foreign: ForeignVersion, name: str, root: Path) -> Version:
-    path, format_name, environment = _file(foreign, root)
     return registry.register(
-        SavedModel(path, format_name, environment),
+        _saved_model(foreign, root),
         name,
         number=VersionNumber(foreign.version, 0, 0),
         metrics=foreign.metrics,
@@ -81,7 +89,27 @@ def _registered(registry: Registry, foreign: ForeignVersion, name: str, root: Pa
     )
 
 
-def _file(foreign: ForeignVersion, root: Path) -> tuple[Path, str, Mapping[str, str]]:
+def _saved_model(foreign: ForeignVersion, root: Path) -> SavedModel:
+    folder = _folder(foreign, root)
+    told = _text(folder / "MLmodel")
+    for file, format_name in _FORMAT_OF_FILE.items():
+        path = folder / file
+        if not (path.exists() or path.is_symlink()):
+            continue
+        if path.resolve() != path or not path.is_file():
+            raise DataError(f"{path} is a link, or in a folder that is one; expected the file itself")
+        known = class_told(told)
+        is_estimator = format_name == "xgboost" and known is not None
+        return SavedModel(path, format_name, environment_told(told), {"class": str(known)} if is_estimator else {})
+    there = _names_in(folder)
+    flavors = f" of the flavor {', '.join(flavors_told(told))}" if flavors_told(told) else ""
+    raise DataError(
+        f"{folder} holds {', '.join(there) or 'nothing'}{flavors}; expected one of {', '.join(_FORMAT_OF_FILE)}: load "
+        "it with MLflow and register the model"
+    )
+
+
+def _folder(foreign: ForeignVersion, root: Path) -> Path:
     folder = local_path(foreign.location)
     if folder is None:
         raise DataError(f"its files are at {foreign.location}, which is not on this machine: download them first")
@@ -89,14 +117,18 @@ def _file(foreign: ForeignVersion, root: Path) -> tuple[Path, str, Mapping[str, 
     found = folder.resolve()
     if not found.is_relative_to(root):
         raise DataError(f"its files are said to be in {folder}, which is not inside {root}: nothing was read there")
-    for file, format_name in _FORMAT_OF_FILE.items():
-        path = found / file
-        if path.is_symlink():
-            raise DataError(f"{path} is a link; expected the file itself")
-        if path.is_file():
-            return path, format_name, environment_told(_text(found / "MLmodel"))
-    there = ", ".join(sorted(entry.name for entry in found.iterdir())) if found.is_dir() else "nothing"
-    raise DataError(f"{folder} holds {there}; expected one of {', '.join(_FORMAT_OF_FILE)}")
+    return found
+
+
+def _names_in(folder: Path) -> list[str]:
+    """The files of a model, those in its folder ``data`` too; no link is followed."""
+    names = [
+        str(path.relative_to(folder))
+        for place in (folder, folder / "data")
+        if place.is_dir() and place.resolve() == place
+        for path in place.iterdir()
+    ]
+    return sorted(name for name in names if name != "data")
 
 
 def _text(path: Path) -> str:

@@ -16,7 +16,17 @@ from watchkeeper.domain.errors import DataError
 
 _VERSIONS: Final = "SELECT name, version, creation_time, user_id, current_stage, source, run_id FROM model_versions"
 _MODELS_URI: Final = re.compile(r"models:/(m-[0-9a-f]{32})")
-_FLAVOR_FIELD: Final = re.compile(r"^\s*(sklearn_version|python_version):\s*'?([\w.+-]+)'?\s*$", re.MULTILINE)
+_FIELD: Final = re.compile(r"^\s*(\w+):\s*'?([\w.+-]+)'?\s*$", re.MULTILINE)
+_FLAVOR: Final = re.compile(r"^  (\w+):\s*$", re.MULTILINE)
+_DISTRIBUTION_OF_FIELD: Final = {
+    "python_version": "python",
+    "sklearn_version": "scikit-learn",
+    "xgb_version": "xgboost",
+    "lgb_version": "lightgbm",
+    "keras_version": "keras",
+    "onnx_version": "onnx",
+    "pytorch_version": "torch",
+}
 
 
 @attrs.frozen
@@ -60,8 +70,20 @@ def foreign_versions(database: Path) -> tuple[ForeignVersion, ...]:
 
 def environment_told(mlmodel: str) -> dict[str, str]:
     """The versions that a file ``MLmodel`` names, by distribution."""
-    names = {"sklearn_version": "scikit-learn", "python_version": "python"}
-    return {names[name]: number for name, number in _FLAVOR_FIELD.findall(mlmodel)}
+    fields = dict(_FIELD.findall(mlmodel))
+    return {name: fields[field] for field, name in _DISTRIBUTION_OF_FIELD.items() if field in fields}
+
+
+def class_told(mlmodel: str) -> str | None:
+    """The model's class, where a file ``MLmodel`` names one."""
+    found = [value for field, value in _FIELD.findall(mlmodel) if field == "model_class"]
+    return found[0] if found else None
+
+
+def flavors_told(mlmodel: str) -> list[str]:
+    """What MLflow can load a model as, ``python_function`` aside."""
+    between = re.search(r"^flavors:\s*$(.*?)(?=^\S|\Z)", mlmodel, re.MULTILINE | re.DOTALL)
+    return [] if between is None else [name for name in _FLAVOR.findall(between[1]) if name != "python_function"]
 
 
 def local_path(location: str) -> Path | None:
