@@ -36,7 +36,10 @@ FRAMEWORKS = [
     "cyclonedx-python-lib[json-validation]>=9",
     "casbin>=1.36",
 ]
-FRAMEWORK_MODULES = "torch, safetensors, tensorflow, onnx, onnxruntime, skl2onnx, xgboost, lightgbm, mlflow, sqlalchemy, cyclonedx, casbin"
+FRAMEWORK_MODULES = (
+    "torch, safetensors, tensorflow, onnx, onnxruntime, skl2onnx, xgboost, lightgbm, mlflow, sqlalchemy, cyclonedx",
+    "casbin",
+)
 FAST = ["tests/unit", "tests/contract", "tests/property", "tests/integration"]
 ROOT = Path(__file__).parent
 
@@ -98,7 +101,7 @@ def frameworks(session: nox.Session) -> None:
     """Real models of every framework through its format, MLflow's registry both ways, the schema of CycloneDX."""
     # one install: torch exactly, beside whatever depends on it
     session.install(*TESTS, *FRAMEWORKS, "-e", ".[sign]")
-    session.run("python", "-c", f"import {FRAMEWORK_MODULES}")  # tests of what is missing would be skipped
+    session.run("python", "-c", f"import {', '.join(FRAMEWORK_MODULES)}")  # tests of what is missing would be skipped
     session.run("pytest", "tests/frameworks", *session.posargs)
 
 
