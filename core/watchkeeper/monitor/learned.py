@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -78,4 +78,15 @@ def written_as(thing: object) -> str:
     kind = type(thing)
     path = getattr(sys.modules.get(kind.__module__), "__file__", None)
     source = hashlib.sha256(Path(path).read_bytes()).hexdigest() if path and Path(path).is_file() else ""
-    return f"{kind.__module__}.{kind.__qualname__} {thing!r} {source}"
+    return f"{kind.__module__}.{kind.__qualname__} {_options(thing)} {source}"
+
+
+def _options(thing: object) -> str:
+    """As `repr`, but the same in every process: sets are told in order."""
+    if isinstance(thing, frozenset | set):
+        return "{" + ", ".join(sorted(map(repr, thing))) + "}"
+    kind: Any = type(thing)
+    if not attrs.has(kind):
+        return repr(thing)
+    shown = [field.name for field in attrs.fields(kind) if field.repr]
+    return ", ".join(f"{name}={_options(getattr(thing, name))}" for name in shown)
