@@ -298,3 +298,26 @@ def test_the_sign_of_life_goes_to_whom_it_shall(project, monkeypatch):
     project.configure(project.config.replace("presets = false", 'presets = false\nheartbeat = "ops"'))
     with open_project("watchkeeper.toml") as watch, watch.delivering():
         assert hearts == [watch._systems.notifiers["ops"]]
+
+
+def doctors_word(command):
+    (found,) = [one for one in json.loads(command("doctor", "--json").out) if one["what"] == "delivery"]
+    return found["status"], found["finding"]
+
+
+def test_the_doctor_says_whether_news_arrives(project, command, refusing):
+    project.configure(project.config.replace('kind = "console"', f'kind = "webhook"\nurl = "{refusing}"'))
+    assert doctors_word(command) == ("OK", "1 notifiers, and nothing left lying")
+    rows = project.rows()
+    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    clock = FakeClock()
+    with open_project("watchkeeper.toml", clock=clock) as watch:
+        watch.log_table("momentum", rows)
+        watch.check("momentum")
+    status, finding = doctors_word(command)
+    assert (status, "are due and nobody sends them" in finding) == ("WARN", True)
+
+    command("alerts", "deliver")
+
+    status, finding = doctors_word(command)
+    assert (status, "were given up (`watchkeeper alerts dead`)" in finding) == ("ALERT", True)

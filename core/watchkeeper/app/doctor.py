@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Final
 
 from watchkeeper.config.reading import load
 from watchkeeper.domain.errors import WatchkeeperError
@@ -11,6 +12,9 @@ from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.plugins import Plugins
 
 from .watchkeeper import Watchkeeper, open_project
+
+_MOST: Final = 1_000
+_LATE_US: Final = 300_000_000
 
 
 def examined(path: str) -> tuple[Finding, ...]:
@@ -42,7 +46,23 @@ def _project(path: str, plugins: Plugins) -> list[Finding]:
         return [Finding(Status.ALERT, "store", str(error))]
     with watch:
         store = Finding(Status.OK, "store", f"{watch.config.project.storage} opens")
-        return [store, *(_tried(f"model {name}", _model(watch, name)) for name in watch.models)]
+        models = [_tried(f"model {name}", _model(watch, name)) for name in watch.models]
+        return [store, *models, _delivery(watch)]
+
+
+def _delivery(watch: Watchkeeper) -> Finding:
+    """Whether news arrives: nothing given up, nothing left lying, no escalation that stands still."""
+    outbox, now_us = watch.alerting.outbox, watch.now_us()
+    stuck = watch.alerting.overdue()
+    dead = len(outbox.dead_letters(limit=_MOST))
+    late = [letter for letter in outbox.waiting(limit=_MOST) if letter.next_us < now_us - _LATE_US]
+    if stuck or dead:
+        told = f"{dead} notifications were given up (`watchkeeper alerts dead`), {len(stuck)} escalations stand still"
+        return Finding(Status.ALERT, "delivery", told)
+    if late:
+        told = f"{len(late)} notifications are due and nobody sends them: see `watchkeeper run` and `alerts deliver`"
+        return Finding(Status.WARN, "delivery", told)
+    return Finding(Status.OK, "delivery", f"{len(watch.config.notifiers)} notifiers, and nothing left lying")
 
 
 def _model(watch: Watchkeeper, name: str) -> Callable[[], str]:
