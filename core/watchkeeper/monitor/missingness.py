@@ -27,10 +27,10 @@ class UsualMissing:
     """
 
     mean: float
-    spread: float
-    """The sd between windows; 0 where there are too few of them."""
+    wandering: float
+    """The variance between windows beyond what sampling gives; 0 where there are too few of them."""
     windows: int
-    """How many windows `spread` is from; 0: rows are taken to be independent."""
+    """How many windows `wandering` is from; 0: rows are taken to be independent."""
     rows: int
     """Of the reference."""
     per_test: float
@@ -50,9 +50,8 @@ class UsualMissing:
         return float(ndtr(-self.effect(share) / self._deviation(rows)))
 
     def _deviation(self, rows: int) -> float:
-        sampling = 1.0 / math.sqrt(max(rows, 1))
         more = 1.0 / self.windows if self.windows else rows / max(self.rows, 1)
-        return max(self.spread, sampling) * math.sqrt(1.0 + more)
+        return math.sqrt((self.wandering + 1.0 / max(rows, 1)) * (1.0 + more))
 
     @property
     def _quantile(self) -> float:
@@ -77,7 +76,8 @@ def _usual(column: Column, rows: int, allowance: Allowance) -> UsualMissing:
         share = float(gone.mean()) if len(gone) else 0.0
         return UsualMissing(float(_angle(share)), 0.0, 0, len(gone), allowance.per_test)
     angles = _angle(gone[: windows * rows].reshape(windows, rows).mean(axis=1))
-    return UsualMissing(float(angles.mean()), float(angles.std(ddof=1)), windows, len(gone), allowance.per_test)
+    wandering = max(float(angles.var(ddof=1)) - 1.0 / rows, 0.0)
+    return UsualMissing(float(angles.mean()), wandering, windows, len(gone), allowance.per_test)
 
 
 def _angle(share: float | NDArray[np.float64]) -> NDArray[np.float64]:
