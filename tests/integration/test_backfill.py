@@ -205,3 +205,34 @@ def test_what_goes_not_together_is_told(project, command):
     answer = command("check", "--since", "yesterday")
     assert "'yesterday' is no time" in answer.err
     assert "--since" in answer.err
+
+
+def test_history_shows_what_was_replaced_and_can_be_narrowed(watch, project, command):
+    log(watch, project)
+    watch.backfill("momentum", START_US)
+    rows = project.rows(1000)
+    watch.record_outcomes_table("momentum", {"id": rows["id"][:50], "y": [1 - one for one in rows["y"][:50]]})
+    watch.backfill("momentum", START_US)
+    watch.close()
+    told = json.loads(command("history", "momentum", "accuracy", "--json").out)
+    assert told[0]["replaced"] != []
+    assert told[-1]["replaced"] == []
+    ends = [one["window"].partition(" to ")[2] for one in told]
+    assert ends == sorted(ends)
+    one_day = json.loads(
+        command("history", "momentum", "accuracy", "--since", "2026-01-06", "--until", "2026-01-06", "--json").out
+    )
+    assert 0 < len(one_day) < len(told)
+    assert all(one["window"].startswith("2026-01-06") for one in one_day)
+    assert "before" in command("history", "momentum", "accuracy").out
+
+
+def test_history_of_other_windows_says_which_there_are(watch, project, command):
+    log(watch, project)
+    watch.backfill("momentum", START_US)
+    watch.close()
+    answer = command("history", "momentum", "accuracy", "--since", "2027-01-01")
+    assert answer.code == 5
+    assert (
+        "nothing was measured of 'momentum' in these windows; the store has some that end from 2026-01-06" in answer.err
+    )

@@ -154,12 +154,14 @@ def test_history_by_command(project, command):
     assert "unknown" in early.out
     command("outcomes", "momentum", "late.csv")
     restated = command("history", "momentum", "accuracy", "--timeline", "--restate")
-    assert "1 windows measured again" in restated.err
+    assert "1 window measured again" in restated.err
     assert "100 of 100" in restated.out
     (point,) = json.loads(command("history", "momentum", "accuracy", "--timeline", "--json").out)
     assert point["realised"]["samples"] == 100
     assert point["estimated"]["interval"][0] < point["estimated"]["value"]
-    assert len(json.loads(command("history", "momentum", "accuracy", "--json").out)) == 1
+    (last,) = json.loads(command("history", "momentum", "accuracy", "--json").out)
+    assert last["replaced"] == [None]
+    assert "undefined: " in command("history", "momentum", "accuracy").out
     assert len(json.loads(command("history", "momentum", "accuracy", "--json", "--every").out)) == 2
 
 

@@ -20,7 +20,7 @@ from watchkeeper.monitor.estimation.moments import Moments
 from watchkeeper.monitor.estimation.moments import expected_evaluation as with_moments
 from watchkeeper.monitor.estimation.restating import MOST_WINDOWS, Listed, thinned
 from watchkeeper.monitor.estimation.spread import Misses
-from watchkeeper.monitor.estimation.timeline import latest, timeline
+from watchkeeper.monitor.estimation.timeline import timeline, values_of
 
 SCORES = st.floats(-1e6, 1e6, allow_subnormal=False)
 CHANCES = st.floats(0.0, 1.0, allow_subnormal=False)
@@ -120,4 +120,4 @@ def test_a_timeline_tells_the_last_of_everything_once(made):
         assert (told[-1:] or [None])[0] == point.realised
         chain = [*point.replaced, *([point.realised] if point.realised else [])]
         assert all(one.value != other.value for one, other in pairwise(chain))
-    assert len({(one.window, one.title) for one in latest(found)}) == len(latest(found))
+    assert len({(one.window, one.title) for one, _ in values_of(found)}) == len(values_of(found))

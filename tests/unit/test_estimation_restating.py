@@ -23,7 +23,7 @@ from watchkeeper.monitor.estimation.restating import (
     restated,
     thinned,
 )
-from watchkeeper.monitor.estimation.timeline import latest, plain_point, timeline
+from watchkeeper.monitor.estimation.timeline import plain_point, timeline, values_of
 from watchkeeper.monitor.evaluating import Judging, PredictionForm
 from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records, stored_records
@@ -268,4 +268,12 @@ def test_a_point_can_be_told_as_json():
 
 def test_the_latest_of_each_measurement_of_each_window_counts():
     found = [measured("mae", 1.0), measured("ks", 0.1), measured("mae", 2.0), measured("mae", 9.0, SECOND)]
-    assert [one.value.number for one in latest(found)] == [0.1, 2.0, 9.0]
+    assert [one.value.number for one, _ in values_of(found)] == [2.0, 0.1, 9.0]
+
+
+def test_what_a_value_replaced_stands_beside_it_in_order():
+    found = [measured("mae", value) for value in (1.0, 1.0, 2.0, 3.0)]
+    ((last, replaced),) = values_of(found)
+    assert last.value.number == 3.0
+    assert [one.value.number for one in replaced] == [1.0, 2.0]
+    assert [one.value.number for one, _ in values_of(found, every=True)] == [1.0, 1.0, 2.0, 3.0]

@@ -22,6 +22,7 @@ from watchkeeper.domain.ensemble import Weights
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Failure
+from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
@@ -292,7 +293,8 @@ class Watchkeeper:
 
     def timeline(self, model: str, metric: str) -> tuple[Point, ...]:
         """One point a window: the metric's realised value, what it replaced, and the estimate; in order of time."""
-        return timeline(self.measurements(model), metric)
+        found = [*self.measurements(model, metric), *self.measurements(model, estimate_of(metric))]
+        return timeline(found, metric)
 
     def restate(self, model: str) -> list[Measurement]:
         """Measure again every window that was checked and whose outcomes have changed since; returns what is new.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+from .plural import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,50 +24,90 @@ def history(
     name: Annotated[str | None, typer.Argument(help="A measurement, such as rmse; all when left out.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     limit: Annotated[int, typer.Option(help="The last so many.", min=1)] = 50,
+    since: Annotated[str | None, typer.Option(help="Only windows that end after this day or time.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only windows that end by this day or time.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only what this version predicted.")] = None,
     as_timeline: Annotated[
         bool,
         typer.Option("--timeline", help="The metric's realised and estimated values side by side, a window a row."),
     ] = False,
-    every: Annotated[bool, typer.Option("--every", help="Also what was measured again later.")] = False,
+    every: Annotated[
+        bool, typer.Option("--every", help="A row for each value, also for those replaced later.")
+    ] = False,
     restate: Annotated[
         bool, typer.Option("--restate", help="First measure windows again whose outcomes have come or changed since.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What was measured before, oldest first; of a window that was measured again the last value."""
+    """What was measured before, in order of the windows; beside each value those that it replaced."""
     from watchkeeper.domain.errors import NothingToCheck, UsageError
-    from watchkeeper.monitor.estimation.timeline import latest, plain_point, timeline
+    from watchkeeper.monitor.estimation.timeline import plain_point, timeline, values_of
     from watchkeeper.monitor.rendering import plain_measurement
 
     if as_timeline and name is None:
         raise UsageError(f"a timeline is of one metric; name it: watchkeeper history {model} METRIC --timeline")
+    chosen = _choice(since, until, version)
     with opened(config) as watch:
         if restate:
             windows = {one.window for one in watch.restate(model)}
-            say(f"{len(windows)} windows measured again")
-        measured = watch.measurements(model)
-        _require_known(watch, model, measured)
+            say(f"{counted(len(windows), 'window')} measured again")
+        measured = [one for one in _measured(watch, model, name, as_timeline=as_timeline) if chosen(one)]
+        if not measured:
+            raise NothingToCheck(_nothing_measured(watch, model, name))
     points = timeline(measured, name)[-limit:] if as_timeline and name is not None else ()
-    found = [one for one in measured if name is None or one.name == name]
-    found = (found if every else latest(found))[-limit:]
-    if as_json:
-        told = [{"window": str(one.window), **plain_measurement(one)} for one in found]
-        show_json([plain_point(point) for point in points] if as_timeline else told)
-    elif points or (found and not as_timeline):
-        show(_timeline_table(points) if as_timeline else _history_table(found))
+    found = values_of([one for one in measured if name is None or one.name == name], every=every)[-limit:]
+    if as_json and as_timeline:
+        show_json([plain_point(point) for point in points])
+    elif as_json:
+        show_json([_plain(one, before, plain_measurement(one)) for one, before in found])
+    elif as_timeline and not points:
+        raise NothingToCheck(f"{name} of {model!r} has neither a value nor an estimate in these windows")
     else:
-        raise NothingToCheck(_nothing_measured(model, name, {one.name for one in measured}))
+        show(_timeline_table(points) if as_timeline else _history_table(found))
 
 
-def _history_table(found: list[Measurement]) -> Table:
+def _choice(since: str | None, until: str | None, version: str | None) -> Callable[[Measurement], bool]:
+    from .checking import moment
+
+    since_us = None if since is None else moment(since, "--since", is_end=False)
+    until_us = None if until is None else moment(until, "--until", is_end=True)
+
+    def is_chosen(one: Measurement) -> bool:
+        is_late = since_us is None or one.window.end_us > since_us
+        is_early = until_us is None or one.window.end_us <= until_us
+        return is_late and is_early and version in (None, one.version)
+
+    return is_chosen
+
+
+def _measured(watch: Watchkeeper, model: str, name: str | None, *, as_timeline: bool) -> list[Measurement]:
+    from watchkeeper.monitor.estimation.names import estimate_of
+
+    if name is None or not as_timeline:
+        return watch.measurements(model, name)
+    return [*watch.measurements(model, name), *watch.measurements(model, estimate_of(name))]
+
+
+def _plain(found: Measurement, before: Sequence[Measurement], told: dict[str, Any]) -> dict[str, Any]:
+    replaced = [one.value.number for one in before]
+    return {"window": str(found.window), **told, "version": found.version, "replaced": replaced}
+
+
+def _history_table(found: Sequence[tuple[Measurement, Sequence[Measurement]]]) -> Table:
     from rich.table import Table
 
-    table = Table("window", "measurement", "value", "samples")
-    for one in found:
-        value = one.value
-        number = f"{value.number:.5g}" if value.number is not None else f"undefined: {value.reason}"
-        table.add_row(str(one.window), one.title, number, str(value.samples))
+    has_versions = any(one.version is not None for one, _ in found)
+    table = Table("window", *(["version"] if has_versions else []), "measurement", "value", "samples", "before")
+    for one, before in found:
+        version = [one.version or ""] if has_versions else []
+        replaced = ", ".join(_number(other) for other in before)
+        table.add_row(str(one.window), *version, one.title, _number(one), str(one.value.samples), replaced)
     return table
+
+
+def _number(found: Measurement) -> str:
+    value = found.value
+    return f"{value.number:.5g}" if value.number is not None else f"undefined: {value.reason}"
 
 
 def _timeline_table(points: Sequence[Point]) -> Table:
@@ -88,21 +129,27 @@ def _with_interval(found: Measurement | None) -> str:
     return f"{found.value.number:.4g}" + (f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else "")
 
 
-def _require_known(watch: Watchkeeper, model: str, found: list[Measurement]) -> None:
-    """A model that was measured may have left the configuration; one that was not and is not in it is a mistake."""
+def _nothing_measured(watch: Watchkeeper, model: str, name: str | None) -> str:
+    """Why there is nothing to show; a model that was measured may have left the configuration."""
     from watchkeeper.domain.errors import UsageError
     from watchkeeper.domain.nearest import did_you_mean
 
-    if not found and model not in watch.models:
+    every = watch.measurements(model)
+    if not every and model not in watch.models:
         known = ", ".join(watch.models) or "none"
         raise UsageError(
             f"there is no model {model!r} in the configuration, which has {known}{did_you_mean(model, watch.models)}"
         )
-
-
-def _nothing_measured(model: str, name: str | None, measured: set[str]) -> str:
-    from watchkeeper.domain.nearest import did_you_mean
-
-    if name is None or not measured:
+    names = {one.name for one in every}
+    if not every:
         return f"nothing was measured of {model!r} yet; run `watchkeeper check`"
-    return f"no {name!r} was measured of {model!r}; found {', '.join(sorted(measured))}{did_you_mean(name, measured)}"
+    if name is None or name in names:
+        return f"nothing was measured of {model!r} in these windows; the store has some that end from {_span(every)}"
+    return f"no {name!r} was measured of {model!r}; found {', '.join(sorted(names))}{did_you_mean(name, names)}"
+
+
+def _span(every: Sequence[Measurement]) -> str:
+    from watchkeeper.domain.window import told_time
+
+    ends = [one.window.end_us for one in every]
+    return f"{told_time(min(ends))} to {told_time(max(ends))}"

@@ -54,10 +54,23 @@ def timeline(found: Iterable[Measurement], metric: str) -> tuple[Point, ...]:
     return tuple(_point(window, realised.get(window, []), estimated.get(window)) for window in windows)
 
 
-def latest(found: Sequence[Measurement]) -> list[Measurement]:
-    """Of each measurement of each window only the last, in the order in which those were made."""
-    last = {(one.window, one.title): at for at, one in enumerate(found)}
-    return [found[at] for at in sorted(last.values())]
+def values_of(
+    found: Sequence[Measurement], *, every: bool = False
+) -> list[tuple[Measurement, tuple[Measurement, ...]]]:
+    """Of each measurement of each window the last value, and those that it replaced, in order of the windows.
+
+    With `every` each value stands for itself, in the order in which they were made, and replaces none.
+    """
+    if every:
+        return [(one, ()) for one in found]
+    values: dict[tuple[Window, str], list[Measurement]] = {}
+    for one in found:
+        known = values.setdefault((one.window, one.title), [])
+        if known and known[-1].value == one.value:
+            known.pop()
+        known.append(one)
+    ordered = sorted(values.values(), key=lambda known: (known[-1].window.end_us, known[-1].window.start_us))
+    return [(known[-1], tuple(known[:-1])) for known in ordered]
 
 
 def plain_point(point: Point) -> dict[str, Any]:
