@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import io
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import Connection
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Durability, StoredBlob
@@ -146,18 +148,27 @@ class Blobs:
 
     def _open_file(self, digest: str, size: int) -> BinaryIO:
         path = self.path(digest)
-        with told(path):
-            try:
-                file = path.open("rb", buffering=0)
-            except FileNotFoundError as error:
-                raise StoreCorrupt(
-                    f"{path} is missing: put the blob again, or restore the file from a backup"
-                ) from error
-            with file:
-                copy = hashed_copy(file, size, digest) if os.fstat(file.fileno()).st_size == size else None
+        with told(path), _opened(path) as file:
+            copy = hashed_copy(file, size, digest) if os.fstat(file.fileno()).st_size == size else None
         if copy is None:
             raise StoreCorrupt(f"{path} has other bytes than were written: put the blob again, or restore the file")
         return copy
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file itself: not what a link in its place leads to, and without waiting for a pipe's other end."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise StoreCorrupt(f"{path} is missing: put the blob again, or restore the file from a backup") from error
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise StoreCorrupt(f"{path} is a link, and no file of the store: put the blob again") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreCorrupt(f"{path} is no file: remove it and put the blob again")
+    return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def _synced(folder: Path) -> None:
