@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Final
 
 import attrs
 
 from watchkeeper.domain.alert import Alert, AlertState, Severity
 
 from .matching import label_of
+
+_STATES: Final = tuple(AlertState)
+_WORST_FIRST: Final = tuple(reversed(Severity))
 
 
 @attrs.frozen
@@ -37,13 +42,18 @@ def grouped(alerts: Iterable[Alert], by: tuple[str, ...] = ("model",)) -> tuple[
     """
     members: dict[tuple[str, ...], list[Alert]] = defaultdict(list)
     every = list(alerts)
-    values = (
-        zip(*([label_of(alert, label) for alert in every] for label in by), strict=True) if by else [()] * len(every)
-    )
+    values = zip(*(_values(every, label) for label in by), strict=True) if by else [()] * len(every)
     for key, alert in zip(values, every, strict=True):
         members[key].append(alert)
     groups = [_group(dict(zip(by, values, strict=True)), found) for values, found in members.items()]
     return tuple(sorted(groups, key=lambda group: (-group.severity.rank, -group.count, *group.labels.values())))
+
+
+def _values(alerts: Sequence[Alert], label: str) -> list[str]:
+    """What each alert has under that label."""
+    if label in {"model", "rule"}:
+        return list(map(attrgetter(label), alerts))
+    return [label_of(alert, label) for alert in alerts]
 
 
 def _group(labels: Mapping[str, str], alerts: list[Alert]) -> AlertGroup:
@@ -52,7 +62,7 @@ def _group(labels: Mapping[str, str], alerts: list[Alert]) -> AlertGroup:
     return AlertGroup(
         labels=labels,
         count=len(alerts),
-        severity=max((one for one in Severity if one in severities), key=lambda severity: severity.rank),
-        states={state: count for state in AlertState if (count := states.count(state))},
-        since_us=min(alert.since_us for alert in alerts),
+        severity=next(one for one in _WORST_FIRST if one in severities),
+        states={state: count for state in _STATES if (count := states.count(state))},
+        since_us=min([alert.since_us for alert in alerts]),
     )

@@ -64,7 +64,7 @@ def label_of(alert: Alert, label: str) -> str:
     if label == "rule":
         return alert.rule
     if label == "severity":
-        return alert.severity.value
+        return str(alert.severity)
     if label == "version":
         return alert.version or ""
     return alert.labels.get(label, "")
