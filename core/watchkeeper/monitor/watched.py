@@ -46,7 +46,7 @@ from .judging import (
 )
 from .labels import LABEL_BUDGET, WatchedOutcomes
 from .learned import Learned
-from .measuring import Subject, measured_drift, measured_metrics, measured_quality, measured_tables
+from .measuring import Subject, measured_cells, measured_drift, measured_metrics, measured_quality, measured_tables
 from .missingness import MISSING_BUDGET, UsualMissing, usual_missing
 from .naming import ALL_FEATURES, PREDICTION
 from .quality import DUPLICATE_SHARE, MISSING_SHARE, QUALITY_SCORE, duplicate_share, overall_score
@@ -204,7 +204,7 @@ class WatchedModel:
             measurements += estimates
             return
         found, failed = measured_metrics(subject, evaluation, self.metrics)
-        measurements += [*found, *estimates]
+        measurements += [*found, *estimates, *measured_cells(subject, evaluation, self.metrics)]
         measurements += self._by_segment(subject, records)
         failures += failed
         findings += performance_findings(found, labelled, self.min_rows, expectation)
