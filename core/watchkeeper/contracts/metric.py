@@ -25,6 +25,10 @@ class Metric(Protocol):
 
     A metric of a path, whose rows must come in order of time, has an attribute ``is_ordered = True`` as well;
     without it the rows' order may not matter.
+
+    A metric that is a table has a method ``cells(evaluation)`` besides, which gives its numbers with the labels that
+    tell them apart: ``[({"truth": "up", "predicted": "down"}, Value.of(0.2)), ...]``. They are measured under the
+    metric's name, after the number of `compute`.
     """
 
     tasks: frozenset[Task]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import attrs
 
@@ -62,6 +63,19 @@ def measured_metrics(
         else:
             measurements.append(subject.measurement(name, found, labels))
     return measurements, failures
+
+
+def measured_cells(subject: Subject, evaluation: Evaluation, metrics: Mapping[str, Metric]) -> list[Measurement]:
+    """The numbers of metrics that are tables, each with its labels; of one that fails, none."""
+    measurements: list[Measurement] = []
+    for name, metric in metrics.items():
+        cells = getattr(metric, "cells", None)
+        if cells is None or evaluation.task not in metric.tasks:
+            continue
+        found = attempt(f"metric.{name}", name, partial(cells, evaluation))
+        if not isinstance(found, Failure):
+            measurements += [subject.measurement(name, value, labels) for labels, value in found]
+    return measurements
 
 
 def _metric_value(name: str, metric: Metric, evaluation: Evaluation) -> Value | Failure:

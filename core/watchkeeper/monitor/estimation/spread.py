@@ -19,8 +19,8 @@ from watchkeeper.plugins.boundary import attempt
 from .outlook import FEWEST_WINDOWS, Outlook, part_of
 
 _MOST_WINDOWS: Final = 60
-_STEPS_A_DOUBLING: Final = 8
-"""Sizes are rounded down to steps of 9 %, so that windows of time, which differ a little, share what was found."""
+_STEPS_A_DOUBLING: Final = 4
+"""Sizes are rounded down to steps of 19 %, which widens intervals by 9 % at most, so that windows of time, which differ a little, share what was found."""
 
 
 @attrs.frozen
