@@ -2,8 +2,7 @@
 
 They judge nothing themselves: what they ask for is what the monitor has decided within its budget of false alarms
 (an alarm that is open, a feature that has drifted, predictions that stay away), or a share that needs no statistics.
-Where a model does not have the measurement, the rule has no data and stays silent. Latency and error rate of a model
-have no preset: nothing measures them.
+Where a model does not have the measurement, the rule has no data and stays silent.
 """
 
 from __future__ import annotations
@@ -64,6 +63,11 @@ SAID: Final[Mapping[Preset, _Said]] = {
         "Look whether outcomes still arrive; when they always take longer than a window, leave this preset out.",
         for_checks=3,
         severity=Severity.INFO,
+    ),
+    Preset.SLOW_OR_FAILING: _Said(
+        "(latency_p95 > latency_p95.limit or error_rate > error_rate.limit) and samples >= 30",
+        "{model} is slower or fails more often than usual: latency_p95 {latency_p95}, error_rate {error_rate}, {samples:d} rows",
+        "Look at what the service waits for: its load, its inputs, whatever it calls.",
     ),
 }
 """In the language of rules: what is written here can be written in watchkeeper.toml."""

@@ -15,6 +15,7 @@ class Preset(StrEnum):
     DATA_QUALITY = "data-quality"
     MISSING_PREDICTIONS = "missing-predictions"
     LABEL_DELAY = "label-delay"
+    SLOW_OR_FAILING = "slow-or-failing"
 
 
 PresetChoice: TypeAlias = bool | tuple[Preset, ...]
