@@ -55,7 +55,8 @@ from .result import CheckResult
 from .scale.profiled import ProfiledRows
 from .schema import SCHEMA_CHANGES
 from .segments import segments_of
-from .tables import WINDOWS, Tables
+from .service import Service
+from .tables import TOGETHER_BUDGET, WINDOWS, Tables
 
 DRIFT_EVIDENCE = "drift_evidence"
 """How far a feature is on the way to an alarm: one is raised when the evidence of all adds up to 1."""
@@ -106,6 +107,8 @@ class WatchedModel:
     """The share of the reference's rows that repeat another."""
     importance: Mapping[str, float] = attrs.field(factory=dict)
     """How much features matter to the model, where somebody measured it."""
+    service: Service | None = None
+    """How it answers: latency and errors; None: nothing says."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -114,9 +117,10 @@ class WatchedModel:
 
     @property
     def recorded(self) -> tuple[str, ...]:
-        """The columns stored with a prediction: features, and those of segments and probabilities that are none."""
+        """The columns stored with a prediction: features, and those of segments, probabilities and its service."""
         of_segments = (name for part in self.segments for name in part.columns)
-        return tuple(dict.fromkeys((*self.features, *of_segments, *self.judging.probabilities)))
+        of_service = self.service.columns if self.service else ()
+        return tuple(dict.fromkeys((*self.features, *of_segments, *self.judging.probabilities, *of_service)))
 
     def check(
         self,
@@ -150,6 +154,8 @@ class WatchedModel:
             age = subject.measurement("age_seconds", Value.of(age_us / 1e6), {}, {"limit": limit_us / 1e6})
             measurements.append(age)
             findings.append(age_finding(age))
+        if self.service is not None:
+            measurements += self.service.measured(subject, records)
         self._check_performance(subject, records, labelled, (measurements, findings, failures))
         self._check_risk(subject, records, risk, (measurements, findings, failures))
         state = None
