@@ -107,10 +107,16 @@ class ColumnsConfig:
         factory=dict,
         metadata=told("where the prediction is a label: by class, the column with its probability"),
     )
+    latency: Text | None = attrs.field(
+        default=None, metadata=told("the column with how long the model took to answer, in any unit")
+    )
+    error: Text | None = attrs.field(
+        default=None, metadata=told("the column that is not 0 where the model failed to answer")
+    )
 
     def __attrs_post_init__(self) -> None:
         roles: dict[str, str] = {}
-        given = {role: getattr(self, role) for role in ("time", "prediction", "id", "outcome")}
+        given = {role: getattr(self, role) for role in ("time", "prediction", "id", "outcome", "latency", "error")}
         given |= {f"probabilities.{label}": column for label, column in self.probabilities.items()}
         if len(self.probabilities) == 1:
             raise UsageError("probabilities name one class; expected a column for each of two classes or more")
@@ -162,6 +168,14 @@ class ModelConfig:
     )
     min_rows: Annotated[int, AtLeast(1)] = attrs.field(
         default=30, metadata=told("a window with fewer rows is UNKNOWN, not judged")
+    )
+    latency_limit: Annotated[float, Inside(0, 1e15)] | None = attrs.field(
+        default=None,
+        metadata=told("the highest usual 95th percentile of latency; the reference's when left out"),
+    )
+    error_limit: Annotated[float, Inside(0, 1)] | None = attrs.field(
+        default=None,
+        metadata=told("the highest usual share of failed predictions; the reference's when left out"),
     )
     health: Mapping[Text, HealthConfig] = attrs.field(
         factory=dict, metadata=told("by measurement: from where on the model is WARN or ALERT, and OK again")
