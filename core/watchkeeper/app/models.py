@@ -16,6 +16,7 @@ from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.data.files import read_table
+from watchkeeper.data.frames import numeric
 from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.spans import WindowSize
@@ -24,6 +25,7 @@ from watchkeeper.monitor.estimation.by_segment import SegmentEstimators
 from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
 from watchkeeper.monitor.evaluating import judging_of
 from watchkeeper.monitor.learned import Learned
+from watchkeeper.monitor.service import Service, service_of
 from watchkeeper.monitor.watched import WatchedModel, fitted
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.registry import Registry
@@ -101,6 +103,7 @@ class Models:
             health=health,
             segment_estimators=apart,
             kinds=rows.kinds,
+            service=_service(config, table, model),
         )
 
     def reference(self, name: str) -> tuple[Table, str]:
@@ -157,6 +160,14 @@ def _require_kinds(name: str, config: ModelConfig, reference: Table) -> None:
                     f'models.{name}.columns.segments: "{segment.name}" takes the feature "{column}" for numbers, and '
                     f'the reference has labels there; compare it with a text, as in {column} == "a"'
                 )
+
+
+def _service(config: ModelConfig, reference: Table, model: WatchedModel) -> Service | None:
+    columns = config.columns
+    named = [name for name in (columns.latency, columns.error) if name is not None and name in reference]
+    numbers = Table({name: numeric(reference, name) for name in named})
+    limits = config.latency_limit, config.error_limit
+    return service_of(columns.latency, columns.error, numbers, limits=limits, rate=model.allowance.per_test)
 
 
 def _importance(model: str, config: ModelConfig, features: Sequence[str]) -> Mapping[str, float]:
