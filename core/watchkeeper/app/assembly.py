@@ -18,6 +18,7 @@ from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.data.lengths import length_features, lengths_added
 from watchkeeper.domain.alert import Alert
+from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Version
 from watchkeeper.domain.spans import FalseAlarmBudget
 from watchkeeper.domain.table import ColumnKind
@@ -35,6 +36,7 @@ from .built import Built
 from .charting import earlier
 from .models import Models
 from .rules import rules_of
+from .serving import ServedColumns
 from .telling import grouping_of, inhibitions_of, windows_of
 
 
@@ -55,6 +57,7 @@ class Systems:
     explaining: Explaining
     _declared: set[str] = attrs.field(factory=set, init=False)
     _lengths: dict[str, tuple[str, ...]] = attrs.field(factory=dict, init=False)
+    _served: dict[str, ServedColumns] = attrs.field(factory=dict, init=False)
     anomalies: Anomalies = attrs.field(
         init=False,
         default=attrs.Factory(
@@ -80,12 +83,26 @@ class Systems:
         self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
         if lengths := length_features(watched.features):
             self._lengths[model] = lengths
+        if watched.service is not None:
+            self._served[model] = ServedColumns.of(watched.recorded, watched.features, watched.service)
         self._declared.add(model)
 
     def completed(self, model: str, features: Any) -> Any:
         """The features of a declared model as they are recorded: free text as its lengths."""
         lengths = self._lengths.get(model)
         return features if lengths is None else lengths_added(features, lengths)
+
+    def served(self, model: str, features: Any, predictions: Any, latency: Any, error: Any) -> Any:
+        """The features of a declared model with how it answered, where that is recorded."""
+        columns = self._served.get(model)
+        if columns is None:
+            if latency is None and error is None:
+                return features
+            raise UsageError(
+                f"model {model!r} records neither latency nor errors: name a column for them, such as "
+                f'latency = "latency_ms" and error = "failed", in models.{model}.columns'
+            )
+        return columns.added(features, predictions, latency, error)
 
     def close(self) -> None:
         """Flush what was recorded and release everything; may be called twice."""
