@@ -29,6 +29,7 @@ def feature_names(columns: ColumnsConfig, table: Table) -> tuple[str, ...]:
         return columns.features
     alone = {segment.name for segment in columns.segments if segment.where is None}
     roles = {columns.time, columns.id, columns.prediction, columns.outcome, *alone, *columns.probabilities.values()}
+    roles |= {columns.latency, columns.error}
     return tuple(name for name in table if name not in roles and kind_of(table[name]) is not ColumnKind.TIME)
 
 
@@ -142,6 +143,7 @@ def records_of(
     segments = [name for name in dict.fromkeys(needed) if name not in references]
     numbers = {name for segment in columns.segments for name in segment.number_columns}
     given = [name for name in columns.probabilities.values() if name not in references]
+    served = [name for name in (columns.latency, columns.error) if name is not None and name in table]
     required(table, [columns.prediction, *segments, *given], source)
     if not len(table):
         raise NothingToCheck(f"{source} has no rows; there is nothing to check")
@@ -159,7 +161,7 @@ def records_of(
         features=Table(
             read
             | {name: _segment_column(table, name, is_number=name in numbers) for name in segments}
-            | {name: numeric(table, name) for name in given}
+            | {name: numeric(table, name) for name in (*given, *served)}
         ),
         strange=strange,
         changes=changes,
