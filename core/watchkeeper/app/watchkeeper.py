@@ -111,6 +111,8 @@ class Watchkeeper:
         ids: Any = None,
         times_us: Any = None,
         version: str | None = None,
+        latency: Any = None,
+        error: Any = None,
     ) -> Any:
         """Record predictions and return their ids; an append to memory, committed by a flusher every 100 ms.
 
@@ -124,9 +126,13 @@ class Watchkeeper:
             (n,); made up and taken from the clock when left out. Times are UTC microseconds since 1970.
         version
             Which version answered, such as ``1.4.0``.
+        latency, error
+            (n,) or one for all: how long it took, in the unit of your choice, and whether it failed (then the
+            prediction may be None). Only for models whose ``columns`` name a ``latency`` and an ``error``.
         """
         self._systems.declare(model)
         features = self._systems.completed(model, features)
+        features = self._systems.served(model, features, predictions, latency, error)
         return self._systems.recorder.log(model, features, predictions, ids=ids, times_us=times_us, version=version)
 
     def record_outcomes(self, model: str, ids: Any, outcomes: Any, *, times_us: Any = None) -> None:
