@@ -23,8 +23,11 @@ from watchkeeper.monitor.quality import (
     MISSING_SHARE,
     OUT_OF_RANGE_SHARE,
     QUALITY_SCORE,
+    TYPE_CHANGED,
     UNSEEN_SHARE,
 )
+from watchkeeper.monitor.schema import SCHEMA_CHANGES
+from watchkeeper.monitor.service import SERVICE_NAMES
 from watchkeeper.monitor.watched import DRIFT_EVIDENCE, PREDICTION_DRIFT, RISK_EVIDENCE
 
 from .structured_rules import condition_text, recovery_text
@@ -45,6 +48,7 @@ ALWAYS_MEASURED = (
     CONSTANT,
     DUPLICATE_SHARE,
     QUALITY_SCORE,
+    *SERVICE_NAMES,
 )
 """What every check measures, beside the model's metrics, their estimates, and drift detectors."""
 
