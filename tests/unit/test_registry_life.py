@@ -15,7 +15,6 @@ from watchkeeper.domain.model import Stage, Version
 from watchkeeper.domain.table import Table
 from watchkeeper.registry import EnvironmentRule, Policy, Registry, training_data_of
 from watchkeeper.registry.cleanup import Limits
-from watchkeeper.registry.provenance import revision_of
 from watchkeeper.registry.records import ALIASES, VERSIONS, version_put
 from watchkeeper.testing.clock import LEHMAN_US, FakeClock
 from watchkeeper.testing.memory import MemoryStorage
@@ -408,33 +407,6 @@ def test_training_rows_without_the_time_that_was_named_are_refused() -> None:
         training_data_of(rows, time="at")
     with pytest.raises(DataError, match="column 'x' holds no times"):
         training_data_of(rows, time="x")
-
-
-def test_the_revision_is_read_from_the_repository_around_the_project(tmp_path: Any) -> None:
-    commit = "0123456789abcdef" * 2 + "01234567"
-    assert revision_of(tmp_path / "nowhere") is None
-    git = tmp_path / ".git"
-    (git / "refs" / "heads").mkdir(parents=True)
-    (git / "HEAD").write_text("ref: refs/heads/main\n")
-    (git / "packed-refs").write_text(f"# pack-refs\n{commit} refs/heads/main\n")
-    (tmp_path / "models").mkdir()
-    assert revision_of(tmp_path / "models") == commit
-    (git / "refs" / "heads" / "main").write_text(commit[::-1] + "\n")
-    assert revision_of(tmp_path) == commit[::-1]
-    (git / "HEAD").write_text(commit + "\n")
-    assert revision_of(tmp_path) == commit
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    (tree / ".git").write_text(f"gitdir: {git}\n")
-    assert revision_of(tree) == commit
-
-
-def test_a_registered_version_knows_the_revision_of_the_project(
-    storage: MemoryStorage, clock: FakeClock, tmp_path: Any
-) -> None:
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".git" / "HEAD").write_text("a" * 40)
-    assert desk(storage, clock, folder=tmp_path).register("first", "momentum").code == "a" * 40
 
 
 def aged(registry: Registry, monkeypatch: pytest.MonkeyPatch, installed: str | None) -> None:

@@ -16,11 +16,12 @@ from watchkeeper.domain.table import Table
 
 from .acting import Acting
 from .artifacts import Artifacts, SavedModel
+from .code_revision import code_revision
 from .envelopes import SigningKey
 from .environment import environment_of
 from .numbering import next_number
 from .pages import page_puts
-from .provenance import revision_of, training_data_of
+from .provenance import training_data_of
 from .records import MODELS, TOMBSTONES, VERSIONS, version_put
 from .signatures import signing
 
@@ -67,8 +68,8 @@ class Registering:
         return self._published(version, is_numbered=is_numbered)
 
     def revision(self) -> str | None:
-        """The revision of the code; None without a folder, or where there is none."""
-        return None if self.folder is None else revision_of(self.folder)
+        """The revision of the code, see `code_revision`; None without a folder, or where there is none."""
+        return None if self.folder is None else code_revision(self.folder)
 
     def _environment(self, model: Any) -> Mapping[str, str]:
         return model.environment if isinstance(model, SavedModel) else environment_of(model, self.known_distributions)

@@ -139,7 +139,8 @@ class Registry:
         save_as
             The format plugin to save by; the first that handles the model when left out.
         code
-            The revision of the code; that of the Git repository around the project when left out.
+            The revision of the code; that of the Git repository around the project when left out, with ``-dirty``
+            behind it when files were changed since.
         training_data
             The rows that it was trained on, of which digests are kept, or what `training_data_of` made of them.
         card
