@@ -123,6 +123,44 @@ def accuracy(number):
     return [Measurement("accuracy", Value.of(number), "momentum", None, Window(0, 1))]
 
 
+def test_critical_news_goes_before_all_that_waits():
+    desk = Desk(ops=Receiver())
+    desk.write(*(f"w{number}" for number in range(30)))
+    desk.clock.advance(10)
+    desk.write("c", severity=Severity.CRITICAL)
+
+    desk.deliver()
+
+    assert [one.key for one in desk.receivers["ops"].notifications][:2] == ["c", "w0"]
+
+
+def test_critical_news_that_comes_while_others_are_sent_does_not_wait_for_their_end():
+    def write_more():
+        if len(desk.receivers["ops"].notifications) == 1:
+            desk.clock.advance(0.001)
+            desk.write("c", severity=Severity.CRITICAL)
+        return Delivery("ops")
+
+    desk = Desk(ops=Receiver(*([write_more] * 31)))
+    desk.write(*(f"w{number}" for number in range(30)))
+
+    desk.deliver()
+
+    keys = [one.key for one in desk.receivers["ops"].notifications]
+    assert keys.index("c") == desk.patience.batch
+    assert len(keys) == 31
+
+
+def test_critical_news_that_must_wait_holds_up_nothing():
+    desk = Desk(ops=Receiver(*[DeliveryDelayed("429", retry_after_seconds=600.0)] * 2))
+    desk.patience = Patience(batch=2, failures_in_a_row=9)
+    desk.write("c1", "c2", severity=Severity.CRITICAL)
+    desk.deliver()
+    desk.write("w")
+
+    assert len(desk.deliver(1).delivered) == 1
+
+
 def test_the_end_does_not_overtake_the_beginning():
     desk = Desk(ops=Receiver(DeliveryDelayed("503", retry_after_seconds=60.0)))
     rule = Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops",))

@@ -66,6 +66,8 @@ def bundled(
         letter = _joined(waiting, members)
         due_us = _due(waiting, members, grouping, last_us, now_us)
         letter = attrs.evolve(letter, next_us=due_us)
+        if _is_urgent(letter.notification.alert):
+            letter = attrs.evolve(letter, first_us=due_us)  # it goes before others from now on
         keys |= {member.key: letter.key for member in members}
         when = {"key": letter.key, "next_us": due_us}
         operations += [letter.put(), Put(GROUPS, name, when, expect=document.revision if document else 0)]

@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Durability, LogEntry, Namespace, Operation, Put, Storage
-from watchkeeper.domain.alert import AlertState, Delivery, Notification
+from watchkeeper.domain.alert import AlertState, Delivery, Notification, Severity
 from watchkeeper.domain.errors import Conflict, NotFound
 from watchkeeper.domain.plain import notification_of, plain_notification
 
@@ -24,6 +24,8 @@ OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
 THREADS: Final = Namespace("threads", ("since_us",))
 """By what each receiver finds its first message about a firing again."""
 ALERT_LOG: Final = "alerts"
+_AHEAD_US: Final = 30 * 86_400_000_000
+"""By so much urgent letters are found before others: longer than any of them waits."""
 _LEASE_ATTEMPTS: Final = 5
 _SENDING_US: Final = 100_000
 """A tenth of a second: how soon to look whether an earlier letter has been sent."""
@@ -74,9 +76,15 @@ class Letter:
         alert = self.notification.alert
         return f"{alert.fingerprint}-{alert.since_us}-{self.receiver}"
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it goes before whatever waits: critical news that nobody has tried to send yet."""
+        is_new = self.attempts == 0 and self.next_us <= self.first_us
+        return is_new and self.notification.alert.severity is Severity.CRITICAL
+
     def put(self) -> Put:
         """The write, expecting that nobody has written since."""
-        plain = {
+        plain: dict[str, Any] = {
             "receiver": self.receiver,
             "notification": plain_notification(self.notification),
             "first_us": self.first_us,
@@ -89,7 +97,10 @@ class Letter:
             "is_uncounted": self.is_uncounted,
         }
         index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
-        return Put(OUTBOX, self.key, {**plain, **index}, index, expect=self.revision)
+        plain |= index
+        if self.is_urgent:
+            index["next_us"] = self.next_us - _AHEAD_US
+        return Put(OUTBOX, self.key, plain, index, expect=self.revision)
 
 
 def letter_of(document: Document) -> Letter:
@@ -122,10 +133,14 @@ class Outbox:
         self._fillings = 0
 
     def take(self, receiver: str, due_us: int, lease_until_us: int, limit: int) -> tuple[Letter, ...]:
-        """Lease up to `limit` letters that were due at `due_us`, critical ones first; () when there are none."""
+        """Lease up to `limit` letters that were due at `due_us`, critical ones first; () when there are none.
+
+        Urgent letters may be younger than `due_us`: they do not wait until what was due then is sent.
+        """
         with self._taking:  # in one process the threads would only take the same ones from each other
             for _ in range(_LEASE_ATTEMPTS):
-                due = [letter for letter in self._waiting(receiver, limit) if letter.next_us <= due_us]
+                found = self._waiting(receiver, limit)
+                due = [letter for letter in found if letter.next_us <= due_us or letter.is_urgent]
                 if not due:
                     return ()
                 due.sort(key=lambda letter: -letter.notification.alert.severity.rank)
