@@ -16,6 +16,7 @@ from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.presets import Preset, chosen
 from watchkeeper.domain.spans import Checks, Duration
 from watchkeeper.monitor.estimation.names import estimate_of
+from watchkeeper.monitor.labels import LABEL_DRIFT
 from watchkeeper.monitor.quality import (
     CONSTANT,
     DUPLICATE_SHARE,
@@ -41,6 +42,9 @@ ALWAYS_MEASURED = (
     DRIFT_EVIDENCE,
     RISK_EVIDENCE,
     PREDICTION_DRIFT,
+    LABEL_DRIFT,
+    SCHEMA_CHANGES,
+    TYPE_CHANGED,
     MISSING_SHARE,
     INFINITE_SHARE,
     OUT_OF_RANGE_SHARE,

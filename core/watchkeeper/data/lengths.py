@@ -29,6 +29,13 @@ def length_features(names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+def source_of(name: str, known: Iterable[str]) -> str:
+    """The column that a feature is read from: the text of a length that is not a column itself."""
+    columns = set(known)
+    base, _, of = name.rpartition(".")
+    return base if name not in columns and base in columns and of in (CHARACTERS, WORDS) else name
+
+
 def is_free_text(column: Column) -> bool:
     """Whether most of its texts differ: hardly categories; with fewer than 20 texts nobody can tell."""
     if isinstance(column, Categories) or kind_of(column) is not ColumnKind.TEXT:

@@ -150,7 +150,8 @@ def table_edge(distances: Sequence[float], windows: int, allowance: Allowance) -
         return Edge(Value.undefined(reason), allowance.per_test)
     quantile = -float(stdtrit(len(distances) - 1, allowance.per_test))
     spread = float(np.std(distances, ddof=1)) * float(np.sqrt(1.0 + 1.0 / len(distances)))
-    return Edge(Value.of(float(np.mean(distances)) + quantile * spread, samples=len(distances)))
+    threshold = Value.of(float(np.mean(distances)) + quantile * spread, samples=len(distances))
+    return Edge(threshold, allowance.per_test)
 
 
 def _upper_tail(distances: list[float], share: float) -> Value:

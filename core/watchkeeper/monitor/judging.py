@@ -123,6 +123,17 @@ def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState
 
 
 def has_drifted(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> bool | None:
+def together_finding(drifts: Sequence[Measurement], state: DriftState | None) -> Finding:
+    """Whether all features together have drifted: by their alarm, or because this window is over an edge.
+
+    A detector that learns from a window's rows sees more in a window than in its blocks; evidence sees what lasts.
+    """
+    is_judged = any(_exceeds(drift) is not None for drift in drifts)
+    if state is not None and (ALL_FEATURES in state.open or not is_judged):
+        return drift_finding(ALL_FEATURES, drifts, state)
+    return drift_finding(ALL_FEATURES, drifts)
+
+
     """Whether it is in alarm, or over an edge where there are no alarms; None when nothing can judge it."""
     if drifts and not any(drift.value.is_defined for drift in drifts):
         return None  # the window has nothing to compare

@@ -139,15 +139,11 @@ def drift_details(drift: Drift, edge: Edge | None) -> dict[str, float]:
 
 
 def measured_tables(
-    subject: Subject,
-    tables: Tables,
-    columns: Mapping[str, Column],
-    edges: Mapping[tuple[str, str], Edge],
-    p_limit: float,
+    subject: Subject, tables: Tables, columns: Mapping[str, Column], edges: Mapping[tuple[str, str], Edge]
 ) -> tuple[list[Measurement], list[Failure]]:
     """Each table detector's distance of all features together.
 
-    Thresholds are for all columns: where one cannot be compared, the p-value is held against `p_limit`.
+    Thresholds are for all columns: where one cannot be compared, the p-value is held against its limit.
     """
     found = tables.compare(columns)
     measurements: list[Measurement] = []
@@ -156,9 +152,9 @@ def measured_tables(
         if isinstance(drift, Failure):
             failures.append(drift)
             continue
-        edge = (
-            edges.get((title, ALL_FEATURES)) if not found.lacking else Edge(Value.undefined("other columns"), p_limit)
-        )
+        edge = edges.get((title, ALL_FEATURES))
+        if edge is not None and found.lacking:
+            edge = Edge(Value.undefined("it is for all columns"), edge.p_limit)
         details = drift_details(drift, edge) | {"lacking": float(len(found.lacking))}
         measurements.append(subject.measurement(title, drift.statistic, {"feature": ALL_FEATURES}, details))
     return measurements, failures

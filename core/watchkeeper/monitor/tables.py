@@ -24,6 +24,8 @@ from watchkeeper.plugins.boundary import attempt
 from .learned import Learned, digest_of, written_as
 from .naming import ALL_FEATURES
 
+TOGETHER_BUDGET: Final = 0.05
+"""The part of a model's budget that single windows of all features together have, beside their alarms."""
 SAMPLE_ROWS: Final = 10_000
 """Of more rows so many are compared, evenly spread."""
 TABLES: Final = Namespace("learned_tables")

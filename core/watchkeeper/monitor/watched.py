@@ -42,6 +42,7 @@ from .judging import (
     risk_finding,
     sample_finding,
     stale_after_us,
+    together_finding,
     verdict_of,
 )
 from .labels import LABEL_BUDGET, WatchedOutcomes
@@ -282,16 +283,14 @@ class WatchedModel:
         """All features together, and the outcomes."""
         measurements, findings, failures = into
         if self.tables is not None:
-            limit = self.allowance.per_test
             features = {name: records.features[name] for name in self.features if name in records.features}
-            drifts, failed = measured_tables(subject, self.tables, features, self.edges, limit)
+            drifts, failed = measured_tables(subject, self.tables, features, self.edges)
             measurements += drifts
             failures += failed
             if state is not None and ALL_FEATURES in state.evidence:
                 measurements.append(_evidence(subject, ALL_FEATURES, state, {}))
             if drifts:
-                is_partial = any(drift.details["lacking"] for drift in drifts)
-                findings.append(drift_finding(ALL_FEATURES, drifts, None if is_partial else state))
+                findings.append(together_finding(drifts, state))
         if self.outcomes is not None:
             found, told, failed = self.outcomes.check(subject, records)
             measurements += found
@@ -428,10 +427,11 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
         features = {name: found for name, found in references.items() if name != PREDICTION}
         tables = Tables.fit(together, features, in_order(Table(columns), at), learned)
     fitting = sum(found.kind in detector.columns for found in references.values() for detector in single.values())
-    allowance = Allowance.of(budget, step_us, fitting + len(together))
+    allowance = Allowance.of(budget, step_us, fitting)
     edges = edges_of(single, columns, references, rows, allowance, learned=learned)
     if tables is not None:
-        edges |= _table_edges(tables, in_order(Table(columns), at), rows, allowance)
+        single_windows = Allowance.of(_part(budget, TOGETHER_BUDGET), step_us, len(together))
+        edges |= _table_edges(tables, in_order(Table(columns), at), rows, single_windows)
     outcomes = None
     if single and outcome is not None:
         outcomes = WatchedOutcomes.fit(
@@ -444,9 +444,10 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
         risk = reference_risk(judging, reference[PREDICTION], outcome, at, shared(terms, share))
     alarms: DriftAlarms | str = "no drift detector is configured"
     if detectors:
-        others = (not isinstance(risk, str)) * RISK_SHARE + (outcomes is not None) * LABEL_BUDGET + MISSING_BUDGET
+        others = (not isinstance(risk, str)) * RISK_SHARE + MISSING_BUDGET
+        others += (outcomes is not None) * LABEL_BUDGET + (tables is not None) * TOGETHER_BUDGET
         alarms = fitted_alarms(references, Table(columns), at, shared(terms, 1.0 - others), tables)
-    part = FalseAlarmBudget(budget.alarms * MISSING_BUDGET, budget.per_us)
+    for_missing = Allowance.of(_part(budget, MISSING_BUDGET), step_us, len(references))
     return WatchedModel(
         name,
         judging,
@@ -460,7 +461,7 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
         risk,
         tables=tables,
         outcomes=outcomes,
-        usual_missing=usual_missing(columns, references, rows, Allowance.of(part, step_us, len(references))),
+        usual_missing=usual_missing(columns, references, rows, for_missing),
         duplicates=duplicate_share(Table({name: found for name, found in columns.items() if name != PREDICTION})),
         importance=importance or {},
     )
@@ -485,6 +486,10 @@ def _window_in_reference(window: WindowSize, times: Column | None, rows: int) ->
     """How many reference rows a window holds, and how long it lasts in µs (None when there are no times)."""
     span_us = 0.0
     if times is not None and not isinstance(times, Categories) and rows > 1:
+def _part(budget: FalseAlarmBudget, share: float) -> FalseAlarmBudget:
+    return FalseAlarmBudget(budget.alarms * share, budget.per_us)
+
+
         span_us = float(np.max(times) - np.min(times))
     if window.rows is not None:
         return window.rows, span_us * window.rows / rows if span_us else None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.data.frames import numeric, required, table_of, times_us
+from watchkeeper.data.lengths import source_of, with_lengths
 from watchkeeper.domain.cells import Cells, LabelCells
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.profile import Profile, merge, profile
@@ -104,14 +105,14 @@ def _answer(question: Question, part: Part, file: pq.ParquetFile) -> Answer:
 
 def _batches(question: Question, part: Part, file: pq.ParquetFile) -> Iterator[Table]:
     names = file.schema_arrow.names
-    features = [name for name in question.cells if name != PREDICTION]
+    features = [source_of(name, names) for name in question.cells if name != PREDICTION]
     given = question.judging.probabilities
     required(names, [question.prediction, *features, *given], part.name)
     optional = [name for name in (question.outcome, question.time) if name is not None and name in names]
     columns = list(dict.fromkeys((question.prediction, *features, *given, *optional)))
     # one worker, one core: the caller decides how many work at once
     for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(part.groups), columns=columns, use_threads=False):
-        yield table_of(batch, what=part.name)
+        yield with_lengths(table_of(batch, what=part.name), question.cells)
 
 
 class _Counting:
