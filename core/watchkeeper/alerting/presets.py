@@ -66,7 +66,7 @@ SAID: Final[Mapping[Preset, _Said]] = {
     ),
     Preset.SLOW_OR_FAILING: _Said(
         "(latency_p95 > latency_p95.limit or error_rate > error_rate.limit) and samples >= 30",
-        "{model} is slower or fails more often than usual: latency_p95 {latency_p95}, error_rate {error_rate}, {samples:d} rows",
+        "{model} is slower or fails more often than usual: latency_p95 {latency_p95}, error_rate {error_rate:.1%}",
         "Look at what the service waits for: its load, its inputs, whatever it calls.",
     ),
 }
