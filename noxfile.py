@@ -130,5 +130,6 @@ def demo(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """The benchmarks; each prints ratios measured in one run. Not part of plain `nox`."""
     session.install(*TESTS, "mlflow-skinny>=3.1", "sqlalchemy>=2", "alembic>=1.13", "-e", ".[demo,sign]")
+    session.install("--no-deps", "aeon==1.6.0")  # one labelled series, no code
     for script in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         session.run("python", str(script))
