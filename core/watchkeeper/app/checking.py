@@ -10,6 +10,7 @@ import attrs
 from watchkeeper.domain.alert import Alert, AlertState, Severity
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
+from watchkeeper.domain.window import told_time
 from watchkeeper.monitor.alarms.counting import counted_evidence, past_evidence
 from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
@@ -17,7 +18,7 @@ from watchkeeper.monitor.alarms.performance import RiskState, risk_state
 from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_restated
 from watchkeeper.monitor.health import health_findings, judged
 from watchkeeper.monitor.history import keep_measurements
-from watchkeeper.monitor.records import Records, stored_records
+from watchkeeper.monitor.records import Records, later_outcomes, stored_records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
 from watchkeeper.monitor.watched import WatchedModel
@@ -47,11 +48,31 @@ def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, so
     now_us = systems.clock.now_us()
     risk = _risk(systems, watched, records, until_us, now_us) if data is None else None
     if until_us is not None:
-        return looked_at(systems, watched.check(records, None, evidence, risk))
+        result = watched.check(records, None, evidence, risk)
+        return looked_at(systems, result if data is not None else _with_later(systems, result, records, until_us))
     whole = acted_upon(systems, watched, watched.check(records, now_us, evidence, risk), now_us)
     if data is None:
         listed_and_restated(systems.storage, records, Remeasuring(model, watched.judging, watched.metrics), now_us)
     return whole
+
+
+def _with_later(systems: Systems, result: CheckResult, records: Records, until_us: int) -> CheckResult:
+    """The result; where performance is UNKNOWN, with how many outcomes came after the time that was asked for."""
+    findings = result.verdict.findings
+    at = next((at for at, one in enumerate(findings) if _lacks_outcomes(one)), None)
+    later = 0 if at is None else later_outcomes(systems.storage, records, result.model, until_us)
+    if at is None or not later:
+        return result
+    told = (
+        f"{findings[at].sentence}; {later} of them came at {told_time(until_us)} or later, and --until judges by what "
+        "was known then: `check --since` measures with all that is known now"
+    )
+    changed = (*findings[:at], attrs.evolve(findings[at], sentence=told), *findings[at + 1 :])
+    return attrs.evolve(result, verdict=attrs.evolve(result.verdict, findings=changed))
+
+
+def _lacks_outcomes(finding: Finding) -> bool:
+    return finding.status is Status.UNKNOWN and finding.subject == "performance"
 
 
 def looked_at(systems: Systems, result: CheckResult) -> CheckResult:

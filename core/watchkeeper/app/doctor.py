@@ -8,6 +8,7 @@ from typing import Final
 
 from watchkeeper.config.reading import load
 from watchkeeper.domain.errors import WatchkeeperError
+from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.plugins import Plugins
 
@@ -36,7 +37,8 @@ def _configuration(path: str, plugins: Plugins) -> str:
     mistakes = loaded.mistakes_at_use(plugins)
     if mistakes:
         raise WatchkeeperError("; ".join(mistakes))
-    return f"{path} describes {len(loaded.config.models)} models and {len(loaded.config.rules)} rules"
+    models, rules = counted(len(loaded.config.models), "model"), counted(len(loaded.config.rules), "rule")
+    return f"{path} describes {models} and {rules}"
 
 
 def _project(path: str, plugins: Plugins) -> list[Finding]:
@@ -47,7 +49,9 @@ def _project(path: str, plugins: Plugins) -> list[Finding]:
     with watch:
         store = Finding(Status.OK, "store", f"{watch.config.project.storage} opens")
         models = [_tried(f"model {name}", _model(watch, name)) for name in watch.models]
-        return [store, *models, _delivery(watch)]
+        sound = [name for name, found in zip(watch.models, models, strict=True) if found.status is Status.OK]
+        doubts = [Finding(Status.WARN, f"model {name}", told) for name in sound for told in watch.doubts_of(name)]
+        return [store, *models, *doubts, _delivery(watch)]
 
 
 def _delivery(watch: Watchkeeper) -> Finding:

@@ -52,7 +52,14 @@ def _version(systems: Systems, model: str) -> Version:
     try:
         return systems.registry.get(f"{model}@production")
     except NotFound:
+        pass
+    try:
         return systems.registry.get(f"{model}@latest")
+    except NotFound:
+        raise NotFound(
+            f"model {model!r} has no registered version, and only the model itself can be explained: register one in "
+            f"Python, watch.registry.register(fitted, {model!r}, …)"
+        ) from None
 
 
 def prediction_of(fitted: Any, task: Task) -> Predict:

@@ -13,6 +13,7 @@ from watchkeeper.config.schema import ColumnsConfig, ModelConfig
 from watchkeeper.data.frames import numeric, required, table_of, times_us
 from watchkeeper.data.lengths import is_free_text, length_names, with_lengths
 from watchkeeper.domain.errors import DataError, NothingToCheck
+from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
 from watchkeeper.domain.window import Window
@@ -91,6 +92,19 @@ def _holds_numbers(column: Column) -> bool:
     """Whether most texts of a text column are numbers."""
     present = [text for text in column if text is not None] if not isinstance(column, Categories) else []
     return bool(present) and sum(_is_number(text) for text in present) > _TEXT_OF_NUMBERS * len(present)
+
+
+def doubts_about(columns: ColumnsConfig, reference: Table, source: str) -> tuple[str, ...]:
+    """Which configured columns the reference can do without, and does; a sentence each."""
+    wanting = (
+        ("time", columns.time, "its rows are taken to be in order, and seasons are not learned"),
+        ("outcome", columns.outcome, "nothing is estimated while outcomes lack, and performance raises no alarm"),
+    )
+    return tuple(
+        f'{source} has no column "{name}", which columns.{role} names, so that {lack}{did_you_mean(name, reference)}'
+        for role, name, lack in wanting
+        if name is not None and name not in reference
+    )
 
 
 def _as_feature(table: Table, name: str, source: str) -> Column:

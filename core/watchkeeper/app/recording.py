@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.data.frames import required, table_of, times_us
-from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.errors import DataError, StoreError
 from watchkeeper.domain.table import Categories, Column, Table, missing
-from watchkeeper.monitor.records import OUTCOMES
+from watchkeeper.monitor.records import OUTCOMES, times_of_ids
 
 from .assembly import Systems
 from .intake import records_of
@@ -35,11 +36,21 @@ def logged(systems: Systems, model: str, data: Any, source: str) -> int:
     return len(records)
 
 
-def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> int:
-    """Record the outcomes of a table that says by id which predictions they belong to; returns their number.
+@attrs.frozen
+class RecordedOutcomes:
+    """What became of a table of outcomes."""
+
+    rows: int
+    """How many were recorded."""
+    unknown: tuple[str, ...] = ()
+    """Ids among them of which no prediction is stored; they count when one comes."""
+
+
+def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> RecordedOutcomes:
+    """Record the outcomes of a table that says by id which predictions they belong to.
 
     What is recorded last counts: an outcome that is corrected is known just after the one that it replaces, whatever
-    time its row has.
+    time its row has; and none is known before its prediction was made.
     """
     columns = systems.models.config(model).columns
     if columns.id is None or columns.outcome is None:
@@ -55,11 +66,17 @@ def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> i
     times = times_us(table, columns.time)[known] if columns.time in table else None
     refused = systems.recorder.stats().refused
     systems.recorder.flush()
+    predicted = times_of_ids(systems.storage, model, set(named))
+    if times is not None:
+        times = np.array(
+            [max(time_us, predicted.get(name, time_us)) for name, time_us in zip(named, times.tolist(), strict=True)],
+            dtype=np.int64,
+        )
     systems.recorder.record_outcomes(
         model, named, outcome[known], times_us=_after_earlier(systems, model, named, times)
     )
     _require_all_taken(systems, refused, source)
-    return len(known)
+    return RecordedOutcomes(len(known), tuple(name for name in dict.fromkeys(named) if name not in predicted))
 
 
 def _after_earlier(
@@ -87,7 +104,12 @@ def _after_earlier(
 
 def _require_all_taken(systems: Systems, refused_before: int, source: str) -> None:
     """Flush; a DataError when the store did not take some of it, because of what it holds."""
-    systems.recorder.flush()
+    try:
+        systems.recorder.flush()
+    except StoreError as error:
+        raise type(error)(
+            f"{error}; what {source} holds is not stored: mend the store and record the file again"
+        ) from error
     refused = systems.recorder.stats().refused - refused_before
     if refused:
         raise DataError(

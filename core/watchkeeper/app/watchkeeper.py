@@ -19,6 +19,7 @@ from watchkeeper.config.reading import load
 from watchkeeper.config.schema import Config
 from watchkeeper.domain.alert import Delivery
 from watchkeeper.domain.ensemble import Weights
+from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Failure
@@ -41,9 +42,10 @@ from .comparing import VersionComparison, versions_compared
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
+from .intake import doubts_about
 from .isolation import isolated
 from .large import folder_checked, pools, stretch_checked, tidied
-from .recording import logged, outcomes_recorded
+from .recording import RecordedOutcomes, logged, outcomes_recorded
 from .reporting import reported
 from .weighing import reweighed
 
@@ -148,15 +150,16 @@ class Watchkeeper:
         How many predictions were stored; they are in the store when this returns.
         """
         self._systems.declare(model)
-        rows = logged(self._systems, model, data, source)
-        self._systems.recorder.flush()
-        return rows
+        return logged(self._systems, model, data, source)
 
-    def record_outcomes_table(self, model: str, data: Any, *, source: str = "data") -> int:
-        """Record outcomes from rows with the configured id and outcome columns; returns how many."""
-        rows = outcomes_recorded(self._systems, model, data, source)
-        self._systems.recorder.flush()
-        return rows
+    def record_outcomes_table(self, model: str, data: Any, *, source: str = "data") -> RecordedOutcomes:
+        """Record outcomes from rows with the configured id and outcome columns.
+
+        Returns
+        -------
+        How many were recorded, and the ids among them of which no prediction is stored.
+        """
+        return outcomes_recorded(self._systems, model, data, source)
 
     def flush(self) -> None:
         """Return when everything recorded so far is in the store."""
@@ -347,6 +350,10 @@ class Watchkeeper:
         """Make a notification that could not be delivered due again; `deliver` sends it."""
         return self.alerting.outbox.send_again(key, self._systems.clock.now_us(), getpass.getuser())
 
+    def drop(self, key: str) -> Letter:
+        """Remove a notification that could not be delivered, because it is of no use any more; the log says who did."""
+        return self.alerting.outbox.drop(key, self._systems.clock.now_us(), getpass.getuser())
+
     def silence(
         self, matchers: Iterable[Matcher], lasts_us: int, *, by: str, comment: str, wait_us: int = 0
     ) -> Silence:
@@ -383,6 +390,11 @@ class Watchkeeper:
             f"{calibrated} of {len(watched.edges)} drift thresholds calibrated on the reference"
         )
 
+    def doubts_of(self, model: str) -> tuple[str, ...]:
+        """What the model's reference lacks of the configured columns, and what is not done for want of it."""
+        config = self._systems.models.config(model)
+        return doubts_about(config.columns, *self._systems.models.reference(model))
+
     def close(self) -> None:
         """Flush and release everything; may be called twice."""
         self._systems.close()
@@ -393,4 +405,8 @@ class Watchkeeper:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except StoreError:
+            if not isinstance(error, StoreError):  # else that one has told why the store cannot be used
+                raise

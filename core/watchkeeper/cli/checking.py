@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .busy import busy
 from .history import history
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
@@ -193,7 +194,8 @@ def _results(
     from watchkeeper.data.files import read_table
 
     _require_no_until(until_us)
-    return [watch.check(_only_model(watch, models), read_table(data), source=data.name)]
+    with busy("checking", data):
+        return [watch.check(_only_model(watch, models), read_table(data), source=data.name)]
 
 
 def _require_no_until(until: object) -> None:

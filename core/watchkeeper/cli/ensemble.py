@@ -18,11 +18,18 @@ def weights(name: Name, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = F
     """The weights that were set, the latest last."""
     from rich.table import Table
 
-    from watchkeeper.domain.errors import NothingToCheck
+    from watchkeeper.domain.errors import NothingToCheck, UsageError
+    from watchkeeper.domain.nearest import did_you_mean
     from watchkeeper.domain.window import iso_time
 
     with opened(config) as watch:
         settings = watch.ensembles.weights_history(name)
+        known = tuple(watch.config.ensembles)
+    if not settings and name not in known:
+        raise UsageError(
+            f"there is no ensemble {name!r} in the configuration, which has {', '.join(known) or 'none'}"
+            f"{did_you_mean(name, known)}"
+        )
     if not settings:
         raise NothingToCheck(
             f"ensemble {name!r} has no weights yet; set them with `watchkeeper ensemble reweigh {name}`"

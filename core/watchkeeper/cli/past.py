@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from watchkeeper.domain.plural import counted
+
 from .opening import opened
 from .output import say, show, show_json
-from .plural import counted
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from watchkeeper.domain.plural import counted
+
+from .busy import busy
 from .opening import opened
 from .output import DEFAULT_CONFIG, ConfigPath, say
 
 Model = Annotated[str, typer.Argument(help="The model.")]
 File = Annotated[Path, typer.Argument(help="A CSV, Parquet, Feather or JSON-lines file.")]
+
+_EXAMPLES = 5
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,15 +29,21 @@ def log(model: Model, file: File, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Store a file's predictions, and its outcomes where it has that column."""
     from watchkeeper.data.files import read_table
 
-    with opened(config) as watch:
+    with opened(config) as watch, busy("storing", file):
         rows = watch.log_table(model, read_table(file), source=file.name)
-    say(f"{rows} predictions of {model} are stored")
+    say(f"{counted(rows, 'prediction')} of {model} {'is' if rows == 1 else 'are'} stored")
 
 
 def outcomes(model: Model, file: File, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Store a file's outcomes: its id column says which predictions they belong to."""
     from watchkeeper.data.files import read_table
 
-    with opened(config) as watch:
-        rows = watch.record_outcomes_table(model, read_table(file), source=file.name)
-    say(f"{rows} outcomes of {model} are stored")
+    with opened(config) as watch, busy("storing", file):
+        found = watch.record_outcomes_table(model, read_table(file), source=file.name)
+    say(f"{counted(found.rows, 'outcome')} of {model} {'is' if found.rows == 1 else 'are'} stored")
+    if found.unknown:
+        examples = ", ".join(found.unknown[:_EXAMPLES]) + (", …" if len(found.unknown) > _EXAMPLES else "")
+        say(
+            f"{counted(len(found.unknown), 'id')} of {file.name} belong{'s' if len(found.unknown) == 1 else ''} to no "
+            f"stored prediction of {model}: {examples}; is the id column right, and are the predictions logged?"
+        )

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
 
 from .rendering import ICONS, headline, shortened, worst_first
@@ -31,7 +32,7 @@ def card(result: CheckResult) -> str:
     rows = "".join(_finding_row(finding) for finding in shortened(worst_first(result.verdict.findings)))
     window = ""
     if result.window is not None:
-        told = f"{result.window.rows} rows, {result.window} (UTC), from {result.window.source}"
+        told = f"{counted(result.window.rows, 'row')}, {result.window} (UTC), from {result.window.source}"
         window = f'<p class="quiet">{escape(told)}</p>'
     return (
         f'<style>{_STYLE}</style><div class="wk"><h1>{_badge(result.status)} {escape(headline(result))}</h1>{window}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.plural import counted
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict, worst
 from watchkeeper.domain.window import told_time
@@ -37,9 +38,9 @@ def sample_finding(samples: Measurement, min_rows: int) -> Finding:
     """Whether there are enough rows to say anything."""
     rows = int(samples.value.number or 0)
     if rows < min_rows:
-        sentence = f"{rows} rows in the window, at least {min_rows} are needed to judge"
+        sentence = f"{counted(rows, 'row')} in the window, at least {min_rows} are needed to judge"
         return Finding(Status.UNKNOWN, "samples", sentence, (samples,))
-    return Finding(Status.OK, "samples", f"{rows} rows in the window", (samples,))
+    return Finding(Status.OK, "samples", f"{counted(rows, 'row')} in the window", (samples,))
 
 
 def repeated_finding(samples: Measurement, repeated: int) -> Finding:

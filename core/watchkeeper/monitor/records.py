@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
+from typing import Final
 
 import attrs
 import numpy as np
@@ -26,6 +27,8 @@ _BOLDEST_STEP = 64.0
 """A few rows tell little about how dense the ones before them are."""
 _EARLY_OUTCOME_US = 86_400_000_000
 """A day: how much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
+_MOST_EARLY_ROWS: Final = 100_000
+"""So many outcomes from before that are looked through, where none came later than the first prediction."""
 
 
 @attrs.frozen(eq=False)
@@ -254,6 +257,8 @@ def _outcomes(
         early_us = first_us if until_us is None else min(first_us, until_us)
         found = [*_arrived(storage, model, position, first_us - _EARLY_OUTCOME_US, early_us), *found]
     if not found:
+        found = _long_before(storage, model, position, first_us)
+    if not found:
         return None, known
     values = joined([Table({"outcome": outcome}) for _, outcome in found])["outcome"]
     rows = np.concatenate([rows for rows, _ in found])
@@ -264,6 +269,53 @@ def _outcomes(
         outcome[rows] = values  # in time order, so that a corrected outcome replaces the first
     known[rows] = True
     return outcome, known
+
+
+def _long_before(
+    storage: Storage, model: str, position: Mapping[object, int], first_us: int
+) -> list[tuple[NDArray[np.int64], Column]]:
+    """Outcomes stamped more than a day before their predictions, where all that there are come before the first one.
+
+    So it is where they bear another time than that at which they became known: that of an order, a day's begin.
+    """
+    span = storage.span(OUTCOMES, model)
+    if span is None or span[1] >= first_us:
+        return []
+    until_us, reach_us, read = first_us - _EARLY_OUTCOME_US, 2 * _EARLY_OUTCOME_US, 0
+    while until_us > span[0] and read < _MOST_EARLY_ROWS:
+        since_us = max(until_us - reach_us, span[0])
+        found = _arrived(storage, model, position, since_us, until_us)
+        if found:
+            return found
+        read += sum(len(batch.time) for batch in storage.scan(OUTCOMES, model, since_us, until_us, ["id"]))
+        until_us, reach_us = since_us, reach_us * 2
+    return []
+
+
+def later_outcomes(storage: Storage, records: Records, model: str, until_us: int) -> int:
+    """How many of the rows have an outcome that came at `until_us` or after, and none before."""
+    lacking = {name for name, known in zip(records.ids, records.has_outcome.tolist(), strict=True) if not known}
+    found: set[object] = set()
+    for batch in storage.scan(OUTCOMES, model, until_us, None, ["id"]):
+        found.update(lacking.intersection(_plain(batch.table["id"])))
+    return len(found)
+
+
+def times_of_ids(storage: Storage, model: str, ids: set[str]) -> dict[str, int]:
+    """When each of these was predicted, as far as the store knows; reads back from the last until all are found."""
+    span = storage.span(PREDICTIONS, model)
+    found: dict[str, int] = {}
+    if span is None:
+        return found
+    until_us, reach_us = span[1] + 1, _FIRST_GUESS_US
+    while until_us > span[0] and len(found) < len(ids):
+        since_us = max(until_us - reach_us, span[0])
+        for batch in storage.scan(PREDICTIONS, model, since_us, until_us, ["id"]):
+            for name, time_us in zip(_plain(batch.table["id"]), batch.time.tolist(), strict=True):
+                if name in ids:
+                    found[str(name)] = time_us
+        until_us, reach_us = since_us, reach_us * 4
+    return found
 
 
 def _arrived(

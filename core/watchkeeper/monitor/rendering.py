@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.window import iso_time
 
@@ -51,7 +52,9 @@ def rich_table(result: CheckResult, *, verbose: bool = True) -> Table:
         told = (ICONS[finding.status], finding.status.value, finding.subject, finding.sentence)
         table.add_row(*(escape(text) for text in told), style=style if finding.status is not Status.OK else None)
     if result.window is not None:
-        table.caption = f"{result.window.rows} rows, {result.window} (UTC), from {escape(result.window.source)}"
+        table.caption = (
+            f"{counted(result.window.rows, 'row')}, {result.window} (UTC), from {escape(result.window.source)}"
+        )
         table.caption_justify = "left"
     return table
 
