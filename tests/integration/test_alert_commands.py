@@ -109,6 +109,24 @@ def test_resend_asks_for_one_notification_or_all(firing, command):
     assert "begins 0 notifications that could not be delivered" in answer.err
 
 
+def test_what_is_of_no_use_any_more_is_dropped(firing, command):
+    with open_project("watchkeeper.toml") as watch:
+        (letter,) = watch.alerting.outbox.take("ops", 2**62, 2**62, 1)
+        watch.alerting.outbox.given_up(letter, "404", 0)
+    assert command("alerts", "drop").code == 2
+    assert "1 notifications are dropped" in command("alerts", "drop", letter.key[:20]).err
+    assert command("alerts", "dead").code == 0
+    assert "0 notifications are dropped" in command("alerts", "drop", "--all").err
+    last = json.loads(command("alerts", "history", firing.fingerprint, "--json").out)[-1]
+    assert (last["event"], last["detail"]) == ("dropped", f"by {getpass.getuser()}")
+
+
+def test_a_silence_says_how_many_alerts_it_covers(firing, command):
+    alert, *_ = json.loads(command("alerts", "list", "--json").out)
+    added = command("silences", "add", f"rule={alert['rule']}", "--for", "2h", "--comment", "backfill")
+    assert "; it covers 1 open alerts now" in added.err
+
+
 def test_a_notifier_is_tried_out(project, command):
     answer = command("notify", "test", "ops")
     assert answer.code == 0

@@ -123,6 +123,27 @@ def accuracy(number):
     return [Measurement("accuracy", Value.of(number), "momentum", None, Window(0, 1))]
 
 
+def test_a_dead_letter_is_dropped_and_the_log_says_by_whom():
+    desk = Desk(ops=Receiver(DeliveryRefused("404")))
+    desk.write("a")
+    desk.deliver()
+
+    desk.outbox.drop("a", desk.clock.now_us(), "ada")
+
+    assert (desk.outbox.dead_letters(), desk.outbox.waiting()) == ((), ())
+    assert desk.events()[-1] == ("dropped", "by ada")
+    with pytest.raises(NotFound, match="there is no dead letter 'a'; list them to see their keys"):
+        desk.outbox.drop("a", desk.clock.now_us(), "ada")
+
+
+def test_what_still_waits_cannot_be_dropped():
+    desk = Desk(ops=Receiver())
+    desk.write("a")
+
+    with pytest.raises(NotFound, match="there is no dead letter 'a'"):
+        desk.outbox.drop("a", desk.clock.now_us(), "ada")
+
+
 def test_critical_news_goes_before_all_that_waits():
     desk = Desk(ops=Receiver())
     desk.write(*(f"w{number}" for number in range(30)))

@@ -211,12 +211,16 @@ class Outbox:
         found = self._storage.find(OUTBOX, {"status": Status.DEAD.value}, ("next_us",), limit=limit)
         return tuple(letter_of(document) for document in found)
 
+    def drop(self, key: str, now_us: int, by: str) -> Letter:
+        """A dead letter goes; the log says who wanted that."""
+        letter = self._dead_letter(key)
+        gone = Delete(OUTBOX, key, expect=letter.revision)
+        self._storage.commit([gone, _entry("dropped", letter, now_us, detail=f"by {by}")])
+        return letter
+
     def send_again(self, key: str, now_us: int, by: str) -> Letter:
         """A dead letter becomes due, as if it were new, with its old key."""
-        document = self._storage.get(OUTBOX, key)
-        letter = letter_of(document) if document else None
-        if letter is None or letter.status is not Status.DEAD:
-            raise NotFound(f"there is no dead letter {key!r}; list them to see their keys")
+        letter = self._dead_letter(key)
         fresh = attrs.evolve(letter, status=Status.WAITING, first_us=now_us, next_us=now_us, attempts=0)
         self._storage.commit([fresh.put(), _entry("sent again", letter, now_us, detail=f"by {by}")])
         self.wake()
@@ -240,6 +244,13 @@ class Outbox:
         with self._filled:
             self._filled.wait_for(lambda: self._fillings != seen, seconds)
             return self._fillings
+
+    def _dead_letter(self, key: str) -> Letter:
+        document = self._storage.get(OUTBOX, key)
+        letter = letter_of(document) if document else None
+        if letter is None or letter.status is not Status.DEAD:
+            raise NotFound(f"there is no dead letter {key!r}; list them to see their keys")
+        return letter
 
     def _waiting(self, receiver: str, limit: int | None) -> tuple[Letter, ...]:
         where = {"receiver": receiver, "status": Status.WAITING.value}

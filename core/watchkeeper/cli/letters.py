@@ -1,4 +1,4 @@
-"""``alerts deliver``, ``dead`` and ``resend``: notifications on their way, and those that did not arrive."""
+"""``alerts deliver``, ``dead``, ``resend`` and ``drop``: notifications on their way, and those that did not arrive."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 if TYPE_CHECKING:
     from watchkeeper.alerting.delivery import DeliveryReport
     from watchkeeper.alerting.outbox import Letter
+    from watchkeeper.app import Watchkeeper
+
+Key = Annotated[str | None, typer.Argument(help="The notification's key, or its beginning, as `dead` shows it.")]
+Every = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(deliver)
     app.command()(dead)
     app.command()(resend)
+    app.command()(drop)
 
 
 def deliver(config: ConfigPath = DEFAULT_CONFIG) -> None:
@@ -48,31 +53,45 @@ def dead(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def resend(
-    key: Annotated[
-        str | None, typer.Argument(help="The notification's key, or its beginning, as `dead` shows it.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-    config: ConfigPath = DEFAULT_CONFIG,
-) -> None:
+def resend(key: Key = None, every: Every = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Send again what could not be delivered, with its old key; exit code 1 when one could not be sent now."""
-    from watchkeeper.domain.errors import NotFound
-
-    if (key is None) is not every:
-        raise typer.BadParameter("expected the key of a notification, or --all", param_hint="KEY")
+    _require_one_way(key, every)
     with opened(config) as watch:
-        known = [letter.key for letter in watch.alerting.outbox.dead_letters()]
-        wanted = known if key is None else [one for one in known if one.startswith(key)]
-        if key is not None and len(wanted) != 1:
-            raise NotFound(
-                f"{key!r} begins {len(wanted)} notifications that could not be delivered; expected one: "
-                "`watchkeeper alerts dead` shows their keys"
-            )
+        wanted = _chosen(watch, key)
         for one in wanted:
             watch.resend(one)
         say(f"{len(wanted)} notifications are due again")
         report = watch.deliver()
     tell_report(report)
+
+
+def drop(key: Key = None, every: Every = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Remove what could not be delivered and is of no use any more; the log keeps that it was, and who dropped it."""
+    _require_one_way(key, every)
+    with opened(config) as watch:
+        wanted = _chosen(watch, key)
+        for one in wanted:
+            watch.drop(one)
+    say(f"{len(wanted)} notifications are dropped")
+
+
+def _require_one_way(key: str | None, every: bool) -> None:
+    if (key is None) is not every:
+        raise typer.BadParameter("expected the key of a notification, or --all", param_hint="KEY")
+
+
+def _chosen(watch: Watchkeeper, key: str | None) -> list[str]:
+    """The keys of all dead letters, or of the one that begins so."""
+    from watchkeeper.domain.errors import NotFound
+
+    known = [letter.key for letter in watch.alerting.outbox.dead_letters()]
+    wanted = known if key is None else [one for one in known if one.startswith(key)]
+    if key is not None and len(wanted) != 1:
+        raise NotFound(
+            f"{key!r} begins {len(wanted)} notifications that could not be delivered; expected one: "
+            "`watchkeeper alerts dead` shows their keys"
+        )
+    return wanted
 
 
 def tell_report(report: DeliveryReport) -> None:

@@ -37,8 +37,10 @@ def add(
     wait_us = 0 if after is None else Duration.parse(after).us
     with opened(config) as watch:
         made = watch.silence(wanted, length_us, by=getpass.getuser(), comment=comment, wait_us=wait_us)
+        covered = sum(made.covers(alert) for alert in watch.alerting.alerts())
     show(made.id)
-    say(f"nobody is told about {_meant(made)} from {iso_time(made.starts_us)} to {iso_time(made.ends_us)}")
+    times = f"from {iso_time(made.starts_us)} to {iso_time(made.ends_us)}"
+    say(f"nobody is told about {_meant(made)} {times}; it covers {covered} open alerts now")
 
 
 @app.command("list")
