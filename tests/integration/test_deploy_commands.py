@@ -161,7 +161,7 @@ def test_a_metric_that_is_not_configured_is_an_error_and_no_failure(project: str
         watch.registry.deployments.start("line@1.1.0", canary((0.1,), [check], pause_seconds=0.0))
         (found,) = watch.advance_deployments()
     assert (found.phase, found.pause) == ("paused", "error")
-    assert "'rmze' is no metric of line; configured are rmse; did you mean 'rmse'?" in found.reason
+    assert "'rmze' is nothing that is measured of line; there are rmse; did you mean 'rmse'?" in found.reason
 
 
 def test_only_the_predictions_of_the_version_itself_count(project: str) -> None:
@@ -173,3 +173,81 @@ def test_only_the_predictions_of_the_version_itself_count(project: str) -> None:
     with wk.open(project) as watch:
         (found,) = watch.advance_deployments()
     assert (found.pause, found.reason) == ("insufficient_traffic", "rmse has 0 of 1 rows")
+
+
+SERVED = """
+[project]
+name = "desk"
+
+[models.line]
+task = "regression"
+columns = { time = "t", id = "id", prediction = "p", outcome = "y", error = "failed", features = ["x"] }
+window = "1h"
+metrics = ["rmse"]
+drift = ["ks"]
+"""
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> str:
+    """A project whose model has a feature, and says which predictions failed."""
+    path = tmp_path / "serving.toml"
+    path.write_text(SERVED, encoding="utf-8")
+    reference = Table({**REFERENCE.columns, "x": np.linspace(0.0, 1.0, 100), "failed": np.zeros(100)})
+    with wk.open(path, actor="ada") as watch:
+        for slope in (1.0, 2.0):
+            model = LinearRegression().fit([[0.0], [1.0]], [0.0, slope])
+            watch.registry.promote(watch.registry.register(model, "line", reference=reference).ref, Stage.STAGING)
+            if slope == 1.0:
+                watch.registry.promote("line@1.0.0", Stage.PRODUCTION)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "condition", "told"),
+    [
+        ("error_rate", "> 0.05", "error_rate is 0.4: failed"),
+        ("missing_share{feature=x}", "> 0.1", "missing_share{feature=x} is 0.3: failed"),
+        ("ks{feature=x}", "> 0.9", "succeeded"),
+        ("samples", "< 50", "succeeded"),
+    ],
+)
+def test_any_measurement_of_the_version_decides(serving: str, measurement: str, condition: str, told: str) -> None:
+    with wk.open(serving) as watch:
+        check = MetricCheck(metric=measurement, failure=condition, interval_seconds=1e-6, min_samples=50)
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,), [check], pause_seconds=0.0))
+        (waiting,) = watch.advance_deployments()
+        assert waiting.pause == "insufficient_traffic"
+    with wk.open(serving) as watch:
+        flags, values = np.arange(100) < 40, np.linspace(0.0, 1.0, 100)
+        values[:30] = np.nan
+        watch.log("line", {"x": values}, np.zeros(100), version="1.1.0", error=flags)
+    with wk.open(serving) as watch:
+        (found,) = watch.advance_deployments()
+    assert found.phase == ("aborted" if told.endswith("failed") else "succeeded")
+    assert told in f"{found.events}" or told == "succeeded"
+
+
+def test_a_measurement_that_there_is_not_is_told_with_those_that_there_are(serving: str) -> None:
+    with wk.open(serving) as watch:
+        check = MetricCheck(metric="ks{feature=y}", failure="> 1", interval_seconds=1e-6, error_limit=0, min_samples=1)
+        watch.registry.deployments.start("line@1.1.0", canary((0.1,), [check], pause_seconds=0.0))
+        watch.advance_deployments()
+        watch.log("line", {"x": np.linspace(0.0, 1.0, 100)}, np.zeros(100), version="1.1.0", error=np.zeros(100))
+    with wk.open(serving) as watch:
+        (found,) = watch.advance_deployments()
+    assert (found.phase, found.pause) == ("paused", "error")
+    assert "'ks{feature=y}' is nothing that is measured of line; there are" in found.reason
+    assert "did you mean 'ks{feature=x}'?" in found.reason
+
+
+def test_a_condition_on_a_measurement_with_labels_is_read(serving: str) -> None:
+    condition = "missing_share{feature=x} <= 0.1"
+    ran(serving, "start", "line@1.1.0", "--check", condition, "--fail", "error_rate>0.05", "--pause", "1us")
+    with wk.open(serving) as watch:
+        plan = watch.registry.deployments.status("line").plan
+    checks = next(step.checks for step in plan.steps if step.checks)
+    assert [(one.metric, one.success, one.failure) for one in checks] == [
+        ("missing_share{feature=x}", "<= 0.1", None),
+        ("error_rate", None, ">0.05"),
+    ]

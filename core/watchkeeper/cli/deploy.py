@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,7 @@ Model = Annotated[str, typer.Argument(help="The model's name.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, for the audit log.")]
 Conditions = Annotated[
     list[str] | None,
-    typer.Option("--check", help='A metric and when it is good: "accuracy >= 0.8"; may be given again.'),
+    typer.Option("--check", help='A measurement and when it is good: "accuracy >= 0.8"; may be given again.'),
 ]
 Failures = Annotated[
     list[str] | None,
@@ -123,10 +124,11 @@ def _checks(good: list[str], bad: list[str], min_samples: int) -> list[MetricChe
 def _by_metric(conditions: list[str]) -> dict[str, str]:
     found = {}
     for text in conditions:
-        metric, _, condition = text.strip().partition(" ")
-        if not condition:
+        # at the last sign: a label may hold spaces and signs of its own, as in missing_share{feature=a <b}
+        parts = re.fullmatch(r"\s*(.*\S)\s*((?:<=|>=|<|>)[^<>]*?)\s*", text)
+        if parts is None:
             raise typer.BadParameter(f"{text!r} is no condition such as 'accuracy >= 0.8'")
-        found[metric] = condition.strip()
+        found[parts[1]] = parts[2]
     return found
 
 
