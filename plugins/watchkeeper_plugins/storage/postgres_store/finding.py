@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from watchkeeper.contracts.storage import Document, Namespace, Scalar
+from watchkeeper.contracts.storage import Document, Namespace, Outline, Scalar
 from watchkeeper.contracts.storage_rules import checked_scalar
 from watchkeeper.domain.errors import StoreError
 from watchkeeper_plugins.storage.questions import Dialect, Question, Term
@@ -16,6 +17,7 @@ from .index_values import index_value
 from .layout import Connection
 from .server import Server
 
+_SELECT_OUTLINE: Final = "SELECT key, revision, fields FROM document WHERE "
 _WORTH_AN_INDEX: Final = 500
 """Documents; below that a namespace is read faster as it lies."""
 
@@ -62,6 +64,22 @@ class Finding:
         statement = f"{SELECT}{condition} ORDER BY {question.ordered} LIMIT %s"
         rows = self._server.read(lambda connection: connection.execute(statement, (*values, limit)).fetchall())
         return tuple(document_of(row, self._server.place, namespace) for row in rows)
+
+    def outlines(
+        self, namespace: Namespace, where: Mapping[str, Scalar] | None, order: Sequence[str]
+    ) -> tuple[Outline, ...]:
+        """What `find` would give, without the values; their checksums are not looked at."""
+        question = Question.of(_DIALECT, namespace, where, order, None)
+        number = self._server.read(lambda connection: self._namespaces.number(connection, namespace))
+        if number is None:
+            return ()
+        self._make_index(number, question)
+        condition, values = question.conditions(number, None)
+        # only column names and whole numbers of ours go into the text; what users give goes in as values
+        statement = f"{_SELECT_OUTLINE}{condition} ORDER BY {question.ordered}"
+        rows = self._server.read(lambda connection: connection.execute(statement, values).fetchall())
+        fields = json.loads(f"[{','.join(row[2] for row in rows)}]")  # many at once: each by itself takes longer
+        return tuple(Outline(row[0], row[1], tuple(found)) for row, found in zip(rows, fields, strict=True))
 
     def _make_index(self, number: int, question: Question) -> None:
         columns = question.index_columns()

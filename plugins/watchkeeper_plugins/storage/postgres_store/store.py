@@ -22,6 +22,7 @@ from watchkeeper.contracts.storage import (
     Maintenance,
     Namespace,
     Operation,
+    Outline,
     Put,
     Receipt,
     Scalar,
@@ -147,6 +148,12 @@ class PostgresStorage:
     ) -> tuple[Document, ...]:
         """Documents by their index fields, in order, by the page."""
         return self._usable().finding.find(namespace, where, order, after, limit)
+
+    def outlines(
+        self, namespace: Namespace, where: Mapping[str, Scalar] | None = None, order: Sequence[str] = ()
+    ) -> tuple[Outline, ...]:
+        """Documents by their index fields, in order, without their values."""
+        return self._usable().finding.outlines(namespace, where, order)
 
     def put_blob(self, source: BinaryIO) -> str:
         """Keep the bytes; returns their SHA-256."""
