@@ -42,7 +42,8 @@ def folder_checked(
         time=columns.time,
     )
     rows = profiled_folder(planned_folder(folder), question, open_pool, tell)
-    return acted_upon(systems, watched, watched.check_profiles(rows), systems.clock.now_us())
+    now_us = systems.clock.now_us()
+    return acted_upon(systems, watched, watched.check_profiles(rows, now_us), now_us)
 
 
 def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) -> CheckResult:

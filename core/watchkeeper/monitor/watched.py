@@ -23,7 +23,7 @@ from watchkeeper.domain.verdict import Failure, Finding, Status
 from .alarms.drift import DriftAlarms
 from .alarms.evidence import Evidence
 from .alarms.fitting import TOLERANCE, AlarmTerms, fitted_alarms, in_order
-from .alarms.performance import RISK_SHARE, RiskState, reference_risk, risk_alone, shared
+from .alarms.performance import RISK_SHARE, RiskState, reference_risk, risk_alone, risk_of, shared
 from .alarms.risk import RiskAlarms
 from .alarms.telling import DriftState, drift_state
 from .calibration import FEWEST_WINDOWS, Allowance, Edge, edges_of, table_edge
@@ -150,9 +150,8 @@ class WatchedModel:
             findings.append(repeated_finding(samples, repeated))
         failures: list[Failure] = []
         if now_us is not None and records.time is not None:
-            limit_us = stale_after_us(int(np.diff(records.time).max(initial=0)))
-            age_us = max(now_us - int(records.time[-1]), 0)
-            age = subject.measurement("age_seconds", Value.of(age_us / 1e6), {}, {"limit": limit_us / 1e6})
+            longest_us = int(np.diff(records.time).max(initial=0))
+            age = _age(subject, now_us, int(records.time[-1]), longest_us)
             measurements.append(age)
             findings.append(age_finding(age))
         if self.service is not None:
@@ -174,11 +173,12 @@ class WatchedModel:
             self.name, records.version, records.window, verdict_of(findings, failures), tuple(measurements)
         )
 
-    def check_profiles(self, rows: ProfiledRows) -> CheckResult:
+    def check_profiles(self, rows: ProfiledRows, now_us: int | None = None) -> CheckResult:
         """Measure and judge rows that were profiled, not read: a long stretch of history, files beyond memory.
 
         Distances are between profiles, with their bounds. They are held against the edges that were calibrated for a
-        window: chance leads more rows less far, so that those stay on the safe side. No evidence of alarms is counted.
+        window: chance leads more rows less far, so that those stay on the safe side. No evidence of drift alarms is
+        counted; that of performance is by the labelled rows alone. With `now_us` the age of the last row is judged.
         """
         subject = Subject(self.name, rows.version, rows.window)
         samples = subject.measurement("samples", Value.of(rows.window.rows))
@@ -190,6 +190,12 @@ class WatchedModel:
             found, failures = measured_metrics(subject, rows.evaluation, self.metrics)
             measurements += found
             findings += performance_findings(found, labelled, self.min_rows)
+            if not isinstance(self.risk, str) and not self.judging.probabilities:
+                self._add_risk(subject, risk_of(self.risk, rows.evaluation), (measurements, findings, failures))
+        if now_us is not None and rows.window.end_us > 0:
+            age = _age(subject, now_us, rows.window.end_us - 1, rows.longest_gap_us)
+            measurements.append(age)
+            findings.append(age_finding(age))
         self._check_columns(subject, rows.profiles, None, (measurements, findings, failures), {})
         scores = [found.value for found in measurements if found.name == QUALITY_SCORE]
         measurements.append(subject.measurement(QUALITY_SCORE, overall_score(scores)))
@@ -217,10 +223,11 @@ class WatchedModel:
         findings += performance_findings(found, labelled, self.min_rows, expectation)
 
     def _check_risk(self, subject: Subject, records: Records, risk: RiskState | None, into: _Collected) -> None:
+        if not isinstance(self.risk, str):
+            self._add_risk(subject, risk or risk_alone(self.risk, self.judging, records), into)
+
+    def _add_risk(self, subject: Subject, state: RiskState | None, into: _Collected) -> None:
         measurements, findings, _ = into
-        if isinstance(self.risk, str):
-            return
-        state = risk or risk_alone(self.risk, self.judging, records)
         if state is not None:
             is_open = float(state.alarm is not None)
             details = {"usual": state.usual, "limit": state.limit, "open": is_open}
@@ -362,6 +369,12 @@ def _condensed(column: Column, reference: ReferenceColumn) -> Column | Profile:
         return profile(column, reference.cells)
     except DataError:
         return column  # of another kind than the reference, which detectors tell
+
+
+def _age(subject: Subject, now_us: int, last_us: int, longest_gap_us: int) -> Measurement:
+    """How long ago the last row was, beside how long that may be."""
+    limit = {"limit": stale_after_us(longest_gap_us) / 1e6}
+    return subject.measurement("age_seconds", Value.of(max(now_us - last_us, 0) / 1e6), {}, limit)
 
 
 def _absent(name: str, subject: Subject, reason: str | None) -> Finding:

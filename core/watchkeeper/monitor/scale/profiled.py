@@ -27,3 +27,5 @@ class ProfiledRows:
     findings: tuple[Finding, ...] = ()
     """What was noticed on the way: a file or a column that could not be read."""
     version: str | None = None
+    longest_gap_us: int = 0
+    """The longest time without a row between the parts that were counted; 0 where that is not known."""
