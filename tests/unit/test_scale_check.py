@@ -1,5 +1,6 @@
 """Windows of very many rows are checked by their profiles: what is counted is the same, distances have bounds."""
 
+import attrs
 import numpy as np
 import pytest
 
@@ -155,3 +156,41 @@ def test_without_an_evaluation_no_metric_is_told(model):
 
     assert found.measurement("accuracy") is None
     assert found.measurement("ks", feature="ret1").value.is_defined
+
+
+def test_a_folder_says_how_old_its_last_row_is_and_how_old_it_may_be(model):
+    day_us, records = 86_400_000_000, records_of(500, 6)
+    rows = profiled(model, records, longest_gap_us=2 * day_us)
+
+    found = model.check_profiles(rows, now_us=3 * day_us).measurement("age_seconds")
+
+    assert found.value.number == 3 * 86_400
+    assert found.details["limit"] == 6 * 86_400
+
+
+def test_without_a_time_to_compare_with_nothing_is_said_of_age(model):
+    assert model.check_profiles(profiled(model, records_of(500, 6))).measurement("age_seconds") is None
+
+
+def test_performance_is_judged_by_the_labelled_rows_that_were_profiled():
+    reference = records_of(6000, 1)
+    known = Table({**reference.features.columns, "prediction": reference.prediction})
+    judging = judging_of(Task.CLASSIFICATION, reference.prediction, reference.outcome, 0.5)
+    window, budget = WindowSize.parse("300 rows"), FalseAlarmBudget.parse("1 per 30d")
+    metrics = {"accuracy": Plugins().build("metric", "accuracy")}
+    judged = fitted(
+        "m", judging, known, metrics, {}, window=window, budget=budget, min_rows=30, outcome=reference.outcome
+    )
+    usual = records_of(3000, 7)
+    wrong = attrs.evolve(usual, outcome=1.0 - (np.asarray(usual.prediction) > 0.5))
+
+    exact = judged.check(wrong).measurement("risk_evidence")
+    found = judged.check_profiles(profiled(judged, wrong)).measurement("risk_evidence")
+
+    assert found.details["open"] == exact.details["open"] == 1.0
+    assert found.value.number == pytest.approx(exact.value.number)
+    assert judged.check_profiles(profiled(judged, usual)).measurement("risk_evidence").details["open"] == 0.0
+
+
+def test_the_drift_of_predictions_is_measured_for_the_preset(model):
+    assert model.check_profiles(profiled(model, records_of(500, 8))).measurement("prediction_drift").value.number == 0.0

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.spans import FalseAlarmBudget
 from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.domain.window import Window, told_time
@@ -101,9 +102,14 @@ def risk_state(alarms: RiskAlarms, evidence: RiskEvidence, until_us: int | None 
 def risk_alone(alarms: RiskAlarms, judging: Judging, records: Records) -> RiskState | None:
     """The state by one window's own outcomes; None when it has none that can be judged."""
     try:
-        losses = losses_of(evaluation_of(records, judging.of_answers))
+        return risk_of(alarms, evaluation_of(records, judging.of_answers))
     except DataError:
         return None
+
+
+def risk_of(alarms: RiskAlarms, evaluation: Evaluation) -> RiskState | None:
+    """The state by the rows of an evaluation alone, in their order; None without any."""
+    losses = losses_of(evaluation)
     if not len(losses):
         return None
     cut = cut_evenly(len(losses), alarms.rows)
