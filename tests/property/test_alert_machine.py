@@ -1,4 +1,4 @@
-"""Any order of checks, acknowledgements, crashes and deliveries: what is owed arrives, one key for each occasion."""
+"""Any order of checks, acts, silences, crashes, limits and deliveries: what is owed arrives, one key an occasion."""
 
 import contextlib
 import random
@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from watchkeeper.alerting import Alerting, Rule, parsed
+from watchkeeper.alerting import Alerting, Limit, Matcher, Rule, parsed
 from watchkeeper.domain.alert import AlertState, Delivery
 from watchkeeper.domain.errors import DeliveryDelayed
 from watchkeeper.domain.measurement import Measurement
@@ -85,11 +85,26 @@ class AlertMachine(RuleBasedStateMachine):
             if alert.state in allowed[act]:
                 getattr(alerting, act)(alert.fingerprint, "ada")
 
+    @rule()
+    def comment(self):
+        alerting = self.opened()
+        for alert in alerting.alerts():
+            found = alerting.comment(alert.fingerprint, "bob", "I saw it")
+            assert (found.state, found.by) == (alert.state, alert.by)
+
+    @rule(seconds=st.integers(1, 120))
+    def silence(self, seconds):
+        ends_us = self.clock.now_us() + seconds * SECOND
+        self.opened().silences.add([Matcher.parse("rule=r")], ends_us, by="ada", comment="work")
+
     @rule(seconds=st.integers(0, 90))
     def deliver(self, seconds):
         self.clock.advance(seconds)
         with contextlib.suppress(Killed):
-            self.opened().deliver(self.ledgers, attempt, rng=self.rng)
+            self.delivered()
+
+    def delivered(self):
+        self.opened().courier(self.ledgers, attempt, rng=self.rng, limits={"mail": Limit(2, burst=1)}).deliver()
 
     @invariant()
     def at_most_one_alert_is_open(self):
@@ -106,12 +121,15 @@ class AlertMachine(RuleBasedStateMachine):
         """When receivers are well again, everything that the log says was told has arrived, and nothing else."""
         for ledger in self.ledgers.values():
             ledger.is_well = True
-        for _ in range(3):
+        for _ in range(100):
             self.clock.advance(120)
-            self.opened().deliver(self.ledgers, attempt, rng=self.rng)
+            self.delivered()
         assert self.opened().outbox.waiting() == ()
         assert self.opened().outbox.dead_letters() == ()
         for ledger in self.ledgers.values():
+            notices = [state for key, state in ledger.accepted if key.startswith("notification-limit")]
+            assert len(set(notices)) in {0, 2}, "who hears of a limit hears of its end"
+            ledger.accepted = [one for one in ledger.accepted if not one[0].startswith("notification-limit")]
             first_times = list(dict.fromkeys(int(key.split("-")[2]) for key, _ in ledger.accepted))
             assert first_times == sorted(first_times), "no news overtakes an earlier one"
         told = [entry.body for entry in self.storage.read_log("alerts") if entry.body.get("told")]
