@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from watchkeeper.clock import SystemClock
@@ -54,6 +55,51 @@ def test_a_row_that_the_store_cannot_hold_does_not_hold_up_the_others(storage, c
     assert stored(storage)["id"].tolist() == ["a", "c", "e"]
     assert "lone surrogate" in caplog.text
     assert "1,000,001 characters" in caplog.text
+
+
+BROKEN = "caf\udce9"
+"""What `os.fsdecode` makes of a byte that is no UTF-8."""
+
+
+@pytest.mark.parametrize("place", ["category", "version", "label", "outcome"])
+@pytest.mark.parametrize("many", [False, True], ids=["one by one", "in one call"])
+def test_a_text_that_the_store_cannot_hold_costs_its_own_row_alone(storage, caplog, place, many):
+    recorder = Recorder(storage, SystemClock(), flush_seconds=3600.0)
+    recorder.declare("spx", ("ret1", "venue"), categories=["venue"])
+    venues = [BROKEN if at == 500 and place == "category" else "X" for at in range(1000)]
+    labels = [BROKEN if at == 500 and place == "label" else "up" for at in range(1000)]
+    outcomes = [BROKEN if at == 500 and place == "outcome" else "up" for at in range(1000)]
+    ids = [f"i{at}" for at in range(1000)]
+    if many and place != "version":
+        recorder.log("spx", {"ret1": [1.0] * 1000, "venue": venues}, labels, ids=ids)
+    else:
+        for at, name in enumerate(ids):
+            version = BROKEN if at == 500 and place == "version" else "1"
+            recorder.log("spx", [1.0, venues[at]], labels[at], ids=name, version=version)
+    recorder.record_outcomes("spx", ids, outcomes)
+    receipt = recorder.flush()
+    recorder.stop()
+    assert (receipt.rows, receipt.refused) == (1999, 1)
+    whole = {name for name in ids if name != "i500"}
+    found = stored(storage), stored(storage, "outcomes")
+    assert [set(table["id"]) for table in found] == ([set(ids), whole] if place == "outcome" else [whole, set(ids)])
+    assert {
+        text for table in found for name in ("venue", "outcome") if name in table for text in table[name].texts()
+    } == {
+        "X",
+        "up",
+    }
+    assert "the first with id 'i500'" in caplog.text
+
+
+def test_a_label_that_no_row_has_costs_no_row(storage):
+    recorder = Recorder(storage, SystemClock(), flush_seconds=3600.0)
+    recorder.declare("spx")
+    recorder.log("spx", None, pd.Categorical(["up", "up"], categories=["x" * 1_000_001, "up"]))
+    receipt = recorder.flush()
+    recorder.stop()
+    assert (receipt.rows, receipt.refused) == (2, 0)
+    assert stored(storage)["prediction"].texts().tolist() == ["up", "up"]
 
 
 PROGRAM = """

@@ -56,6 +56,11 @@ class Categories:
         mapping = np.array([*(position.get(label, -1) for label in self.labels), -1], dtype=np.int32)
         return Categories(mapping[self.codes], tuple(labels))
 
+    def reduced(self) -> Categories:
+        """The same strings over the labels that are used, in their order. O(n log n)."""
+        used = np.unique(self.codes[self.codes >= 0])
+        return self if len(used) == len(self.labels) else self.recoded([self.labels[code] for code in used])
+
 
 Column: TypeAlias = "NDArray[Any] | Categories"
 """A numpy array of bool, integers, floats, datetime64[us] or str-or-None objects; or `Categories`."""

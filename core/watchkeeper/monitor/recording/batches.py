@@ -98,7 +98,7 @@ def committed(storage: Storage, appends: Sequence[Append], writer: str, seq: int
 def _salvaged(storage: Storage, append: Append, writer: str, seq: int, rollups: Rollups) -> list[Refusal]:
     """Commit the append but for the rows that the store refuses, found by halving, the largest part first."""
     refusals: dict[str, Refusal] = {}
-    parts = deque([(append, writer)])
+    parts = deque([(_rows_of(append, slice(None)), writer)])
     attempts = 0
     while parts:
         part, name = parts.popleft()
@@ -119,7 +119,10 @@ def _salvaged(storage: Storage, append: Append, writer: str, seq: int, rollups: 
 
 
 def _rows_of(append: Append, rows: slice) -> Append:
-    return attrs.evolve(append, time=append.time[rows], table=append.table.rows(rows))
+    """Those rows, without the labels of others: a store refuses a column for a label that none of its rows has."""
+    columns = {name: column[rows] for name, column in append.table.columns.items()}
+    reduced = {name: one.reduced() if isinstance(one, Categories) else one for name, one in columns.items()}
+    return attrs.evolve(append, time=append.time[rows], table=Table(reduced))
 
 
 def _refusal(append: Append, reason: str) -> Refusal:
