@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from watchkeeper.alerting import Alerting, Rule, parsed
 from watchkeeper.alerting.flapping import CHECKS, Recent
 from watchkeeper.alerting.record import ALERTS
+from watchkeeper.domain.alert import Notification
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
+from watchkeeper.domain.wording import facts
 from watchkeeper.testing.clock import FakeClock
 from watchkeeper.testing.memory import MemoryStorage
 
@@ -47,6 +49,18 @@ def test_an_alert_that_comes_and_goes_is_told_to_flap_and_then_not_any_more():
     assert desk.letters()[-1].notification.reason == (
         "it comes and goes (8 changes in 9 checks); told again when it has settled"
     )
+
+
+def test_an_alert_that_flaps_says_so_until_it_has_settled():
+    desk = Desk()
+    desk.checks(*[BAD, GOOD] * 15, BAD)
+    (flapping,) = desk.alerting.alerts()
+    desk.checks(*[BAD] * 20)
+    (settled,) = desk.alerting.alerts()
+
+    assert (flapping.is_flapping, settled.is_flapping) == (True, False)
+    assert desk.letters()[-2].notification.alert.is_flapping
+    assert ("state", "firing at 2008-09-15T00:31:00Z, flapping") in facts(Notification("a", flapping))
 
 
 def test_every_change_is_still_in_the_log():

@@ -213,9 +213,11 @@ def _remembering(record: Record) -> Record:
         return record
     recent = record.recent.after(is_firing=is_firing)
     has_settled = record.recent.is_flapping and not recent.is_flapping
-    if has_settled and is_firing:
-        return attrs.evolve(record, recent=recent, is_told=False)  # so that it is told that it fires
-    return attrs.evolve(record, recent=recent)
+    after_check = attrs.evolve(record, recent=recent)
+    if record.alert.is_flapping is not recent.is_flapping:
+        after_check = attrs.evolve(after_check, alert=attrs.evolve(record.alert, is_flapping=recent.is_flapping))
+    # so that it is told that it fires
+    return attrs.evolve(after_check, is_told=False) if has_settled and is_firing else after_check
 
 
 def _ripened(record: Record, rule: Rule, now_us: int) -> Record:

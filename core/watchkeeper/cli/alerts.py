@@ -51,7 +51,8 @@ def list_alerts(
     else:
         table = Table("alert", "state", "severity", "model", "rule", "since", "summary")
         for alert in page:
-            since, told = iso_time(alert.since_us), escape(alert.summary) + (" (muted)" if alert.muted else "")
+            marks = (" (muted)" if alert.muted else "") + (" (flapping)" if alert.is_flapping else "")
+            since, told = iso_time(alert.since_us), escape(alert.summary) + marks
             table.add_row(alert.fingerprint[:8], alert.state, alert.severity, alert.model, alert.rule, since, told)
         show(table)
     if len(found) > len(page):
@@ -106,7 +107,7 @@ def show_alert(fingerprint: Fingerprint, config: ConfigPath = DEFAULT_CONFIG, as
 
     table = Table("alert", alert.fingerprint)
     for name, value in attrs.asdict(alert).items():
-        if name in {"fingerprint", "notes"} or value in (None, "", {}):
+        if name in {"fingerprint", "notes"} or value is False or value in (None, "", {}):
             continue
         if name == "labels":
             told = ", ".join(f"{label}={found}" for label, found in alert.labels.items())

@@ -80,6 +80,8 @@ class Alert:
     """What that person said."""
     muted: str = ""
     """Why nobody is told about it now, such as a silence; "" when they are."""
+    is_flapping: bool = False
+    """Whether it comes and goes, so that its changes are not told until it has settled."""
     notes: tuple[Note, ...] = ()
     """What people said about this firing, oldest first; the log has all of it."""
 

@@ -61,7 +61,7 @@ def facts(notification: Notification) -> list[tuple[str, str]]:
     found = [
         ("model", " ".join(filter(None, [one_line(alert.model), alert.version]))),
         ("where", ", ".join(f"{one_line(key)} {one_line(text)}" for key, text in sorted(alert.labels.items()))),
-        ("state", f"{alert.state.value} at {iso_time(alert.changed_us)}"),
+        ("state", f"{alert.state.value} at {iso_time(alert.changed_us)}{', flapping' if alert.is_flapping else ''}"),
         ("since", f"{iso_time(alert.since_us)}, {checks}"),
         *(("measured", measured(measurement)) for measurement in notification.measurements),
         ("trend", _trend(notification)),
