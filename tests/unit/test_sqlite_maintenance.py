@@ -150,7 +150,7 @@ def test_a_scan_that_was_paused_too_long_says_so(opened, folder, clock):
     finished(store)
     clock.advance(61.0)
     finished(store)
-    with pytest.raises(StoreError, match="the scan was paused for more than 60 s, and its rows have been compacted"):
+    with pytest.raises(StoreError, match="have been compacted meanwhile: start it again, or raise the storage option"):
         list(scan)
     assert times_of(store) == list(range(20))
 

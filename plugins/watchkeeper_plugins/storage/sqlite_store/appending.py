@@ -15,12 +15,15 @@ from watchkeeper.contracts.storage_kinds import require_same_kinds, written_kind
 from watchkeeper.contracts.storage_rules import checked_append
 from watchkeeper_plugins.storage.encoding.chunks import Chunk, chunks_of
 
+from .catalogue import Catalogue
+from .database import Database
 from .days import Days
 from .directory import ChunkRow, Series, found_series
 from .known_directory import KnownDirectory
 from .multirow import insert_rows
 
 _MOST_ACCEPTED: Final = 4096
+_APPLIED: Final = "SELECT 1 FROM applied WHERE writer = ? AND seq = ?"
 
 
 @attrs.frozen(eq=False)
@@ -38,14 +41,18 @@ class _Ready:
 class Appending:
     """Writes appends to the telemetry files."""
 
-    def __init__(self, days: Days, clock: Clock, chunk_rows: int) -> None:
+    def __init__(self, days: Days, catalogue: Catalogue, clock: Clock, chunk_rows: int) -> None:
         self._days = days
+        self._catalogue = catalogue
         self._clock = clock
         self._chunk_rows = chunk_rows
         self._accepted: dict[tuple[str, str], tuple[str, int]] = {}
         """By series: what its columns were known to hold, and the shape of a chunk that agreed with it."""
         self._directory: KnownDirectory | None = None
         """What the last commit left."""
+        self._asked_on = ""
+        self._elsewhere: dict[str, list[Database]] = {}
+        """By writer: the files besides that of `_asked_on` that know it."""
 
     def commit(self, appends: Sequence[Append], durability: Durability, pair: tuple[str, int] | None) -> Receipt:
         """Add all rows, or none; nothing when `pair` was committed before."""
@@ -73,14 +80,23 @@ class Appending:
         directory.write()
 
     def _is_applied(self, name: str, connection: Connection, pair: tuple[str, int]) -> bool:
-        question = "SELECT 1 FROM applied WHERE writer = ? AND seq = ?"
-        if connection.execute(question, pair).fetchone():
+        if connection.execute(_APPLIED, pair).fetchone():
             return True
-        for recent in self._days.recent(name):
-            with recent.reading() as reader:
-                if reader.execute(question, pair).fetchone():
+        for database in self._files_with(name, pair[0]):
+            with database.reading() as reader:
+                if reader.execute(_APPLIED, pair).fetchone():
                     return True
         return False
+
+    def _files_with(self, name: str, writer: str) -> Sequence[Database]:
+        """The other files that know the writer; all are asked once a day for each writer."""
+        if self._asked_on != name or len(self._elsewhere) >= _MOST_ACCEPTED:
+            self._asked_on, self._elsewhere = name, {}
+        found = self._elsewhere.get(writer)
+        if found is None:
+            found = [database for database in self._days.remembering(name) if _knows(database, writer)]
+            self._elsewhere[writer] = found
+        return found
 
     def _series(self, name: str, directory: KnownDirectory, ready: _Ready) -> Series:
         """The series as it is in this file, or a new one, with the columns of the append."""
@@ -93,7 +109,7 @@ class Appending:
         shape = ready.chunks[0].shape
         if known is not None and self._accepted.get(ready.names) == (known, shape):
             return known
-        before = self._recent_kinds(name, ready) if known is None else json.loads(known)
+        before = self._earlier_kinds(name, ready) if known is None else json.loads(known)
         found = written_kinds(ready.append.table)
         require_same_kinds(ready.append, found, before)
         kinds = json.dumps(before | found, separators=(",", ":"), ensure_ascii=False)
@@ -103,14 +119,25 @@ class Appending:
             self._accepted[ready.names] = (kinds, shape)
         return kinds
 
-    def _recent_kinds(self, name: str, ready: _Ready) -> dict[str, str]:
-        """What the columns of the series held in the newest file that has it."""
-        for recent in self._days.recent(name):
-            with recent.reading() as reader:
-                series = found_series(reader, recent.path, ready.names)
+    def _earlier_kinds(self, name: str, ready: _Ready) -> dict[str, str]:
+        """What the columns of the series held in the other files; those that rest are in the catalogue."""
+        days = [day for day in self._days.names() if day != name]
+        rested = self._catalogue.rested(days)
+        texts = {entry.day: entry.kinds for entry in self._catalogue.entries(*ready.names) if entry.day in rested}
+        for day in days:
+            database = None if day in rested else self._days.file(day)
+            if database is None:
+                continue
+            with database.reading() as reader:
+                series = found_series(reader, database.path, ready.names)
             if series is not None:
-                return dict(json.loads(series.kinds))
-        return {}
+                texts[day] = series.kinds
+        return {column: kind for day in sorted(texts) for column, kind in json.loads(texts[day]).items()}
+
+
+def _knows(database: Database, writer: str) -> bool:
+    with database.reading() as reader:
+        return reader.execute("SELECT 1 FROM applied WHERE writer = ? LIMIT 1", (writer,)).fetchone() is not None
 
 
 def insert_chunks(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +20,16 @@ from watchkeeper.contracts.storage import Durability
 from watchkeeper.domain.errors import StoreError
 
 from .failures import told
+from .forking import forks
 from .gate import Gate
 from .schema import BlankFile, Layout, brought_up_to_date, found_schema, require_layout
 
+_LOG: Final = logging.getLogger(__name__)
 _FOREIGN_LOCK_SECONDS: Final = 5.0
 """For programs that do not use our gate, such as the sqlite3 shell."""
 _LONGEST_CLOSING_SECONDS: Final = 1.0
+CHECKED_SECONDS: Final = 300.0
+"""How long a list of chunks that was found whole is trusted."""
 _SYNCHRONOUS: Final = {Durability.BUFFERED: "NORMAL", Durability.FLUSHED: "NORMAL", Durability.SYNCED: "FULL"}
 
 
@@ -48,22 +54,25 @@ class Database:
         self._checkpoint_bytes = checkpoint_bytes
         self._wal = path.with_name(path.name + "-wal")
         self.is_checked = False
-        """For the reader's use: whether the list of series was found whole since the file was opened."""
+        """For the reader's use: whether the list of series was found whole not long ago."""
         self.checked_series: set[int] = set()
         """The same for the lists of chunks: the numbers of their series."""
+        self._checks_end = 0.0
         self._idle: deque[sqlite3.Connection] = deque()
         self._writer: sqlite3.Connection | None = None
         self._synchronous = ""
-        with told(path):
+        self._is_checkpoint_failing = False
+        with told(path), forks.held_off():
             self._make_ready(create=create)
             self._inode = path.stat().st_ino
-        self._is_closed = False
+            self._is_closed = False
+            forks.follow(self)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection for SELECTs; each statement sees one moment, nothing is held between statements."""
         self._require_usable()
-        with told(self.path):
+        with forks.held_off(), told(self.path):
             try:
                 connection = self._idle.pop()
             except IndexError:
@@ -101,7 +110,7 @@ class Database:
     def transaction(self, durability: Durability) -> Iterator[sqlite3.Connection]:
         """The same for a caller who holds the gate already."""
         self._require_usable()
-        with told(self.path):
+        with forks.held_off(), told(self.path):
             connection = self._writing_connection(durability)
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -119,7 +128,7 @@ class Database:
         self._require_usable()
         if not self.wal_bytes:
             return
-        with self._gates.writing.turn(), told(self.path):
+        with self._gates.writing.turn(), forks.held_off(), told(self.path):
             connection = self._writing_connection(Durability.SYNCED)
             connection.execute("PRAGMA busy_timeout = 0")  # a reader in the way: as far as it goes, the rest next time
             try:
@@ -133,7 +142,7 @@ class Database:
             (free,) = reader.execute("PRAGMA freelist_count").fetchone()
         if not free:
             return False
-        with self._gates.writing.turn(), told(self.path):
+        with self._gates.writing.turn(), forks.held_off(), told(self.path):
             # executescript: a single execute steps the statement once, which frees one page
             self._writing_connection(Durability.FLUSHED).executescript(f"PRAGMA incremental_vacuum({pages})")
         return bool(free > pages)
@@ -145,6 +154,14 @@ class Database:
             return self._wal.stat().st_size
         except FileNotFoundError:
             return 0
+
+    def forget_old_checks(self) -> None:
+        """What was found whole some minutes ago is looked at again: a file may be damaged while it is open."""
+        now = time.monotonic()
+        if now >= self._checks_end:
+            self.is_checked = False
+            self.checked_series.clear()
+            self._checks_end = now + CHECKED_SECONDS
 
     @property
     def is_current(self) -> bool:
@@ -163,13 +180,23 @@ class Database:
             self._close()
         self._close()
 
+    def disconnect(self) -> None:
+        """Close the connections that nobody is using; the file stays open for whoever asks next."""
+        if os.getpid() == self._process:
+            while self._idle:
+                self._idle.pop().close()
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                with contextlib.suppress(sqlite3.Error):  # a full disk: what is in the log stays there
+                    writer.close()
+
     def _close(self) -> None:
         self._is_closed = True
-        while self._idle:
-            self._idle.pop().close()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with told(self.path):
+        with forks.held_off(), told(self.path):
+            while self._idle:
+                self._idle.pop().close()
+            writer, self._writer = self._writer, None
+            if writer is not None:
                 writer.close()
 
     def __del__(self) -> None:
@@ -224,8 +251,15 @@ class Database:
     def _checkpoint_when_due(self, connection: sqlite3.Connection) -> None:
         # after a checkpoint the log is overwritten from its start, which needs no new blocks and syncs faster; its file
         # keeps `checkpoint_bytes`, and grows beyond them only when it has been filled again
-        if self.wal_bytes * 8 > self._checkpoint_bytes * 9:
+        if self.wal_bytes * 8 <= self._checkpoint_bytes * 9:
+            return
+        try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._is_checkpoint_failing = False
+        except sqlite3.Error as error:  # what was committed is in the log: to say that it failed would be a lie
+            if not self._is_checkpoint_failing:
+                _LOG.warning("%s: its log cannot be moved into the file now, and grows (%s)", self.path, error)
+            self._is_checkpoint_failing = True
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._is_closed:

@@ -27,7 +27,9 @@ _FILE: Final = re.compile(r"(\d{4}-\d\d-\d\d)\.db")
 _MOST_OPEN: Final = 64
 _DAY_US: Final = 86_400_000_000
 RECENT_DAYS: Final = 3
-"""How many files before the current one are asked whether they hold a (writer, seq) already."""
+"""How many files before the current one are not unlinked, whatever the age of their rows."""
+REMEMBERED_US: Final = 7 * _DAY_US
+"""How long a (writer, seq) is remembered."""
 
 
 class Days:
@@ -89,9 +91,10 @@ class Days:
             matches = (_FILE.fullmatch(name) for name in os.listdir(self._folder))  # noqa: PTH208 - a tenth of iterdir's time, at every scan
             return {match[1] for match in matches if match}
 
-    def recent(self, but: str) -> Iterator[Database]:
-        """The newest few files other than the one of the day `but`, newest first."""
-        for name in [name for name in reversed(self.names()) if name != but][:RECENT_DAYS]:
+    def remembering(self, but: str) -> Iterator[Database]:
+        """The files other than that of the day `but` in which a (writer, seq) may still be remembered, newest first."""
+        oldest = _day_name((self._clock.now_us() - REMEMBERED_US) // _DAY_US)
+        for name in [name for name in reversed(self.names()) if name != but and name >= oldest]:
             database = self.file(name)
             if database is not None:
                 yield database

@@ -17,17 +17,14 @@ from .blobs import Blobs
 from .catalogue import Catalogue
 from .compaction import compact, groups_of, pieces_of
 from .database import Database
-from .days import RECENT_DAYS, Days
+from .days import RECENT_DAYS, REMEMBERED_US, Days
 from .directory import all_series, delete_chunks, delete_wide, retired_before
 from .expiry import Held, Lifetimes, expire_chunks, held_in
 from .gate import Gate
 from .options import SqliteOptions
 
-_REMEMBERED_US: Final = 7 * 86_400_000_000
-"""How long a (writer, seq) of a commit of documents is remembered."""
 _PER_TRANSACTION: Final = 200
 _PAIRS_PER_TRANSACTION: Final = 5000
-_ALWAYS_US: Final = 2**63 - 1
 _VACUUMED_PAGES: Final = 512
 
 
@@ -92,7 +89,7 @@ class Maintaining:
                 raise
             current.files.pop()
             yield
-        yield from self._forget_pairs(self._state, self._clock.now_us() - _REMEMBERED_US)
+        yield from self._forget_pairs(self._state, self._clock.now_us() - REMEMBERED_US)
         self._state.checkpoint()
         self._round = None
 
@@ -116,9 +113,8 @@ class Maintaining:
         database = self._days.file(name)
         if database is None:
             return
-        if name not in current.newest:
-            yield from self._forget_pairs(database, _ALWAYS_US)
         if not is_today:
+            yield from self._forget_pairs(database, self._clock.now_us() - REMEMBERED_US)
             while database.vacuum(_VACUUMED_PAGES):
                 yield
         database.checkpoint()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from sqlite3 import Connection
 from typing import Final
 
 import attrs
@@ -40,6 +42,7 @@ class _Question:
     columns: tuple[str, ...] | None
     kinds: Mapping[str, str]
     """What the columns of the series hold."""
+    names: tuple[str, str]
     deadline_us: int
 
 
@@ -90,6 +93,7 @@ class Scanning:
             until_us,
             None if columns is None else tuple(dict.fromkeys(columns)),
             kinds,
+            (stream, key),
             self._clock.now_us() + self._scan_us,
         )
         return self._batches(places, question)
@@ -130,6 +134,7 @@ class Scanning:
             database = None if day in but else self._days.file(day)
             if database is None:
                 continue
+            database.forget_old_checks()
             if not database.is_checked:
                 with database.snapshot() as connection:
                     require_series(connection, database.path)
@@ -162,14 +167,17 @@ class Scanning:
         with day.reading() as connection:
             chunk = read_chunk(connection, path, place.row)
             if chunk is None:
-                self._require_in_time(question.deadline_us)
+                self._require_expired(place, path, connection, question)
                 return None
             with naming(path, place.row):
                 return chunk.batch(question.since_us, question.until_us, question.columns, question.kinds)
 
-    def _require_in_time(self, deadline_us: int) -> None:
-        if self._clock.now_us() > deadline_us:
+    def _require_expired(self, place: ChunkPlace, path: Path, connection: Connection, question: _Question) -> None:
+        """StoreError when the rows of a chunk that is gone are, or may be, in another one."""
+        series = found_series(connection, path, question.names)
+        around = () if series is None else live_rows(connection, path, series, place.row.first_us, place.row.last_us)
+        if self._clock.now_us() > question.deadline_us or any(row.number > place.row.number for row in around):
             raise StoreError(
-                f"the scan was paused for more than {self._scan_us / 1e6:g} s, and its rows have been compacted "
-                "meanwhile: start it again, or raise the storage option scan_seconds"
+                "rows that the scan was to read have been compacted meanwhile: start it again, or raise the storage "
+                f"option scan_seconds ({self._scan_us / 1e6:g} here) for every process that maintains this store"
             )

@@ -87,7 +87,8 @@ def brought_up_to_date(connection: sqlite3.Connection, path: Path, layout: Layou
         connection.execute(f"PRAGMA user_version = {layout.schema}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -116,5 +117,6 @@ def _created(connection: sqlite3.Connection, layout: Layout) -> None:
         connection.execute(f"PRAGMA user_version = {layout.schema}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise

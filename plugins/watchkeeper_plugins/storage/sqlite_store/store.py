@@ -91,7 +91,7 @@ class _Parts:
             process=os.getpid(),
             state=state,
             days=days,
-            appending=Appending(days, clock, options.chunk_rows),
+            appending=Appending(days, catalogue, clock, options.chunk_rows),
             scanning=Scanning(days, catalogue, clock, options.scan_seconds),
             finding=Finding(state),
             blobs=blobs,
