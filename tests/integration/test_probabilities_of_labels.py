@@ -168,3 +168,23 @@ def test_each_segment_is_estimated_from_its_own_part_of_the_reference_until_its_
     assert "the reference has no rows of venue=XPAR" in unknown.reason
     assert after.measurement("estimated_accuracy", segment="venue=LSE") is None
     assert after.measurement("estimated_accuracy", segment="venue=NYSE").value.is_defined
+
+
+def test_a_folder_without_outcomes_is_estimated(folder, clock):
+    columns = rows(np.random.default_rng(6), 400)
+    realised = accuracy_score(columns["came"], columns["answer"])
+    times = pa.array(START_US + MINUTE_US * np.arange(400, dtype=np.int64), pa.timestamp("us"))
+    (folder / "days").mkdir()
+    unknown = {name: values for name, values in columns.items() if name != "came"}
+    parquet.write_table(pa.table({"ts": times, **unknown}), folder / "days" / "first.parquet")
+    with open_project("watchkeeper.toml", clock=clock, actor="ada") as watch:
+        found = watch.check_folder("trend", folder / "days")
+        logged(watch, clock, columns)
+        stretch = watch.check_stretch("trend", START_US)
+    for result in (found, stretch):
+        estimate = result.measurement("estimated_accuracy").value
+        assert estimate.interval[0] <= realised <= estimate.interval[1]
+        assert estimate.samples == 400
+        performance = next(one for one in result.verdict.findings if one.subject == "performance")
+        assert performance.status is wk.Status.UNKNOWN
+        assert "estimated accuracy 0." in performance.sentence

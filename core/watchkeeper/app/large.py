@@ -40,6 +40,7 @@ def folder_checked(
         judging=watched.judging,
         outcome=columns.outcome,
         time=columns.time,
+        expected_share=1.0 if watched.estimator is not None and watched.metrics else 0.0,
     )
     rows = profiled_folder(planned_folder(folder), question, open_pool, tell)
     now_us = systems.clock.now_us()

@@ -186,10 +186,16 @@ class WatchedModel:
         measurements = [samples, labelled]
         findings = [sample_finding(samples, self.min_rows), *rows.findings]
         failures: list[Failure] = []
+        expectation = ""
+        if self.estimator is not None and self.metrics and rows.expected is not None:
+            estimates = self.estimator.estimated(subject, rows.expected)
+            expectation = estimates_told(estimates, self.estimator.assumption)
+            measurements += estimates
         if self.metrics and rows.evaluation is not None:
             found, failures = measured_metrics(subject, rows.evaluation, self.metrics)
             measurements += found
-            findings += performance_findings(found, labelled, self.min_rows)
+            measurements += measured_cells(subject, rows.evaluation, self.metrics)
+            findings += performance_findings(found, labelled, self.min_rows, expectation)
             if not isinstance(self.risk, str) and not self.judging.probabilities:
                 self._add_risk(subject, risk_of(self.risk, rows.evaluation), (measurements, findings, failures))
         if now_us is not None and rows.window.end_us > 0:
@@ -480,6 +486,10 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     )
 
 
+def _part(budget: FalseAlarmBudget, share: float) -> FalseAlarmBudget:
+    return FalseAlarmBudget(budget.alarms * share, budget.per_us)
+
+
 def _table_edges(tables: Tables, ordered: Table, rows: int, allowance: Allowance) -> dict[tuple[str, str], Edge]:
     """An edge for each table detector, from windows of the reference."""
     windows = len(ordered) // max(rows, 1)
@@ -499,10 +509,6 @@ def _window_in_reference(window: WindowSize, times: Column | None, rows: int) ->
     """How many reference rows a window holds, and how long it lasts in µs (None when there are no times)."""
     span_us = 0.0
     if times is not None and not isinstance(times, Categories) and rows > 1:
-def _part(budget: FalseAlarmBudget, share: float) -> FalseAlarmBudget:
-    return FalseAlarmBudget(budget.alarms * share, budget.per_us)
-
-
         span_us = float(np.max(times) - np.min(times))
     if window.rows is not None:
         return window.rows, span_us * window.rows / rows if span_us else None

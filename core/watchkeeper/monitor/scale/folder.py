@@ -27,6 +27,8 @@ from .profiled import ProfiledRows
 
 MOST_LABELLED: Final = 2_000_000
 """Labelled rows that are kept whole for metrics; of more, a part that was chosen by a hash stands for all."""
+MOST_EXPECTED: Final = 50_000
+"""Rows from which estimates are made, where they are asked for."""
 _PART_ROWS: Final = 1_000_000
 
 
@@ -97,7 +99,10 @@ def profiled_folder(
     NothingToCheck
         No file has a row.
     """
-    asked = attrs.evolve(question, share=min(1.0, MOST_LABELLED / max(folder.rows, 1)))
+    rows = max(folder.rows, 1)
+    asked = attrs.evolve(question, share=min(1.0, MOST_LABELLED / rows))
+    if question.expected_share > 0.0:
+        asked = attrs.evolve(asked, expected_share=min(question.expected_share, MOST_EXPECTED / rows))
     answers: dict[Part, Answer] = {}
     unreadable = dict(folder.unreadable)
     progress = _Counter(folder, tell)
@@ -179,6 +184,7 @@ def _profiled(answers: Sequence[Answer], unreadable: Mapping[str, str], judging:
         evaluation=None if isinstance(evaluation, str) else evaluation,
         findings=tuple(findings),
         longest_gap_us=_longest_gap_us(spans),
+        expected=_expected(answers),
     )
 
 
@@ -190,6 +196,17 @@ def _longest_gap_us(spans: Sequence[tuple[int, int]]) -> int:
             longest = max(longest, first_us - end_us)
         end_us = last_us if end_us is None else max(end_us, last_us)
     return longest
+
+
+def _expected(answers: Sequence[Answer]) -> Records | None:
+    """The rows that were chosen for estimates; a column that not all of them have is left out."""
+    found = [answer.expected for answer in answers if answer.expected is not None and len(answer.expected)]
+    if not found:
+        return None
+    shared = [name for name in found[0] if all(name in part for part in found)]
+    rows = joined([part.select(shared) for part in found])
+    features = rows.select(name for name in shared if name != PREDICTION)
+    return Records(Window(0, 0, len(rows)), rows[PREDICTION], None, np.zeros(len(rows), dtype=np.bool_), features)
 
 
 def _evaluation(answers: Sequence[Answer], judging: Judging) -> Evaluation | str:

@@ -18,7 +18,7 @@ from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.profile import Profile, merge, profile
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, joined, kind_of, missing
 from watchkeeper.domain.window import Window
-from watchkeeper.monitor.evaluating import Judging, evaluation_of
+from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
 from watchkeeper.monitor.records import Records
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Question:
     """The files' column of times; it may be in some files only."""
     share: float = 1.0
     """The share of labelled rows that is sent back whole, the same whoever works."""
+    expected_share: float = 0.0
+    """The share of all rows, with an outcome or not, of which what estimates are made from is sent back."""
 
 
 @attrs.frozen
@@ -72,6 +74,8 @@ class Answer:
     labelled: int = 0
     sample: Table | None = None
     """``prediction``, ``outcome`` and probabilities of the chosen labelled rows; None without any."""
+    expected: Table | None = None
+    """``prediction``, and features or probabilities, of the rows chosen for estimates; None without any."""
     performance: str | None = None
     """Why outcomes and predictions cannot be compared; None when they can."""
     span: tuple[int, int] | None = None
@@ -127,6 +131,7 @@ class _Counting:
         self._confusion: dict[tuple[str, str], int] = {}
         self._labelled = 0
         self._samples: list[Table] = []
+        self._expected: list[Table] = []
         self._performance: str | None = None
         self._times: list[int] = []
 
@@ -134,6 +139,7 @@ class _Counting:
         """Count a batch."""
         question = self._question
         prediction: Column | None = None
+        counted: dict[str, Column] = {}
         for name, cells in question.cells.items():
             if name in self._strange:
                 continue
@@ -145,9 +151,12 @@ class _Counting:
                 self._strange[name] = f"{self._part.name}: {error}"
                 continue
             prediction = column if name == PREDICTION else prediction
+            counted[name] = column
             self._profiles[name] = merge(self._profiles[name], found) if name in self._profiles else found
         if prediction is not None and question.outcome is not None and question.outcome in table:
             self._add_outcomes(prediction, table[question.outcome], table)
+        if question.expected_share > 0.0:
+            self._add_expected(counted, table)
         if question.time is not None and question.time in table:
             times = times_us(table, question.time)
             self._times += [int(times.min()), int(times.max())]
@@ -163,6 +172,7 @@ class _Counting:
             confusion=self._confusion,
             labelled=self._labelled,
             sample=joined(self._samples) if self._samples else None,
+            expected=joined(self._expected) if self._expected else None,
             performance=self._performance,
             span=(min(self._times), max(self._times)) if self._times else None,
         )
@@ -183,19 +193,33 @@ class _Counting:
         self._labelled += len(evaluation)
         if evaluation.classes:
             _add_cells(self._confusion, evaluation.classes, evaluation.confusion)
-        chosen = known & self._chosen(len(known))
+        chosen = known & self._chosen(len(known), self._question.share)
         sample = {PREDICTION: prediction[chosen], "outcome": outcome[chosen]}
         self._samples.append(Table(sample | {name: given[name][chosen] for name in given}))
 
-    def _chosen(self, rows: int) -> NDArray[np.bool_]:
+    def _add_expected(self, counted: Mapping[str, Column], table: Table) -> None:
+        """What estimates are made from, of some rows; of rows that cannot be counted there is none."""
+        judging = self._question.judging
+        wanted = [PREDICTION, *self._question.cells] if judging.form is PredictionForm.VALUE else [PREDICTION]
+        if PREDICTION not in counted:
+            return
+        try:
+            given = {name: numeric(table, name) for name in judging.probabilities}
+        except DataError:
+            return  # told with the outcomes
+        chosen = self._chosen(len(table), self._question.expected_share)
+        columns = {name: counted[name] for name in dict.fromkeys(wanted) if name in counted} | given
+        self._expected.append(Table({name: column[chosen] for name, column in columns.items()}))
+
+    def _chosen(self, rows: int, share: float) -> NDArray[np.bool_]:
         """(rows,) bool: by a hash of the file's name and the row's place, so that every worker chooses the same."""
-        if self._question.share >= 1.0:
+        if share >= 1.0:
             return np.ones(rows, dtype=np.bool_)
         first = self._part.first_row + self._rows
         places = np.arange(first, first + rows, dtype=np.uint64)
         hashes = (places + np.uint64(zlib.crc32(self._part.name.encode()))) * _MIXING
         hashes = (hashes ^ (hashes >> np.uint64(31))) * _MIXING
-        return (hashes ^ (hashes >> np.uint64(33))) < np.uint64(self._question.share * 2.0**63) * np.uint64(2)
+        return (hashes ^ (hashes >> np.uint64(33))) < np.uint64(share * 2.0**63) * np.uint64(2)
 
 
 def as_counted(table: Table, name: str, cells: Cells) -> Column:

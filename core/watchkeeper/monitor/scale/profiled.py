@@ -10,6 +10,7 @@ from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.profile import Profile
 from watchkeeper.domain.verdict import Finding
 from watchkeeper.domain.window import Window
+from watchkeeper.monitor.records import Records
 
 
 @attrs.frozen(eq=False)
@@ -29,3 +30,5 @@ class ProfiledRows:
     version: str | None = None
     longest_gap_us: int = 0
     """The longest time without a row between the parts that were counted; 0 where that is not known."""
+    expected: Records | None = None
+    """Some of the rows, chosen by chance, to estimate from what their outcomes will be; None: nothing is estimated."""

@@ -16,7 +16,7 @@ from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.table import Categories
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.window import iso_time
-from watchkeeper.monitor.evaluating import Judging, evaluation_of
+from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
 from watchkeeper.monitor.records import records_between
 from watchkeeper.monitor.rollups.reading import window_profiles
 
@@ -61,6 +61,7 @@ def profiled_stretch(
         evaluation=evaluation,
         findings=tuple(findings),
         version=None if records is None else records.version,
+        expected=None if judging.form is PredictionForm.VALUE else records,  # errors would ask for all features
     )
 
 
