@@ -13,6 +13,7 @@ import attrs
 from watchkeeper.domain.alert import NoData
 from watchkeeper.domain.measurement import Measurement
 
+from .anomalies.methods import ANOMALY, OF, OWN_LABELS
 from .condition import Condition, Threshold
 from .measured import Measured, Row, number_of, why_nothing
 from .rules import Rule
@@ -167,7 +168,7 @@ def _sentence(condition: Condition, rows: Sequence[Row], true: int) -> str:
     if gone:
         return f"no data: {', '.join(gone)}"
     holding = [
-        f"{_told(condition, row, threshold.series)} {threshold}"
+        _unlike(row, threshold.series) or f"{_told(condition, row, threshold.series)} {threshold}"
         for threshold in condition.thresholds
         if true and threshold.holds(row.values[threshold.series])
     ]
@@ -180,6 +181,17 @@ def _told(condition: Condition, row: Row, series: int) -> str:
     found, detail = row.measurements[series], condition.series[series].detail
     title = found.title if found else str(condition.series[series])
     return f"{title}{f'.{detail}' if detail else ''} {row.values[series]:.4g}"
+
+
+def _unlike(row: Row, series: int) -> str | None:
+    """``recall 0.9 is unlike its history, usually 0.5``; None for what is no anomaly."""
+    found = row.measurements[series]
+    if found is None or found.name != ANOMALY or not found.details.keys() >= {"found", "usual", "series"}:
+        return None
+    name = found.labels[OF].split(", ")[int(found.details["series"])]
+    others = ", ".join(f"{key}={value}" for key, value in sorted(found.labels.items()) if key not in OWN_LABELS)
+    title = f"{name}{{{others}}}" if others else name
+    return f"{title} {found.details['found']:.4g} is unlike its history, usually {found.details['usual']:.4g}"
 
 
 def _excess(condition: Condition, row: Row) -> float:

@@ -198,6 +198,7 @@ def _judged(
         "p_value": reading.p_value,
         "usual": float(detector.usual(times)[-1, reading.column]),
         "found": float(now[0, reading.column]),
+        "series": float(reading.column),
     }
     return Value.of(reading.evidence, samples=clean), details
 

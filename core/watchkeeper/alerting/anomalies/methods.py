@@ -15,6 +15,8 @@ ANOMALY: Final = "anomaly"
 OF: Final = "of"
 METHOD: Final = "method"
 BUDGET: Final = "budget"
+OWN_LABELS: Final = (OF, METHOD, BUDGET)
+"""Labels that say what was asked for; its others are those of the measurements."""
 MOST_SERIES: Final = 20
 
 LabelPairs: TypeAlias = "tuple[tuple[str | None, str], ...]"
