@@ -138,6 +138,28 @@ class DriftContract:
         assert _number(found) > 0.0, "40 % of the rows have a new label, the distance is not 0"
         _compared(subject, before, Categories.of(["new"] * 5))
 
+    def test_one_label_is_compared(self, subject: DriftDetector) -> None:
+        if ColumnKind.CATEGORY not in subject.columns:
+            return
+        one, two = Categories.of(["a"] * 50), Categories.of(["a"] * 30 + ["b"] * 20)
+        assert abs(_number(_compared(subject, one, one[:20]))) <= _NEAR_ZERO, "one label on both sides is no difference"
+        assert _number(_compared(subject, two, one)) > 0.0, "a label that is gone is a difference"
+
+    def test_text_is_compared_as_its_labels(self, subject: DriftDetector) -> None:
+        if ColumnKind.CATEGORY not in subject.columns:
+            return
+        before, texts = Categories.of(["a"] * 60 + ["b"] * 40), ["a", "b", "c", None] * 20
+        expected = _compared(subject, before, Categories.of(texts))
+        found = _compared(subject, before, np.array(texts, dtype=object))
+        assert _is_close(expected, found), f"as text {expected} became {found}"
+
+    def test_whole_numbers_too_large_for_floats_are_compared(self, subject: DriftDetector) -> None:
+        if ColumnKind.NUMERIC not in subject.columns:
+            return
+        some = np.arange(50, dtype=np.int64) + 2**62
+        assert abs(_number(_compared(subject, some, some))) <= _NEAR_ZERO, "the same rows are at distance 0"
+        _compared(subject, some, np.arange(50, dtype=np.uint64) + np.uint64(2**63))
+
     def test_the_order_of_labels_does_not_matter(self, subject: DriftDetector) -> None:
         if ColumnKind.CATEGORY not in subject.columns:
             return

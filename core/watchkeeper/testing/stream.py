@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,36 @@ class StreamContract:
     def test_values_that_are_all_the_same_are_no_change(self, subject: StreamDetector) -> None:
         found = subject.begin().update_many(np.zeros(5000))
         assert len(found) == 0, f"5,000 zeros gave signals at {found.tolist()}"
+
+    def test_a_single_value_is_no_change(self, subject: StreamDetector) -> None:
+        for value in (0.0, 1.0):
+            found = subject.begin().update_many(np.array([value]))
+            assert len(found) == 0, f"a single {value} gave a signal"
+
+    def test_errors_throughout_are_taken(self, subject: StreamDetector) -> None:
+        stream = subject.begin()
+        found = stream.update_many(np.ones(2000))
+        assert found.dtype.kind == "i", f"positions are integers, found {found.dtype}"
+        json.dumps(stream.to_record())
+
+    def test_the_dtype_does_not_matter(self, subject: StreamDetector) -> None:
+        plain = (sample_stream(StreamValues.ERRORS) > 0.5).astype(np.float64)
+        expected = subject.begin().update_many(plain).tolist()
+        for dtype in (np.float32, np.int64, np.int8, np.bool_):
+            found = subject.begin().update_many(plain.astype(dtype)).tolist()
+            assert found == expected, f"as {np.dtype(dtype)} {found}, as float64 {expected}"
+
+    def test_huge_numbers_do_not_raise(self, subject: StreamDetector) -> None:
+        if subject.values is not StreamValues.NUMBERS:
+            return
+        for size in (5e-324, 1e150, 1.7e308):
+            values = np.tile([size, -size, 0.0, size], 500)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                stream = subject.begin()
+                found = stream.update_many(values)
+                json.dumps(stream.to_record())
+            assert found.dtype.kind == "i", f"positions are integers, found {found.dtype}"
 
     def test_the_values_are_not_written_into(self, subject: StreamDetector) -> None:
         values = sample_stream(subject.values)

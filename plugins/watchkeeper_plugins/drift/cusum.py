@@ -15,6 +15,8 @@ from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
 _AT_ONCE = 4096
+_LARGEST = 1e150
+"""Values beyond it are all the same: sums of squares stay finite."""
 _OVERSHOOT = 1.166
 """How far a sum of normal steps lies beyond its border on both ends together, in sds (Siegmund 1985)."""
 
@@ -50,7 +52,7 @@ class Stream:
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
         places = np.flatnonzero(np.isfinite(values))
-        finite = np.asarray(values, dtype=np.float64)[places]
+        finite = np.clip(np.asarray(values, dtype=np.float64)[places], -_LARGEST, _LARGEST)
         found, start = [], 0
         while start < len(finite):
             if self._is_learning:
@@ -89,7 +91,8 @@ class Stream:
 
     def _until_change(self, values: NDArray[np.float64]) -> tuple[int, bool]:
         mean, deviation = self._usual()
-        standard = (values - mean) / deviation
+        with np.errstate(over="ignore"):
+            standard = np.clip((values - mean) / deviation, -_LARGEST, _LARGEST)
         half = 0.5 * self.options.change
         up, down = _page(standard - half, self.up), _page(-standard - half, self.down)
         changes = np.flatnonzero(np.maximum(up, down) >= self.threshold)

@@ -14,6 +14,8 @@ from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
 _AT_ONCE = 4096
+_LARGEST = 1e150
+"""Values beyond it are all the same: sums of squares stay finite."""
 
 
 @attrs.frozen
@@ -51,7 +53,7 @@ class Stream:
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
         places = np.flatnonzero(np.isfinite(values))
-        finite = np.asarray(values, dtype=np.float64)[places]
+        finite = np.clip(np.asarray(values, dtype=np.float64)[places], -_LARGEST, _LARGEST)
         found, start = [], 0
         while start < len(finite):
             used, is_change = self._until_change(finite[start : start + _AT_ONCE])
