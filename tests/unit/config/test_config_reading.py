@@ -134,7 +134,8 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         'watchkeeper.toml:5: [models.spx.columns] has no "prediction"; expected the column with what the model said',
         (
             'watchkeeper.toml:6: unknown key "windw" in [models.spx]; expected one of task, columns, window, every, '
-            "reference, metrics, drift, false_alarms, tolerance, importance, decision_threshold, min_rows, health; "
+            "reference, metrics, drift, false_alarms, tolerance, importance, decision_threshold, min_rows, "
+            "latency_limit, error_limit, health; "
             'did you mean "window"?'
         ),
         "watchkeeper.toml:8: rules.r.when is 5; expected a text in quotes",
