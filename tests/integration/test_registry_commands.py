@@ -55,12 +55,14 @@ def as_json(project: str, *arguments: str) -> Any:
 
 def test_list_shows_every_version_the_latest_first(project: str) -> None:
     ran(project, "models", "alias", "line@1.2.0", "challenger")
+    ran(project, "models", "alias", "line@1.2.0", "bravest")
     told = as_json(project, "models", "list")
-    assert [(one["ref"], one["stage"], one["alias"]) for one in told] == [
-        ("line@1.2.0", "training", "challenger"),
-        ("line@1.1.0", "production", None),
-        ("line@1.0.0", "retired", None),
+    assert [(one["ref"], one["stage"], one["aliases"]) for one in told] == [
+        ("line@1.2.0", "training", ["bravest", "challenger"]),
+        ("line@1.1.0", "production", []),
+        ("line@1.0.0", "retired", []),
     ]
+    assert "bravest, challenger" in ran(project, "models", "list").stdout
     assert "line@1.1.0" in ran(project, "models", "list", "line").stdout
 
 
@@ -70,6 +72,34 @@ def test_show_tells_checks_and_approvals_too(project: str) -> None:
     assert told["checks"][0]["evidence"] == "rmse 3.0"
     assert told["format"] == "sklearn"
     assert "rmse 3.0" in ran(project, "models", "show", "line@latest").stdout
+
+
+@pytest.mark.parametrize("command", [["models", "list"], ["models", "history", "line"], ["audit", "show"]])
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_in_a_narrow_terminal_tables_fold_and_cut_nothing(
+    project: str, command: list[str], columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watchkeeper.cli.output.width", lambda: columns)
+    monkeypatch.setattr("watchkeeper.cli.models.width", lambda: columns)
+    told = ran(project, *command).stdout
+    assert "…" not in told
+    assert max(map(len, told.splitlines())) <= columns
+    assert "line@1.1.0" in told.replace("\n", "")
+
+
+def test_a_reason_is_shown_as_it_was_written(project: str) -> None:
+    ran(project, "models", "promote", "line@1.2.0", "staging", "-m", "[/nope] [bold]it[/] :smile:")
+    for command in (["models", "history", "line"], ["audit", "show"]):
+        assert "[/nope] [bold]it[/] :smile:" in ran(project, *command).stdout
+
+
+def test_the_audit_log_tells_who_did_what(project: str) -> None:
+    told = ran(project, "audit", "show").stdout
+    assert "promote line@1.1.0: from staging, generation 4, replaced line@1.0.0, to production" in told
+    entries = as_json(project, "audit", "show")
+    assert [entry["number"] for entry in entries] == list(range(1, len(entries) + 1))
+    assert {"action", "subject", "by", "at_us", "digest", "seal"} <= entries[0].keys()
+    assert as_json(project, "audit", "show", "--after", "5") == entries[5:]
 
 
 def test_rollback_and_retire_say_what_is_in_production(project: str) -> None:

@@ -18,17 +18,14 @@ After = Annotated[int, typer.Option(help="Only entries with a number above this.
 @app.command("show")
 def show_entries(config: ConfigPath = DEFAULT_CONFIG, after: After = 0, as_json: AsJson = False) -> None:
     """The entries, oldest first, each checked against the one before."""
-    from rich.table import Table
+    from .version_tables import audit_table
 
     with opened(config) as watch:
         entries = list(watch.registry.audit(after))
     if as_json:
         show_json([{"number": one.number, "digest": one.digest, **one.body} for one in entries])
-        return
-    table = Table("number", "digest", "entry")
-    for one in entries:
-        table.add_row(str(one.number), one.digest[:12], ", ".join(f"{key} {value}" for key, value in one.body.items()))
-    show(table)
+    else:
+        show(audit_table(entries))
 
 
 @app.command()

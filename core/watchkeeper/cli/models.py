@@ -8,7 +8,7 @@ import typer
 
 from . import evidence, exchange, signing
 from .opening import opened
-from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json, width
 
 app = typer.Typer(help="Registered versions and their stages.", no_args_is_help=True)
 Ref = Annotated[str, typer.Argument(help="A version: name@1.4.0, name@production, an alias, or name@latest.")]
@@ -23,64 +23,59 @@ def list_versions(
     as_json: AsJson = False,
 ) -> None:
     """Every version, the latest first."""
-    from rich.table import Table
-
     from watchkeeper.domain.window import iso_time
 
+    from .version_tables import versions_table
+
+    aliases: dict[str, list[str]] = {}
     with opened(config) as watch:
         names = [model] if model else list(watch.registry.models())
         lines = [line for name in names for line in watch.registry.lines(name)]
-        aliases = {ref: alias for name in names for alias, ref in watch.registry.aliases.of(name).items()}
-    if as_json:
-        show_json(
-            [
-                {
-                    "ref": one.ref,
-                    "stage": one.stage,
-                    "alias": aliases.get(one.ref),
-                    "format": one.format,
-                    "digest": one.digest,
-                    "size": one.size,
-                    "created": iso_time(one.created_us),
-                    "created_by": one.created_by,
-                    "metrics": one.metrics,
-                }
-                for one in lines
-            ]
-        )
+        for name in names:
+            for alias, ref in sorted(watch.registry.aliases.of(name).items()):
+                aliases.setdefault(ref, []).append(alias)
+    if not as_json:
+        show(versions_table(lines, aliases, width()))
         return
-    table = Table("version", "stage", "alias", "format", "bytes", "created", "by", "metrics")
-    for one in lines:
-        metrics = ", ".join(f"{name} {value:.4g}" for name, value in one.metrics.items())
-        created = iso_time(one.created_us)
-        alias = aliases.get(one.ref, "")
-        table.add_row(one.ref, one.stage, alias, one.format, f"{one.size:,}", created, one.created_by, metrics)
-    show(table)
+    show_json(
+        [
+            {
+                "ref": one.ref,
+                "stage": one.stage,
+                "aliases": aliases.get(one.ref, []),
+                "format": one.format,
+                "digest": one.digest,
+                "size": one.size,
+                "created": iso_time(one.created_us),
+                "created_by": one.created_by,
+                "metrics": one.metrics,
+            }
+            for one in lines
+        ]
+    )
 
 
 @app.command("show")
 def show_version(ref: Ref, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Everything that is known of one version."""
     import attrs
-    from rich.table import Table
+
+    from .version_tables import facts_table
 
     with opened(config) as watch:
         version = watch.registry.get(ref)
+        aliases = watch.registry.aliases.of(version.model)
         checks = watch.registry.guards.checks(ref)
         approvals = watch.registry.guards.approvals(ref)
         holds = watch.registry.holds.of(ref)
     known = {**attrs.asdict(version), "number": str(version.number)}
+    known["aliases"] = sorted(alias for alias, its in aliases.items() if its == version.ref)
     known |= {"checks": [attrs.asdict(one) for one in checks], "approvals": [attrs.asdict(one) for one in approvals]}
     known["holds"] = [attrs.asdict(one) for one in holds]
     if as_json:
         show_json(known)
-        return
-    table = Table("field", "value", title=version.ref)
-    for name, value in known.items():
-        table.add_row(
-            name, "\n".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
-        )
-    show(table)
+    else:
+        show(facts_table(version.ref, known))
 
 
 @app.command()
@@ -175,9 +170,9 @@ def check(
 @app.command()
 def history(model: Model, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Every change of stage: who moved what when, and why."""
-    from rich.table import Table
-
     from watchkeeper.domain.window import iso_time
+
+    from .version_tables import history_table
 
     with opened(config) as watch:
         changes = watch.registry.history(model)
@@ -199,11 +194,7 @@ def history(model: Model, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson =
             ]
         )
         return
-    table = Table("change", "version", "kind", "from", "to", "at", "by", "reason")
-    for one in changes:
-        at = iso_time(one.at_us)
-        table.add_row(str(one.generation), one.ref, one.kind, one.before, one.after, at, one.by, one.reason)
-    show(table)
+    show(history_table(changes))
 
 
 @app.command()
@@ -238,14 +229,14 @@ def lineage(ref: Ref, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
 @app.command()
 def diff(before: Ref, after: Ref, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """What is different between two versions."""
-    from rich.table import Table
+    from .version_tables import folding
 
     with opened(config) as watch:
         found = watch.registry.diff(before, after)
     if as_json:
         show_json([{"field": one.field, "before": one.before, "after": one.after} for one in found])
         return
-    table = Table("field", before, after)
+    table = folding("field", before, after)
     for one in found:
         table.add_row(one.field, str(one.before), str(one.after))
     show(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -33,8 +34,13 @@ def show(result: RenderableType) -> None:
     """A result for a person: a rich table, or text; to stdout, without colour when that is not a terminal."""
     from rich.console import Console
 
-    is_terminal = sys.stdout.isatty()
-    Console(width=None if is_terminal else PLAIN_WIDTH, soft_wrap=not is_terminal).print(result)
+    # names and reasons are anybody's text: [/this] and :that: mean nothing in them
+    Console(width=width(), soft_wrap=not sys.stdout.isatty(), markup=False, emoji=False).print(result)
+
+
+def width() -> int:
+    """How many columns a result may have: the terminal's, or `PLAIN_WIDTH`."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
 
 
 def show_json(result: Any) -> None:
