@@ -108,6 +108,10 @@ def checked_scalar(value: object, field: str) -> Scalar:
     if value is None:
         return None
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the index field {field!r} is {value!r}, no text: it has a lone surrogate") from None
         return str(value)
     if isinstance(value, int) and -(2**63) <= value < 2**63:
         return int(value)

@@ -31,6 +31,7 @@ from watchkeeper.contracts.storage import (
     Scalar,
     StoredBlob,
 )
+from watchkeeper.contracts.storage_calls import checked_durability, checked_moment, checked_operations, checked_pair
 from watchkeeper.contracts.storage_contents import HeldLog, HeldNamespace, HeldSeries, Inventory
 from watchkeeper.contracts.storage_kinds import as_known, require_same_kinds, written_kinds
 from watchkeeper.contracts.storage_rules import (
@@ -88,22 +89,23 @@ class MemoryStorage:
     def commit(
         self,
         operations: Sequence[Operation],
-        durability: Durability = Durability.SYNCED,  # noqa: ARG002 - memory has one level, and the receipt says so
+        durability: Durability = Durability.SYNCED,
         *,
         writer: str | None = None,
         seq: int | None = None,
     ) -> Receipt:
-        """Do all of the operations or none."""
+        """Do all of the operations or none. Memory has one level of durability, and the receipt says so."""
+        pair = checked_pair(writer, seq)
+        operations = checked_operations(operations)
+        checked_durability(durability)
         with self._lock:
             self._check_open()
-            if (writer is None) != (seq is None):
-                raise UsageError(f"writer and seq go together, found writer={writer!r} and seq={seq!r}")
-            known = self._receipts.get((writer, seq)) if writer is not None and seq is not None else None
+            known = None if pair is None else self._receipts.get(pair)
             if known is not None:
                 return attrs.evolve(known, is_replay=True)
             receipt = self._append(operations) if has_appends(operations) else self._change(operations)
-            if writer is not None and seq is not None:
-                self._receipts[writer, seq] = receipt
+            if pair is not None:
+                self._receipts[pair] = receipt
             return receipt
 
     def scan(
@@ -117,6 +119,7 @@ class MemoryStorage:
         """Rows with ``since_us <= time < until_us``, the batches in order of their first row's time."""
         checked_storage_name(stream, "stream")
         checked_storage_name(key, "key")
+        since_us, until_us = checked_moment(since_us, "since_us"), checked_moment(until_us, "until_us")
         with self._lock:
             self._check_open()
             batches = list(self._batches.get((stream, key), ()))

@@ -93,6 +93,16 @@ class CommitChecks(StorageHooks):
             subject.commit([Put(ALERTS, "a", {})], writer="w")
         with refused(UsageError, "writer", "seq"):
             subject.commit([Put(ALERTS, "a", {})], seq=1)
+        for seq in (-1, 2**63, 1.5, "1", True):
+            with refused(UsageError, "seq", repr(seq)):
+                subject.commit([Put(ALERTS, "a", {})], writer="w", seq=seq)  # type: ignore[arg-type]
+
+    def test_what_is_no_operation_or_durability_is_refused(self, subject: Storage) -> None:
+        with refused(UsageError, "dict", "operation"):
+            subject.commit([{"put": 1}])  # type: ignore[list-item]
+        with refused(UsageError, "synced", "Durability.SYNCED"):
+            subject.commit([Put(ALERTS, "a", {})], "synced")  # type: ignore[arg-type]
+        assert subject.get(ALERTS, "a") is None
 
     def test_the_receipt_tells_how_durable_the_commit_is(self, subject: Storage) -> None:
         offered = subject.describe().durability

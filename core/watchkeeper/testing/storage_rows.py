@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from watchkeeper.contracts.storage import Append, Storage
+from watchkeeper.data.objects import column_of_objects
 from watchkeeper.domain.errors import DataError, UsageError
 from watchkeeper.domain.table import Categories, Column, Table
 
@@ -48,6 +51,24 @@ class RowChecks(StorageHooks):
         (batch,) = subject.scan(STREAM, KEY)
         for name, column in columns.items():
             _require_equal(name, batch.table[name], column)
+
+    def test_times_with_zones_come_back_as_the_moments_that_they_were(self, subject: Storage) -> None:
+        zones = (ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata"), UTC)
+        moments = [datetime(2026, 11, 1, 1, 30, tzinfo=zone, fold=fold) for zone in zones for fold in (0, 1)]
+        subject.commit([rows(range(7), at=column_of_objects([*moments, None], "at", "the rows"))])
+        (batch,) = subject.scan(STREAM, KEY)
+        told = np.asarray(batch.table["at"])
+        assert told.dtype == np.dtype("M8[us]"), f"times are datetime64[us] in UTC, found {told.dtype}"
+        assert np.isnat(told[-1]), "a missing time is missing"
+        expected = [round(moment.timestamp() * 1e6) for moment in moments]
+        assert told[:-1].astype(np.int64).tolist() == expected, "a time in any zone is the same moment"
+
+    def test_moments_of_a_scan_are_whole_numbers(self, subject: Storage) -> None:
+        subject.commit([rows([1], number=np.ones(1))])
+        with refused(UsageError, "since_us", "'2020'"):
+            list(subject.scan(STREAM, KEY, "2020"))  # type: ignore[arg-type]
+        with refused(UsageError, "until_us", "1.5"):
+            list(subject.scan(STREAM, KEY, None, 1.5))  # type: ignore[arg-type]
 
     def test_an_append_without_rows_adds_nothing(self, subject: Storage) -> None:
         subject.commit([rows([], number=np.empty(0))])

@@ -14,23 +14,21 @@ from watchkeeper.contracts.storage import (
     Append,
     Batch,
     Capabilities,
-    Delete,
     Document,
     Durability,
-    LogEntry,
     LoggedEntry,
     Maintenance,
     Namespace,
     Operation,
     Outline,
-    Put,
     Receipt,
     Scalar,
     StoredBlob,
 )
+from watchkeeper.contracts.storage_calls import checked_durability, checked_moment, checked_operations, checked_pair
 from watchkeeper.contracts.storage_contents import Inventory
 from watchkeeper.contracts.storage_rules import has_appends
-from watchkeeper.domain.errors import StoreError, UsageError
+from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.names import stored_name
 
 from . import logs
@@ -97,8 +95,9 @@ class PostgresStorage:
         BUFFERED is kept as FLUSHED: the server has it, and would lose it only with its own death. SYNCED is given only
         by a server that runs with ``fsync = on``. The receipt says what it was.
         """
-        pair = _pair(writer, seq)
-        _require_operations(operations)
+        pair = checked_pair(writer, seq)
+        operations = checked_operations(operations)
+        durability = checked_durability(durability)
         committing = self._usable().committing
         if not operations and pair is None:
             return Receipt(self._usable().server.kept(durability))
@@ -116,7 +115,8 @@ class PostgresStorage:
         columns: Sequence[str] | None = None,
     ) -> Iterator[Batch]:
         """Rows of a stream under a key; the rows that were there when it was called."""
-        return self._usable().scanning.scan(stream, key, since_us, until_us, columns)
+        since, until = checked_moment(since_us, "since_us"), checked_moment(until_us, "until_us")
+        return self._usable().scanning.scan(stream, key, since, until, columns)
 
     def keys(self, stream: str) -> tuple[str, ...]:
         """The keys that a stream has rows under, sorted."""
@@ -208,19 +208,3 @@ class PostgresStorage:
         self._inherited.append(parts)  # closing them here would end the parent's connections
         self._parts = _Parts.opened(self._options, self._clock)
         return self._parts
-
-
-def _require_operations(operations: Sequence[object]) -> None:
-    for operation in operations:
-        if not isinstance(operation, Append | Put | Delete | LogEntry):
-            raise UsageError(
-                f"{type(operation).__name__} is not an operation; expected Append, Put, Delete or LogEntry"
-            )
-
-
-def _pair(writer: str | None, seq: int | None) -> tuple[str, int] | None:
-    if writer is None and seq is None:
-        return None
-    if writer is None or seq is None:
-        raise UsageError(f"writer and seq go together, found writer={writer!r} and seq={seq!r}: give both, or neither")
-    return stored_name(writer, "writer"), seq

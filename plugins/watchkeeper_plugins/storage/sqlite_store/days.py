@@ -200,7 +200,7 @@ class Days:
             if expired_us is None and name not in present:
                 raise StoreCorrupt(
                     f"{self.path(name)} is missing, and with it the rows written on {name}: restore it from a "
-                    "backup, or call forget_missing() on the store to go on without them"
+                    "backup, or go on without them: `watchkeeper store forget-missing`"
                 )
 
     def _listed(self) -> dict[str, int | None]:

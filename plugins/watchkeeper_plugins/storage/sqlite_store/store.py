@@ -31,10 +31,10 @@ from watchkeeper.contracts.storage import (
     Scalar,
     StoredBlob,
 )
+from watchkeeper.contracts.storage_calls import checked_durability, checked_moment, checked_operations, checked_pair
 from watchkeeper.contracts.storage_contents import Inventory
 from watchkeeper.contracts.storage_rules import has_appends
-from watchkeeper.domain.errors import StoreCorrupt, StoreError, UsageError
-from watchkeeper.domain.names import stored_name
+from watchkeeper.domain.errors import StoreCorrupt, StoreError
 
 from . import documents, logs
 from .appending import Appending
@@ -130,8 +130,9 @@ class SqliteStorage:
         seq: int | None = None,
     ) -> Receipt:
         """Do all of the operations or none. BUFFERED is kept as FLUSHED, and the receipt says so."""
-        pair = _pair(writer, seq)
-        _require_operations(operations)
+        pair = checked_pair(writer, seq)
+        operations = checked_operations(operations)
+        durability = checked_durability(durability)
         kept = Durability.FLUSHED if durability is Durability.BUFFERED else durability
         parts = self._usable()
         if has_appends(operations):
@@ -148,7 +149,8 @@ class SqliteStorage:
         columns: Sequence[str] | None = None,
     ) -> Iterator[Batch]:
         """Rows of a stream under a key; the rows that were there when it was called."""
-        return self._usable().scanning.scan(stream, key, since_us, until_us, columns)
+        since, until = checked_moment(since_us, "since_us"), checked_moment(until_us, "until_us")
+        return self._usable().scanning.scan(stream, key, since, until, columns)
 
     def keys(self, stream: str) -> tuple[str, ...]:
         """The keys that a stream has rows under, sorted."""
@@ -302,19 +304,3 @@ def _applied(connection: Connection, operations: Sequence[Operation]) -> tuple[l
         elif isinstance(operation, LogEntry):
             digests.append(logs.add(connection, operation))
     return revisions, digests
-
-
-def _require_operations(operations: Sequence[object]) -> None:
-    for operation in operations:
-        if not isinstance(operation, Append | Put | Delete | LogEntry):
-            raise UsageError(
-                f"{type(operation).__name__} is not an operation; expected Append, Put, Delete or LogEntry"
-            )
-
-
-def _pair(writer: str | None, seq: int | None) -> tuple[str, int] | None:
-    if writer is None and seq is None:
-        return None
-    if writer is None or seq is None:
-        raise UsageError(f"writer and seq go together, found writer={writer!r} and seq={seq!r}: give both, or neither")
-    return stored_name(writer, "writer"), seq
