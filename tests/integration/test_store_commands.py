@@ -292,3 +292,44 @@ def test_maintain_that_ran_out_of_time_says_that_there_is_more(project, typed):
     code, _, err = typed("maintain", "--seconds", "0")
     assert code == 0
     assert "there is more to do: run it again, or give it more --seconds" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("backup", "watch/telemetry/2020-01-01.db"),
+        ("backup", "watch/inside"),
+        ("export", "watch/inside"),
+        ("copy", "sqlite:///watch", "sqlite:///watch/nested"),
+        ("restore", "backup", "--store", "sqlite:///backup/nested"),
+    ],
+)
+def test_nothing_is_written_into_a_store_by_the_way(project, typed, words):
+    assert typed("backup", "backup")[0] == 0
+    before = sorted(project.rglob("*"))
+    code, _, said = typed(*words)
+    assert code == 4
+    assert "is inside the store" in said
+    assert "nothing was written: name a folder outside of it" in said
+    assert sorted(project.rglob("*")) == before
+    assert typed("verify")[0] == 0
+
+
+def test_export_of_an_empty_span_is_refused(project, typed):
+    code, _, said = typed("export", "out", "--since", "2020-01-02", "--until", "2020-01-01")
+    assert code == 2
+    assert "2020-01-02 is not before --until 2020-01-01" in said
+    assert not (project / "out").exists()
+
+
+def test_forget_missing_goes_on_without_a_file_that_is_gone(project, typed):
+    assert "no file is missing" in typed("forget-missing")[2]
+    (day,) = (project / "watch" / "telemetry").glob("*.db")
+    for file in (project / "watch" / "telemetry").glob(f"{day.name}*"):
+        file.unlink()
+    code, _, said = typed("stats")
+    assert code == 4
+    assert "`watchkeeper store forget-missing`" in said
+    code, out, _ = typed("forget-missing", "--json")
+    assert (code, json.loads(out)) == (0, {"forgotten": [day.stem]})
+    assert typed("stats")[0] == 0

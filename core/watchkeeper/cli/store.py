@@ -105,6 +105,8 @@ def export(
     from watchkeeper.app.storing.exporting import export as exported
 
     selection = Selection(stream, key, _moment(since, "--since"), _moment(until, "--until"))
+    if selection.since_us is not None and selection.until_us is not None and selection.since_us >= selection.until_us:
+        raise typer.BadParameter(f"{since} is not before --until {until}: no row is in between", param_hint="--since")
     with _opened(config, store) as (storage, _), _telling() as tell:
         written = exported(storage, folder, selection, tell)
     if as_json:
@@ -174,6 +176,21 @@ def maintain(
     say(f"compacted {compacted:,} chunks, removed {expired:,} bytes")
     if not done.is_finished:
         say("there is more to do: run it again, or give it more --seconds")
+
+
+@app.command("forget-missing")
+def forget_missing(config: ConfigPath = DEFAULT_CONFIG, store: StoreUrl = None, as_json: AsJson = False) -> None:
+    """Go on without files of rows that are gone; should one turn up again, its rows count again."""
+    from watchkeeper.contracts.storage_contents import ForgetsMissing
+
+    with _opened(config, store) as (storage, _):
+        gone = storage.forget_missing() if isinstance(storage, ForgetsMissing) else ()
+    if as_json:
+        show_json({"forgotten": list(gone)})
+    elif gone:
+        say(f"the store goes on without the rows that were written on {', '.join(gone)}")
+    else:
+        say("no file is missing")
 
 
 @contextmanager

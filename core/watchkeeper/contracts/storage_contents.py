@@ -71,3 +71,12 @@ class BacksUp(Protocol):
     def back_up(self, target: Path) -> None:
         """Copy everything into the folder `target`, empty or not there, while others read and write."""
         ...
+
+
+@runtime_checkable
+class ForgetsMissing(Protocol):
+    """Keeps rows in files of its own, and can go on without those that are gone."""
+
+    def forget_missing(self) -> tuple[str, ...]:
+        """Go on without files that are gone; what they are called, such as the days that they held rows of."""
+        ...

@@ -52,11 +52,20 @@ def opened_store(address: StorageAddress, plugins: Plugins, *, create: bool = Fa
     """The store at `address`, closed when the block ends; a folder that is not there is made only with `create`."""
     if not create and address.name == BACKUP and address.path is not None and not _holds_something(address.path):
         raise StoreError(f"there is no store in {address.path}: check the path, or run watchkeeper there first")
+    if create and address.path is not None:
+        require_outside(address.path)
     storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, address.plugin_options))
     try:
         yield storage
     finally:
         storage.close()
+
+
+def require_outside(folder: Path) -> None:
+    """A StoreError for a folder inside of a store, whose files must not have strangers among them."""
+    for place in folder.absolute().resolve().parents:
+        if (place / "state.db").is_file() and (place / "telemetry").is_dir():
+            raise StoreError(f"{folder} is inside the store {place}; nothing was written: name a folder outside of it")
 
 
 def _holds_something(path: Path) -> bool:

@@ -15,7 +15,7 @@ from watchkeeper.contracts.storage_contents import BacksUp
 from watchkeeper.domain.errors import StoreCorrupt, StoreError
 from watchkeeper.plugins import Plugins
 
-from .addresses import BACKUP, folder_address, opened_store
+from .addresses import BACKUP, folder_address, opened_store, require_outside
 from .contents import Teller
 from .copying import copy
 from .verifying import problems_of
@@ -56,6 +56,7 @@ def restore(folder: Path, address: StorageAddress, plugins: Plugins, tell: Telle
 @contextmanager
 def _made_whole(folder: Path) -> Iterator[Path]:
     """A folder beside `folder` that gets its name when the block has ended well: what has the name is complete."""
+    require_outside(folder)
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StoreError(f"{folder} is not empty; nothing was written: name a folder that is empty or not there")

@@ -15,6 +15,7 @@ from watchkeeper.domain.errors import DataError, NotFound
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.table import Categories, Column
 
+from .addresses import require_outside
 from .contents import Teller, inventory_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def export(storage: Storage, folder: Path, selection: Selection, tell: Teller) -
         No series is selected.
     DataError
         The folder is not empty or cannot be written.
+    StoreError
+        The folder is inside of a store.
     """
+    require_outside(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is not empty; nothing was written: name a folder that is empty or not there")
     held = inventory_of(storage).series
