@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -46,8 +46,8 @@ class Facts:
     """`WORDS`, and labels by their names."""
     numbers: Mapping[str, float | None]
     """By the names of the measurements that led to it."""
-    lists: Mapping[str, tuple[Told, ...]]
-    """`LISTS`: what led to it, and the features beyond their thresholds, the furthest first."""
+    make_lists: Callable[[], Mapping[str, tuple[Told, ...]]]
+    """`LISTS`: what led to it, and the features beyond their thresholds, the furthest first; only templates ask."""
 
     def known(self) -> dict[str, str | float | None]:
         """Words and numbers by their names; a word goes before a number."""
@@ -57,7 +57,13 @@ class Facts:
 def example(words: Iterable[str], numbers: Iterable[str]) -> Facts:
     """Facts such as there could be, for trying a text."""
     told = Told("ks", "ks{feature=vol10}", 0.5, 500.0, 0.4, 0.6, 0.3, 0.01, 0.2, "vol10", "venue=NYSE", "none")
-    return Facts(dict.fromkeys(words, "word"), dict.fromkeys(numbers, 0.5), dict.fromkeys(LISTS, (told, told)))
+    lists = dict.fromkeys(LISTS, (told, told))
+    return Facts(dict.fromkeys(words, "word"), dict.fromkeys(numbers, 0.5), lambda: lists)
+
+
+def nothing_known(words: Iterable[str], numbers: Iterable[str]) -> Facts:
+    """Facts of which none is known, for trying a text."""
+    return Facts(dict.fromkeys(words), dict.fromkeys(numbers), lambda: dict.fromkeys(LISTS, ()))
 
 
 def facts_of(outcome: Outcome) -> Facts:
@@ -72,7 +78,7 @@ def facts_of(outcome: Outcome) -> Facts:
         "severity": rule.severity.value,
         "found": outcome.sentence,
     }
-    return _facts(words, outcome.measurements, outcome.check())
+    return _facts(words, outcome.measurements, outcome.check)
 
 
 def facts_of_alert(alert: Alert, measurements: Sequence[Measurement]) -> Facts:
@@ -85,12 +91,17 @@ def facts_of_alert(alert: Alert, measurements: Sequence[Measurement]) -> Facts:
         "severity": alert.severity.value,
         "found": alert.summary,
     }
-    return _facts(words, measurements, measurements)
+    return _facts(words, measurements, lambda: measurements)
 
 
-def _facts(words: Mapping[str, str | None], measurements: Sequence[Measurement], check: Iterable[Measurement]) -> Facts:
+def _facts(
+    words: Mapping[str, str | None], measurements: Sequence[Measurement], check: Callable[[], Iterable[Measurement]]
+) -> Facts:
     numbers = {found.name: found.value.number for found in reversed(measurements)}
-    lists = {"measurements": tuple(_told(found) for found in measurements), "features": _drifted(check)}
+
+    def lists() -> dict[str, tuple[Told, ...]]:
+        return {"measurements": tuple(_told(found) for found in measurements), "features": _drifted(check())}
+
     return Facts(words, numbers, lists)
 
 

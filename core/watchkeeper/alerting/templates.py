@@ -22,7 +22,7 @@ import attrs
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.plugins.boundary import Crash, contained
 
-from .facts import LISTS, TOLD_FIELDS, Facts, Told, example
+from .facts import TOLD_FIELDS, Facts, Told, example, nothing_known
 from .template_checks import check_tree, template_error
 from .template_filters import FILTERS, MISSING, Missing
 
@@ -61,7 +61,7 @@ class TemplateText:
         known = {name: _shortened(value) for name, value in facts.known().items()}
         pieces: list[str] = []
         length = 0
-        for piece in self.compiled.generate({**known, **facts.lists}):
+        for piece in self.compiled.generate({**known, **facts.make_lists()}):
             pieces.append(piece)
             length += len(piece)
             if length > MAX_OUTPUT:
@@ -98,10 +98,7 @@ def template_of(text: str, words: Collection[str], numbers: Collection[str]) -> 
         raise template_error(text, 1, "nested too deep") from None
     except (ValueError, OverflowError) as error:  # such as a number of 5,000 digits
         raise template_error(text, 1, str(error)) from None
-    for facts in (
-        example(words, numbers),
-        Facts(dict.fromkeys(words), dict.fromkeys(numbers), dict.fromkeys(LISTS, ())),
-    ):
+    for facts in (example(words, numbers), nothing_known(words, numbers)):
         found = rendered(template, facts)
         if isinstance(found, Crash):
             raise template_error(text, 1, f"it fails when it is tried: {found.told}")
