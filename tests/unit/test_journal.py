@@ -1,6 +1,9 @@
 """What was journaled comes back once, whole or not at all, whoever died."""
 
 import errno
+import logging
+import re
+import struct
 import zlib
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from watchkeeper.monitor.recording.channel import Channel
 from watchkeeper.monitor.recording.encoding import Encoder, entries_of
 from watchkeeper.monitor.recording.entries import Outcomes, Rows
 from watchkeeper.monitor.recording.journal import Journal
-from watchkeeper.monitor.recording.segments import Segment, records_in
+from watchkeeper.monitor.recording.segments import Segment, read_segment
 from watchkeeper.testing.clock import LEHMAN_US, FakeClock
 from watchkeeper.testing.memory import MemoryStorage
 
@@ -70,7 +73,7 @@ def test_every_kind_of_entry_comes_back_as_it_was(tmp_path, entry):
     journal = Journal(tmp_path, "w", 1)
     journal.append(entry)
     journal.append(entry)
-    found = journal.rotate(2).entries()
+    found = journal.rotate(2).read().entries
     assert [told(each) for each in found] == [told(entry)] * 2
     journal.close()
 
@@ -84,8 +87,8 @@ def test_a_group_holds_what_was_appended_between_two_rotations_also_over_many_fi
     journal.append(row("last"))
     second = journal.rotate(3)
     assert len(first.paths) > 1
-    assert [entry[1] for entry in first.entries()] == names
-    assert ([entry[1] for entry in second.entries()], second.seq) == (["last"], 2)
+    assert [entry[1] for entry in first.read().entries] == names
+    assert ([entry[1] for entry in second.read().entries], second.seq) == (["last"], 2)
     assert journal.rotate(4).paths == ()
     journal.discard(first)
     journal.discard(second)
@@ -96,7 +99,7 @@ def test_a_group_holds_what_was_appended_between_two_rotations_also_over_many_fi
 def test_a_record_larger_than_a_file_gets_a_file_of_its_own(tmp_path):
     journal = Journal(tmp_path, "w", 1)
     journal.append(row("x" * 40_000_000))
-    assert len(journal.rotate(2).entries()[0][1]) == 40_000_000
+    assert len(journal.rotate(2).read().entries[0][1]) == 40_000_000
     journal.close()
 
 
@@ -110,7 +113,7 @@ def test_what_a_living_writer_has_is_not_touched_and_what_a_dead_one_left_is_ado
     assert heir.leftovers() == []
     dead.close()  # what the kernel does for a process that was killed
     groups = heir.leftovers()
-    assert [(group.writer, group.seq, [entry[1] for entry in group.entries()]) for group in groups] == [
+    assert [(group.writer, group.seq, [entry[1] for entry in group.read().entries]) for group in groups] == [
         ("dead", 1, ["left 1"]),
         ("dead", 2, ["left 2"]),
     ]
@@ -146,39 +149,63 @@ def damaged(data, at, value):
     return data[:at] + value + data[at + len(value) :]
 
 
-FIRST = 11
-"""Where the first record begins: behind the magic text."""
-SECOND = FIRST + 8 + 5
+FIRST = 27
+"""Where the first record begins: behind the magic text, the marker and the size."""
+SECOND = FIRST + 16 + 5
+THIRD = SECOND + 16 + 5
+END = THIRD + 16 + 5
+CUT = "of 4096 bytes"
+GAP = "bytes at 1 places are not what was written"
 
 CORRUPTIONS = {
-    "whole": (lambda data: data, [b"first", b"other", b"third"]),
-    "cut in the second record": (lambda data: data[: SECOND + 10], [b"first"]),
-    "cut in the second length": (lambda data: data[: SECOND + 3], [b"first"]),
-    "cut before the first": (lambda data: data[:FIRST], []),
-    "nothing": (lambda data: b"", []),
-    "only zeros": (lambda data: bytes(4096), []),
-    "a bit flipped in the second": (lambda data: damaged(data, SECOND + 8, b"O"), [b"first"]),
-    "a flipped checksum": (lambda data: damaged(data, SECOND + 4, b"\0\0\0\0"), [b"first"]),
-    "a huge length": (lambda data: damaged(data, SECOND, b"\xff\xff\xff\xff"), [b"first"]),
-    "a length too small": (lambda data: damaged(data, SECOND, b"\x01"), [b"first"]),
-    "a torn tail": (lambda data: damaged(data, SECOND + 13 + 8, b"\0\0\0\0\0"), [b"first", b"other"]),
+    "whole": (lambda data: data, "first other third", ""),
+    "cut in the second record": (lambda data: data[: SECOND + 18], "first", CUT),
+    "cut in the second frame": (lambda data: data[: SECOND + 3], "first", CUT),
+    "cut behind the last": (lambda data: data[:END], "first other third", CUT),
+    "cut before the first": (lambda data: data[:FIRST], "", CUT),
+    "cut in the head": (lambda data: data[:13], "", "13 of 0 bytes"),
+    "nothing": (lambda data: b"", "", ""),
+    "only zeros": (lambda data: bytes(4096), "", ""),
+    "a head that was not finished": (lambda data: data[:5] + bytes(4091), "", ""),
+    "a bit flipped in the second": (lambda data: damaged(data, SECOND + 16, b"O"), "first third", GAP),
+    "a flipped checksum": (lambda data: damaged(data, SECOND + 12, b"\0\0\0\1"), "first third", GAP),
+    "a flipped marker": (lambda data: damaged(data, SECOND, bytes([data[SECOND] ^ 1])), "first third", GAP),
+    "a huge length": (lambda data: damaged(data, SECOND + 8, b"\xff\xff\xff\xff"), "first third", GAP),
+    "a length too small": (lambda data: damaged(data, SECOND + 8, b"\x01"), "first third", GAP),
+    "the first is gone": (lambda data: damaged(data, FIRST, bytes(21)), "other third", f"21 {GAP}"),
+    "a bit flipped in the last": (lambda data: damaged(data, THIRD + 16, b"T"), "first other", f"21 {GAP}"),
+    "all are damaged": (lambda data: data[:SECOND] + b"x" * 42 + data[END:], "first", f"42 {GAP}"),
+    "the head's marker": (lambda data: damaged(data, 11, bytes([data[11] ^ 1])), "first other third", ""),
+    "a size that is not the file's": (lambda data: damaged(data, 19, b"\1"), "first other third", "of 4097 bytes"),
+    "a record without a frame": (lambda data: damaged(data, THIRD, bytes(16)), "first other", ""),
+    "a marker alone": (lambda data: damaged(data, THIRD + 8, bytes(8)), "first other", ""),
 }
 
 
-@pytest.mark.parametrize(("damage", "kept"), CORRUPTIONS.values(), ids=CORRUPTIONS)
-def test_reading_ends_at_the_first_record_that_is_not_whole(tmp_path, damage, kept):
+@pytest.mark.parametrize(("damage", "kept", "told"), CORRUPTIONS.values(), ids=CORRUPTIONS)
+def test_what_is_whole_is_read_and_what_was_damaged_is_told(tmp_path, damage, kept, told):
     path, data = segment(tmp_path, b"first", b"other", b"third")
     path.write_bytes(damage(data))
-    assert list(records_in(path)) == kept
+    reading = read_segment(path)
+    assert b" ".join(reading.records).decode() == kept
+    assert told in reading.damage
+    assert bool(told) == bool(reading.damage)
+
+
+def test_a_row_that_looks_like_a_record_is_not_taken_for_one(tmp_path):
+    forged = b"wkjournal2\n" + struct.pack("<8sII", bytes(8), 4, zlib.crc32(b"fake")) + b"fake"
+    path, data = segment(tmp_path, b"first" + forged * 3, b"other")
+    path.write_bytes(damaged(data, FIRST + 16, b"F"))
+    assert read_segment(path).records == (b"other",)
 
 
 def test_a_journal_of_another_version_is_not_taken_for_an_empty_one(tmp_path):
     path, data = segment(tmp_path, b"first")
-    path.write_bytes(data.replace(b"wkjournal1", b"wkjournal9"))
+    path.write_bytes(data.replace(b"wkjournal2", b"wkjournal9"))
     with pytest.raises(StoreError, match="is not a journal of this version of watchkeeper"):
-        list(records_in(path))
+        read_segment(path)
     with pytest.raises(StoreError, match=r"cannot be read .No such file"):
-        list(records_in(tmp_path / "none"))
+        read_segment(tmp_path / "none")
 
 
 def test_a_full_segment_says_so(tmp_path):
@@ -203,7 +230,7 @@ def test_a_disk_without_room_shows_at_once_and_leaves_no_file(tmp_path, monkeypa
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
     monkeypatch.undo()
     journal.append(row("now"))
-    assert [entry[1] for entry in journal.rotate(2).entries()] == ["now"]
+    assert [entry[1] for entry in journal.rotate(2).read().entries] == ["now"]
     journal.close()
 
 
@@ -215,7 +242,7 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     "record",
-    [b"?", b"R", b"T\xff\xff\xff\xff", b"B" + b"x" * 9, b"O{", b'C[1, "spx"]', Encoder().records(row())[1]],
+    [b"?", b"R", b"T\xff\xff\xff\xff", b"B" + b"x" * 9, b"O{", b'C[1, "spx"]', Encoder().records(row())[-1]],
     ids=["unknown", "short row", "long text", "rows", "outcomes", "channel", "row of an unknown channel"],
 )
 def test_a_record_that_is_whole_and_not_understood_is_told(record):
@@ -262,7 +289,7 @@ def test_rows_that_were_committed_before_the_kill_are_not_committed_again(tmp_pa
     storage = MemoryStorage()
     recorder = recorder_that_dies(storage, tmp_path)
     discard = recorder._waiting._journal.discard
-    recorder._waiting._journal.discard = lambda group: None  # killed between the commit and the removal
+    recorder._waiting._journal.discard = lambda *_: None  # killed between the commit and the removal
     recorder.flush()
     recorder._waiting._journal.discard = discard
     kill(recorder)
@@ -295,15 +322,128 @@ def test_what_is_left_stays_until_the_store_takes_it(tmp_path):
     assert stored(storage)["id"].tolist() == ["a", "b"]
 
 
-def test_a_journal_that_is_not_understood_stays_and_does_not_hold_up_the_rest(tmp_path, caplog):
-    storage = MemoryStorage()
-    record = b"?from the future"
-    made = Segment(tmp_path / "x.000000000001.0000.segment", 4096)
-    made.append(record)
+LEFT = "x.000000000001.0000.segment"
+
+
+def from_the_future(path):
+    made = Segment(path, 4096)
+    made.append(b"?from the future")
     made.close()
-    assert zlib.crc32(record) == int.from_bytes(made.path.read_bytes()[15:19], "little")
+
+
+UNREADABLE = {
+    "a record from the future": (from_the_future, "is not understood: unknown kind"),
+    "foreign bytes": (lambda path: path.write_bytes(b"hello world " * 99), "is not a journal of this version"),
+    "a folder": (lambda path: path.mkdir(), r"cannot be read \(Is a directory\)"),
+    "a link to nothing": (lambda path: path.symlink_to("nowhere"), r"cannot be read \(No such file"),
+}
+
+
+@pytest.mark.parametrize(("leave", "says"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_journal_that_cannot_be_read_stays_is_told_once_and_does_not_hold_up_the_rest(tmp_path, caplog, leave, says):
+    storage = MemoryStorage()
+    leave(tmp_path / LEFT)
     recorder = recorder_that_dies(storage, tmp_path)
     assert recorder.flush().rows == 2
+    recorder.log("spx", None, 0.5)
+    assert recorder.flush().rows == 1
     recorder.stop()
-    assert "the journal of x cannot be read and stays where it is" in caplog.text
-    assert Path(made.path).exists()
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(told) == 1
+    assert re.search(f"the journal of x cannot be read and stays where it is: .*{says}", told[0])
+    assert recorder.stats().damaged_groups == 1
+    assert {path.name for path in tmp_path.iterdir()} == {LEFT, "x.lock"}
+
+
+def test_a_lock_that_may_not_be_taken_and_names_of_other_files_do_not_hold_up_the_rest(tmp_path, caplog):
+    for name in ("notes.segment", "x.y.segment", "[x.000000000001.0000.segment", LEFT):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "x.lock").mkdir()
+    recorder = recorder_that_dies(MemoryStorage(), tmp_path)
+    assert recorder.flush().rows == 2
+    recorder.stop()
+    assert re.search(r"the journal of x in .* cannot be taken over \(Is a directory\): check who may", caplog.text)
+
+
+def test_what_others_left_and_the_store_does_not_take_does_not_hold_up_the_rest(tmp_path):
+    class Refusing(MemoryStorage):
+        def commit(self, operations, *, writer, seq, **options):
+            if writer == left:
+                raise RuntimeError("a bug that this commit finds")
+            return super().commit(operations, writer=writer, seq=seq, **options)
+
+    storage = Refusing()
+    dead = recorder_that_dies(storage, tmp_path)
+    left = dead._waiting.writer
+    kill(dead)
+    recorder = recorder_that_dies(storage, tmp_path)
+    with pytest.raises(RuntimeError, match="a bug"):
+        recorder.flush()
+    assert len(stored(storage)) == 2
+    left = ""
+    assert recorder.flush().rows == 2
+    recorder.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_bit_costs_one_row_is_told_and_the_file_is_kept_aside(tmp_path, caplog):
+    storage = MemoryStorage()
+    recorder = recorder_that_dies(storage, tmp_path)
+    for at in range(100):
+        recorder.log("spx", [1.0, 2.0], 0.5, ids=f"id-{at}")
+    kill(recorder)
+    (path,) = tmp_path.glob("*.segment")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"id-40", b"id-4p", 1))
+    heir = Recorder(storage, FakeClock(), flush_seconds=3600.0, journal=tmp_path)
+    heir.start()
+    assert heir.flush().rows == 101
+    heir.stop()
+    assert set(stored(storage)["id"].tolist()) == {"a", "b", *(f"id-{at}" for at in range(100) if at != 40)}
+    assert heir.stats().damaged_groups == 1
+    assert [found.name for found in tmp_path.iterdir()] == [f"{path.name}.damaged"]
+    assert re.search(
+        rf"is damaged: 101 rows of it are in the store, others are lost \({path.name}: \d+ bytes at 1 places are not "
+        rf"what was written\); it is kept as {path}.damaged",
+        caplog.text,
+    )
+    again = Recorder(storage, FakeClock(), flush_seconds=3600.0, journal=tmp_path)
+    again.start()
+    again.stop()
+    assert len(stored(storage)) == 101
+
+
+def test_the_names_of_the_features_are_there_twice_and_rows_that_have_lost_them_are_counted(tmp_path):
+    journal = Journal(tmp_path, "w", 1)
+    for name in "abc":
+        journal.append(row(name))
+    group = journal.rotate(2)
+    data = group.paths[0].read_bytes()
+    group.paths[0].write_bytes(data.replace(b"ret1", b"ret0", 1))
+    found = group.read()
+    assert [entry[1] for entry in found.entries] == ["a", "b", "c"]
+    assert found.damaged == group.paths
+    group.paths[0].write_bytes(data.replace(b"ret1", b"ret0"))
+    found = group.read()
+    assert (found.entries, found.damaged) == ([], group.paths)
+    assert "3 whole records cannot be used without what was lost" in found.damage
+    journal.close()
+
+
+def test_a_file_that_cannot_be_removed_after_its_commit_is_told_and_its_rows_come_once(tmp_path, monkeypatch, caplog):
+    storage = MemoryStorage()
+    recorder = recorder_that_dies(storage, tmp_path)
+
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", read_only)
+        assert recorder.flush().rows == 2
+    assert "is in the store and cannot be removed: Read-only file system" in caplog.text
+    recorder.stop()
+    heir = Recorder(storage, FakeClock(), flush_seconds=3600.0, journal=tmp_path)
+    heir.start()
+    heir.stop()
+    assert stored(storage)["id"].tolist() == ["a", "b"]
+    assert list(tmp_path.iterdir()) == []

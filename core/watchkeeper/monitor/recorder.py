@@ -291,6 +291,7 @@ class Recorder:
                 longest_lag_seconds=flusher.longest_lag_seconds,
                 failures=flusher.failures,
                 last_failure=flusher.last_failure,
+                damaged_groups=flusher.damaged_groups,
             )
 
     def _log_many(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.errors import DataError, UsageError
 from watchkeeper.domain.records import packed, unpacked
 from watchkeeper.domain.table import Categories, Column
 
@@ -32,19 +32,28 @@ class Encoder:
         self._numbers: dict[Channel, int] = {}
 
     def records(self, entry: Entry) -> list[bytes]:
-        """The records that `entries_of` makes the entry of: one, or two when its channel was not named before."""
+        """The records that `entries_of` makes the entry of; the channel comes first when it was not named before.
+
+        It comes twice: no row can be read without it, so that one damaged record must not cost them all.
+        """
         if isinstance(entry, Outcomes):
             return [_OUTCOMES + json.dumps([entry.model, entry.ids, entry.times_us, entry.values]).encode()]
         channel = entry[0] if isinstance(entry, tuple) else entry.channel
         known = self._numbers.get(channel)
         if known is None:
             number = self._numbers[channel] = len(self._numbers)
-            return [_channel_record(number, channel), _record(number, entry)]
+            named = _channel_record(number, channel)
+            return [named, named, _record(number, entry)]
         return [_record(known, entry)]
 
 
-def entries_of(records: Iterable[bytes]) -> list[Entry]:
+def entries_of(records: Iterable[bytes], *, missed: list[str] | None = None) -> list[Entry]:
     """The entries of a group of segments.
+
+    Parameters
+    ----------
+    missed
+        Where damaged segments are read: records that are not understood are told here, and passed over.
 
     Raises
     ------
@@ -57,11 +66,14 @@ def entries_of(records: Iterable[bytes]) -> list[Entry]:
         try:
             if record[:1] == _CHANNEL:
                 number, model, features, categories = json.loads(record[1:])
-                channels[number] = Channel(model, features, categories)
+                channels.setdefault(number, Channel(model, features, categories))
             else:
                 entries.append(_entry(record, channels))
-        except (DataError, ValueError, KeyError, TypeError, struct.error) as error:
-            raise DataError(f"a record of the journal, {record[:20]!r}..., is not understood: {error}") from error
+        except (DataError, UsageError, ValueError, KeyError, TypeError, struct.error) as error:
+            told = f"a record of the journal, {record[:20]!r}..., is not understood: {error}"
+            if missed is None:
+                raise DataError(told) from error
+            missed.append(told)
     return entries
 
 

@@ -10,7 +10,7 @@ import attrs
 
 from watchkeeper.contracts.storage import Durability, Storage
 from watchkeeper.data.objects import shown
-from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.errors import DataError, StoreError
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.monitor.rollups.beside import Rollups
 from watchkeeper.plugins.boundary import attempt
@@ -55,6 +55,9 @@ class RecorderStats:
     failures: int
     """Attempts at a commit that failed."""
     last_failure: str = ""
+    damaged_groups: int = 0
+    """What dead processes left in the journal and could not be read, or not whole, counted in commits: the log tells
+    the files, and they are kept."""
 
 
 class Flusher:
@@ -64,6 +67,7 @@ class Flusher:
         self.flushed = 0
         self.refused = 0
         self.failures = 0
+        self.damaged_groups = 0
         self.longest_lag_seconds = 0.0
         self.last_failure = ""
         self._storage = storage
@@ -92,18 +96,21 @@ class Flusher:
 
     def flush(self) -> Flushed:
         """Commit everything that waits now; a StoreError when the store cannot be written, and then all is kept."""
+        done: list[Committed] = []
         with self._lock:
-            done = [self._adopted(group) for group in tuple(self._leftovers)]
-            # a batch whose commit failed before comes first, and what came after it second
-            for _ in range(2 if self._waiting.is_taken else 1):
-                batch = self._waiting.take()
-                if batch is not None:
-                    done.append(self._committed(batch))
-        written = [each for each in done if each is not None]
+            try:
+                for group in tuple(self._leftovers):
+                    self._adopt(group, done)
+            finally:  # what others have left never holds up what comes in
+                # a batch whose commit failed before comes first, and what came after it second
+                for _ in range(2 if self._waiting.is_taken else 1):
+                    batch = self._waiting.take()
+                    if batch is not None:
+                        done.append(self._committed(batch))
         return Flushed(
-            sum(each.rows for each in written),
-            sum(each.refused_rows for each in written),
-            written[-1].durability if written else None,
+            sum(each.rows for each in done),
+            sum(each.refused_rows for each in done),
+            done[-1].durability if done else None,
         )
 
     def settle(self, *, is_end: bool = False) -> Failure | None:
@@ -133,23 +140,32 @@ class Flusher:
         self._count(result)
         return result
 
-    def _adopted(self, group: Group) -> Committed | None:
+    def _adopt(self, group: Group, done: list[Committed]) -> None:
+        """Commit what a dead process left; what cannot be read stays for another start, and is not tried again."""
+        told = {"writer": group.writer, "group": group.seq}
         try:
-            entries = group.entries()
-        except DataError as error:
+            found = group.read()
+            appends = appends_of(found.entries)
+        except (DataError, StoreError) as error:
             self._leftovers.remove(group)
-            _log.error(
-                "the journal of %s cannot be read and stays where it is: %s",
-                group.writer,
-                error,
-                extra={"group": group},
-            )
-            return None
-        result = committed(self._storage, appends_of(entries), group.writer, group.seq, self._rollups)
-        self._waiting.discard(group)
+            self.damaged_groups += 1
+            _log.error("the journal of %s cannot be read and stays where it is: %s", group.writer, error, extra=told)
+            return
+        result = committed(self._storage, appends, group.writer, group.seq, self._rollups)
+        done.append(result)
         self._leftovers.remove(group)
+        self._waiting.discard(group, found.damaged)
         self._count(result)
-        return result
+        if found.damage:
+            self.damaged_groups += 1
+            _log.error(
+                "the journal of %s is damaged: %d rows of it are in the store, others are lost (%s); it is kept as %s",
+                group.writer,
+                result.rows,
+                found.damage,
+                ", ".join(f"{path}.damaged" for path in found.damaged),
+                extra=told,
+            )
 
     def _count(self, result: Committed) -> None:
         self.flushed += result.rows

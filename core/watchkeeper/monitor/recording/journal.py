@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +16,13 @@ from watchkeeper.domain.errors import StoreError
 
 from .encoding import Encoder, entries_of
 from .entries import Entry
-from .segments import Segment, records_in
+from .segments import Segment, read_segment
 
 _FIRST_BYTES: Final = 256 * 1024
 _MOST_BYTES: Final = 16 * 1024 * 1024
+_NAME: Final = re.compile(r"([^.]+)\.([0-9]{12})\.([0-9]{4,})\.segment")
+"""Writer, seq, and the number of the file in its group."""
+_log = logging.getLogger("watchkeeper.monitor")
 
 
 @attrs.frozen
@@ -28,9 +33,36 @@ class Group:
     seq: int
     paths: tuple[Path, ...]
 
-    def entries(self) -> list[Entry]:
-        """What was recorded; a StoreError or DataError when it cannot be read."""
-        return entries_of(record for path in self.paths for record in records_in(path))
+    def read(self) -> Contents:
+        """What was recorded, as far as it is whole.
+
+        Raises
+        ------
+        StoreError
+            When a file cannot be read, or is no journal of this version.
+        DataError
+            When nothing is damaged, and a record is still not understood.
+        """
+        readings = [read_segment(path) for path in self.paths]
+        damaged = [reading for reading in readings if reading.damage]
+        missed: list[str] = []
+        records = [record for reading in readings for record in reading.records]
+        entries = entries_of(records, missed=missed if damaged else None)
+        told = [f"{reading.path.name}: {reading.damage}" for reading in damaged]
+        if missed:
+            told.append(f"{len(missed)} whole records cannot be used without what was lost")
+        return Contents(entries, tuple(reading.path for reading in damaged), "; ".join(told))
+
+
+@attrs.frozen(eq=False)
+class Contents:
+    """What a group of segments holds."""
+
+    entries: list[Entry]
+    damaged: tuple[Path, ...] = ()
+    """The files of the group that hold something that cannot be read any more."""
+    damage: str = ""
+    """What is wrong with them."""
 
 
 class Journal:
@@ -92,20 +124,25 @@ class Journal:
         self._begin(seq)
         return group
 
-    def discard(self, group: Group) -> None:
-        """Forget a group that is in the store."""
+    def discard(self, group: Group, damaged: Collection[Path] = ()) -> None:
+        """Forget a group that is in the store; `damaged` ones of its files are kept beside, as ``NAME.damaged``."""
         for path in group.paths:
-            path.unlink(missing_ok=True)
+            try:
+                if path in damaged:
+                    path.rename(path.with_name(f"{path.name}.damaged"))
+                else:
+                    path.unlink(missing_ok=True)
+            except OSError as error:
+                # its pair tells the store that it was there: the next start adds nothing twice
+                _log.error("the journal's file %s is in the store and cannot be removed: %s", path, error.strerror)
         if group.writer != self._writer:
             self._release(group.writer)
 
     def leftovers(self) -> list[Group]:
         """The groups of writers that have died, in their order; they are this journal's to commit now."""
         groups: list[Group] = []
-        for writer in sorted({path.name.partition(".")[0] for path in self._folder.glob("*.segment")}):
-            if writer in self._locks:
-                continue
-            lock = _locked(self._folder / f"{writer}.lock")
+        for writer in sorted({found[1] for path in self._folder.iterdir() if (found := _NAME.fullmatch(path.name))}):
+            lock = None if writer in self._locks else self._taken_over(writer)
             if lock is not None:
                 self._locks[writer] = lock
                 groups.extend(self._groups_of(writer))
@@ -117,6 +154,20 @@ class Journal:
         self.rotate(self._seq)
         for writer in tuple(self._locks):
             self._release(writer, forget=True)
+
+    def _taken_over(self, writer: str) -> int | None:
+        """The lock of a writer that has died."""
+        try:
+            return _locked(self._folder / f"{writer}.lock")
+        except OSError as error:
+            _log.error(
+                "the journal of %s in %s cannot be taken over (%s): check who may read and write there",
+                writer,
+                self._folder,
+                error.strerror,
+                extra={"writer": writer},
+            )
+            return None
 
     def _begin(self, seq: int) -> None:
         self._seq = seq
@@ -130,12 +181,13 @@ class Journal:
         segment = Segment(path, max(size, Segment.room_for(record)))
         if self._segment is not None:
             self._segment.close()
-        self._segment = segment
         self._paths.append(path)
+        self._segment = segment
         return segment
 
     def _segments_of(self, writer: str) -> list[Path]:
-        return sorted(self._folder.glob(f"{writer}.*.segment"))
+        names = (_NAME.fullmatch(path.name) for path in self._folder.iterdir())
+        return sorted(self._folder / found[0] for found in names if found and found[1] == writer)
 
     def _groups_of(self, writer: str) -> Iterator[Group]:
         paths: dict[int, list[Path]] = {}

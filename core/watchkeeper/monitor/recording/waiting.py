@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 
 import attrs
@@ -148,10 +149,10 @@ class Waiting:
             self.rows -= batch.rows
             self._room.notify_all()
 
-    def discard(self, group: Group) -> None:
-        """A group is in the store: its files may go."""
+    def discard(self, group: Group, damaged: Collection[Path] = ()) -> None:
+        """A group is in the store: its files may go; the damaged ones are put aside."""
         if self._journal is not None:
-            self._journal.discard(group)
+            self._journal.discard(group, damaged)
 
     def lag_seconds(self) -> float:
         """How long the oldest entry has been waiting; 0 when nothing waits."""
