@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -195,3 +197,40 @@ def test_blocks_for_calibration_lie_in_runs():
     assert len(chosen) == 40
     assert chosen[:5] == [0, 1, 2, 3, 4]
     assert chosen[-1] == 999
+
+
+BROKEN = {
+    "gone": None,
+    "all missing": np.full(ROWS, np.nan),
+    "infinite": np.full(ROWS, np.inf),
+    "constant": np.zeros(ROWS),
+    "huge": np.full(ROWS, 1.7e308) * np.where(np.arange(ROWS) % 2, 1.0, -1.0),
+    "labels": Categories.of(["x"] * ROWS),
+    "text": np.array(["1", None] * (ROWS // 2), dtype=object),
+    "bools": np.arange(ROWS) % 2 == 0,
+    "times": np.arange(ROWS).astype("datetime64[us]"),
+    "whole numbers": np.arange(ROWS, dtype=np.int8),
+    "single precision": np.linspace(-1, 1, ROWS, dtype=np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def every() -> WatchedModel:
+    """Every built-in detector of windows."""
+    names = ["chi2", "cramer_von_mises", "energy", "hellinger", "jensen_shannon", "ks", "psi", "wasserstein", "mmd"]
+    names += ["domain_classifier", "pca_reconstruction"]
+    plugins = [import_module(f"watchkeeper_plugins.drift.{name}").watchkeeper_drift() for name in names]
+    return watched({plugin.name: plugin.build(plugin.options()) for (plugin,) in plugins}, windows=40)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.filterwarnings("error")
+def test_a_broken_column_never_takes_the_others_down(every, name):
+    plain, result = every.check(records(19)), every.check(records(19, a=BROKEN[name]))
+    assert not result.verdict.failures
+    for column in ("b", "c", "venue", "prediction"):
+        for measured in plain.measurements:
+            if measured.labels == {"feature": column} and measured.name != "drift_evidence":
+                assert result.measurement(measured.name, feature=column) == measured
+    assert told(result)[0] in Status
+    assert result.measurement("quality_score", feature="b").value.number == 100.0
