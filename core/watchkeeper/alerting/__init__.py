@@ -18,7 +18,7 @@ from .parser import parsed
 from .rules import Rule
 from .sender import Sender
 from .silences import Silence, Silences, SilenceState
-from .summaries import summary_of
+from .summaries import summary_of, words_of
 from .system import Alerting
 
 __all__ = [
@@ -49,4 +49,5 @@ __all__ = [
     "Undelivered",
     "parsed",
     "summary_of",
+    "words_of",
 ]
