@@ -241,6 +241,17 @@ def test_a_measurement_that_there_is_not_is_told_with_those_that_there_are(servi
     assert "did you mean 'ks{feature=x}'?" in found.reason
 
 
+def test_what_moves_a_deployment_prints_it_for_a_program(project: str) -> None:
+    (begun,) = json.loads(ran(project, "start", "line@1.1.0", "--json").stdout)
+    assert (begun["candidate"], begun["phase"]) == ("line@1.1.0", "running")
+    phases = [
+        json.loads(ran(project, name, "line", "--json").stdout)[0]["phase"] for name in ("pause", "resume", "status")
+    ]
+    assert phases == ["paused", "running", "running"]
+    (over,) = json.loads(ran(project, "abort", "line", "--json").stdout)
+    assert (over["phase"], over["weight"]) == ("aborted", 0.0)
+
+
 def test_a_condition_on_a_measurement_with_labels_is_read(serving: str) -> None:
     condition = "missing_share{feature=x} <= 0.1"
     ran(serving, "start", "line@1.1.0", "--check", condition, "--fail", "error_rate>0.05", "--pause", "1us")

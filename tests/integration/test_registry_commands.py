@@ -93,12 +93,24 @@ def test_a_reason_is_shown_as_it_was_written(project: str) -> None:
         assert "[/nope] [bold]it[/] :smile:" in ran(project, *command).stdout
 
 
+def test_what_changes_a_version_prints_it_for_a_program(project: str) -> None:
+    staged = as_json(project, "models", "promote", "line@1.2.0", "staging")
+    assert (staged["ref"], staged["stage"], staged["digest"]) == ("line@1.2.0", "staging", staged["digest"])
+    assert as_json(project, "models", "rollback", "line")["ref"] == "line@1.0.0"
+    assert as_json(project, "models", "retire", "line")["stage"] == "retired"
+    assert as_json(project, "models", "delete", "line@1.2.0")["number"] == "1.2.0"
+    log = as_json(project, "audit", "verify")
+    assert log["entries"] == len(as_json(project, "audit", "show"))
+    assert log["head"] == as_json(project, "audit", "show")[-1]["digest"]
+
+
 def test_the_audit_log_tells_who_did_what(project: str) -> None:
     told = ran(project, "audit", "show").stdout
     assert "promote line@1.1.0: from staging, generation 4, replaced line@1.0.0, to production" in told
     entries = as_json(project, "audit", "show")
     assert [entry["number"] for entry in entries] == list(range(1, len(entries) + 1))
-    assert {"action", "subject", "by", "at_us", "digest", "seal"} <= entries[0].keys()
+    assert {"action", "subject", "by", "at_us", "digest", "seal"} <= entries[0]["body"].keys()
+    assert [entry["previous"] for entry in entries] == ["", *(entry["digest"] for entry in entries[:-1])]
     assert as_json(project, "audit", "show", "--after", "5") == entries[5:]
 
 

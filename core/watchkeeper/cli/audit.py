@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+
+if TYPE_CHECKING:
+    from watchkeeper.contracts.storage import LoggedEntry
 
 app = typer.Typer(help="The audit log: who changed what.", no_args_is_help=True)
 After = Annotated[int, typer.Option(help="Only entries with a number above this.")]
@@ -23,7 +26,7 @@ def show_entries(config: ConfigPath = DEFAULT_CONFIG, after: After = 0, as_json:
     with opened(config) as watch:
         entries = list(watch.registry.audit(after))
     if as_json:
-        show_json([{"number": one.number, "digest": one.digest, **one.body} for one in entries])
+        show_json([_told(one) for one in entries])
     else:
         show(audit_table(entries))
 
@@ -33,8 +36,7 @@ def export(config: ConfigPath = DEFAULT_CONFIG, after: After = 0) -> None:
     """Every entry as a line of JSON with its place in the chain, so that anybody can recompute it."""
     with opened(config) as watch:
         for one in watch.registry.audit(after):
-            told = {"number": one.number, "previous": one.previous, "digest": one.digest, "body": dict(one.body)}
-            typer.echo(json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+            typer.echo(json.dumps(_told(one), sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
 @app.command()
@@ -55,15 +57,23 @@ def checkpoint(
 def verify(
     config: ConfigPath = DEFAULT_CONFIG,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint that the log must still agree with.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Recompute the whole chain; a broken one is an error that names the entry."""
     with opened(config) as watch:
-        count = sum(1 for _ in watch.registry.audit())
-        told = ""
-        if checkpoint is not None:
-            found = watch.registry.checkpoints.verify(_envelope(checkpoint))
-            told = f", and the first {found.entries} are those that {found.signer} signed"
+        count, head = 0, ""
+        for one in watch.registry.audit():
+            count, head = one.number, one.digest
+        found = None if checkpoint is None else watch.registry.checkpoints.verify(_envelope(checkpoint))
+    if as_json:
+        signed = None if found is None else {"entries": found.entries, "signer": found.signer}
+        show_json({"entries": count, "head": head, "checkpoint": signed})
+    told = "" if found is None else f", and the first {found.entries} are those that {found.signer} signed"
     say(f"{count} entries, the chain is whole{told}")
+
+
+def _told(entry: LoggedEntry) -> dict[str, object]:
+    return {"number": entry.number, "previous": entry.previous, "digest": entry.digest, "body": dict(entry.body)}
 
 
 def _envelope(path: Path) -> dict[str, object]:

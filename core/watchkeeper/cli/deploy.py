@@ -38,11 +38,14 @@ def start(
     min_samples: Annotated[int, typer.Option(help="Rows that a measurement needs.")] = 30,
     reason: Reason = "",
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Begin a deployment; `watchkeeper run` and `deploy advance` move it on."""
     plan = _plan(strategy, weights, pause, _checks(check or [], fail or [], min_samples))
     with opened(config) as watch:
         deployment = watch.registry.deployments.start(ref, plan, reason=reason)
+    if as_json:
+        _show((deployment,), as_json=True)
     say(f"{deployment.events[-1]}; {len(deployment.plan.steps)} steps")
 
 
@@ -66,31 +69,31 @@ def status(model: Model, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = 
 
 
 @app.command()
-def pause(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
+def pause(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Stop where it is; the weights stay."""
     with opened(config) as watch:
-        _say(watch.registry.deployments.pause(model, reason))
+        _say(watch.registry.deployments.pause(model, reason), as_json=as_json)
 
 
 @app.command()
-def resume(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
+def resume(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Go on where it is."""
     with opened(config) as watch:
-        _say(watch.registry.deployments.resume(model, reason))
+        _say(watch.registry.deployments.resume(model, reason), as_json=as_json)
 
 
 @app.command()
-def promote(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
+def promote(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Skip what is left and promote; required checks, approvals and signatures still hold."""
     with opened(config) as watch:
-        _say(watch.registry.deployments.promote(model, reason))
+        _say(watch.registry.deployments.promote(model, reason), as_json=as_json)
 
 
 @app.command()
-def abort(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
+def abort(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Give up: the new version's weight is 0 at once."""
     with opened(config) as watch:
-        _say(watch.registry.deployments.abort(model, reason))
+        _say(watch.registry.deployments.abort(model, reason), as_json=as_json)
 
 
 def _plan(strategy: str, weights: str, pause: str | None, checks: list[MetricCheck]) -> Plan:
@@ -132,19 +135,21 @@ def _by_metric(conditions: list[str]) -> dict[str, str]:
     return found
 
 
-def _say(deployment: Deployment) -> None:
+def _say(deployment: Deployment, *, as_json: bool) -> None:
+    if as_json:
+        _show((deployment,), as_json=True)
     say(f"{deployment.candidate}: {deployment.phase}, weight {deployment.weight:.4g}; {deployment.events[-1]}")
 
 
 def _show(deployments: tuple[Deployment, ...], *, as_json: bool) -> None:
-    from rich.table import Table
-
     if as_json:
         import attrs
 
         show_json([attrs.asdict(one) for one in deployments])
         return
-    table = Table("deployment", "strategy", "phase", "step", "weight", "instead of", "why")
+    from .version_tables import folding
+
+    table = folding("deployment", "strategy", "phase", "step", "weight", "instead of", "why")
     for one in deployments:
         step = f"{min(one.at + 1, len(one.plan.steps))} of {len(one.plan.steps)}"
         why = f"{one.pause}: {one.reason}" if one.pause else one.reason

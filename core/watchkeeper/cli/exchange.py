@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .opening import opened
-from .output import DEFAULT_CONFIG, ConfigPath, say, show
+from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,7 +19,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def register(
-    path: Annotated[Path, typer.Argument(help="A file that the framework wrote: a skops archive, a pickle.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A file that the framework wrote: a skops archive, an ONNX model, XGBoost's JSON, a pickle."
+        ),
+    ],
     model: Annotated[str, typer.Argument(help="The model's name.")],
     format_name: Annotated[str, typer.Option("--format", help="The format that takes it over.")] = "sklearn",
     number: Annotated[str | None, typer.Option(help="The version's number; chosen by rule when left out.")] = None,
@@ -27,6 +32,7 @@ def register(
     parent: Annotated[list[str] | None, typer.Option(help="A version that it comes from; may be given again.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Register a file as a version, without running anything from it."""
     from watchkeeper.registry.artifacts import SavedModel
@@ -41,7 +47,12 @@ def register(
             parents=parent or (),
             tags=tag or (),
         )
-    show(version.ref)
+    if as_json:
+        from .version_tables import plain_version
+
+        show_json(plain_version(version))
+    else:
+        show(version.ref)
 
 
 def import_mlflow(
@@ -51,6 +62,7 @@ def import_mlflow(
         list[str] | None, typer.Option(help='A model under another name: "old name=new-name"; may be given again.')
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Take over every version of an MLflow registry, with metrics, tags, stages and aliases; exit code 1 if not all."""
     from watchkeeper.registry.mlflow import imported
@@ -58,7 +70,9 @@ def import_mlflow(
     names = dict(_pair(text) for text in rename or [])
     with opened(config) as watch:
         found = list(imported(watch.registry, database, artifacts, names))
-    for one in found:
+    if as_json:
+        show_json([{"source": one.source, "ref": one.ref, "problem": one.problem} for one in found])
+    for one in () if as_json else found:
         show(f"{one.source} -> {one.ref or 'left out'}{f'  {one.problem}' if one.problem else ''}")
     say(f"{sum(one.ref is not None for one in found)} of {len(found)} versions are in the registry")
     if any(one.problem for one in found):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import evidence, exchange, signing
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json, width
+
+if TYPE_CHECKING:
+    from watchkeeper.domain.model import Version
 
 app = typer.Typer(help="Registered versions and their stages.", no_args_is_help=True)
 Ref = Annotated[str, typer.Argument(help="A version: name@1.4.0, name@production, an alias, or name@latest.")]
@@ -60,7 +63,7 @@ def show_version(ref: Ref, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson 
     """Everything that is known of one version."""
     import attrs
 
-    from .version_tables import facts_table
+    from .version_tables import facts_table, plain_version
 
     with opened(config) as watch:
         version = watch.registry.get(ref)
@@ -68,7 +71,7 @@ def show_version(ref: Ref, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson 
         checks = watch.registry.guards.checks(ref)
         approvals = watch.registry.guards.approvals(ref)
         holds = watch.registry.holds.of(ref)
-    known = {**attrs.asdict(version), "number": str(version.number)}
+    known = plain_version(version)
     known["aliases"] = sorted(alias for alias, its in aliases.items() if its == version.ref)
     known |= {"checks": [attrs.asdict(one) for one in checks], "approvals": [attrs.asdict(one) for one in approvals]}
     known["holds"] = [attrs.asdict(one) for one in holds]
@@ -87,6 +90,7 @@ def promote(
     expect: Annotated[
         int | None, typer.Option(help="Refuse if the model has changed since this generation of its history.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Move a version to its next stage; the one that was in production retires in the same commit."""
     from watchkeeper.domain.model import Stage
@@ -97,7 +101,7 @@ def promote(
         raise typer.BadParameter(f"{stage!r} is none of {', '.join(Stage)}", param_hint="STAGE") from None
     with opened(config) as watch:
         version = watch.registry.promote(ref, wanted, expect=expect, reason=reason)
-    say(f"{version.ref} is in {version.stage}")
+    _told(version, f"{version.ref} is in {version.stage}", as_json=as_json)
 
 
 @app.command()
@@ -106,27 +110,28 @@ def rollback(
     to: Annotated[str | None, typer.Option(help="This version; the one before when left out.")] = None,
     reason: Reason = "",
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Put the version that was in production before back there, after checking that it can be loaded."""
     with opened(config) as watch:
         version = watch.registry.rollback(model, to=to, reason=reason)
-    say(f"{version.ref} is in {version.stage} again")
+    _told(version, f"{version.ref} is in {version.stage} again", as_json=as_json)
 
 
 @app.command()
-def retire(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
+def retire(model: Model, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Take a model out of production without a successor."""
     with opened(config) as watch:
         version = watch.registry.retire(model, reason=reason)
-    say(f"{version.ref} is retired; no version of {model} is in production now")
+    _told(version, f"{version.ref} is retired; no version of {model} is in production now", as_json=as_json)
 
 
 @app.command()
-def delete(ref: Ref, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG) -> None:
+def delete(ref: Ref, reason: Reason = "", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Delete a version that nobody needs; its bytes go with the next `gc`."""
     with opened(config) as watch:
         version = watch.registry.delete(ref, reason=reason)
-    say(f"{version.ref} is deleted; its number is never given again")
+    _told(version, f"{version.ref} is deleted; its number is never given again", as_json=as_json)
 
 
 @app.command()
@@ -277,6 +282,15 @@ def gc(
     say(f"{len(done.versions)} versions and {len(done.blobs)} blobs of {done.freed_bytes:,} bytes {verb}")
     if not done.can_sweep:
         say("this store cannot remove blobs: versions go, their bytes stay")
+
+
+def _told(version: Version, sentence: str, *, as_json: bool) -> None:
+    """What was done: as talk, and for a program the version as it is now."""
+    if as_json:
+        from .version_tables import plain_version
+
+        show_json(plain_version(version))
+    say(sentence)
 
 
 signing.add_to(app)

@@ -46,16 +46,15 @@ def sign(
 def signatures(ref: Ref, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Who signed a version, and whether the trust store knows them."""
     import attrs
-    from rich.table import Table
 
-    from watchkeeper.domain.window import iso_time
+    from .version_tables import folding, minute
 
     with opened(config) as watch:
         found = watch.registry.signatures.of(ref)
     if as_json:
         show_json([attrs.asdict(one) for one in found])
         return
-    table = Table("signer", "key", "at", "trusted")
+    table = folding("signer", "key", "at", "trusted")
     for one in found:
-        table.add_row(one.signer, one.key_id, iso_time(one.at_us), "yes" if one.is_trusted else "no")
+        table.add_row(one.signer, one.key_id, minute(one.at_us), "yes" if one.is_trusted else "no")
     show(table)

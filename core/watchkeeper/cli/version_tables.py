@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from watchkeeper.contracts.storage import LoggedEntry
+    from watchkeeper.domain.model import Version
     from watchkeeper.registry.pages import VersionLine
     from watchkeeper.registry.stages import StageChange
 
@@ -71,6 +72,13 @@ def facts_table(title: str, known: Mapping[str, Any]) -> Table:
         if value not in (None, "", (), [], {}):
             table.add_row(_title(name), _told(name, value))
     return table
+
+
+def plain_version(version: Version) -> dict[str, Any]:
+    """The version's record for a program."""
+    import attrs
+
+    return {"ref": version.ref, **attrs.asdict(version), "number": str(version.number)}
 
 
 def minute(time_us: int) -> str:
