@@ -22,6 +22,8 @@ from watchkeeper_plugins.storage.sqlite_store.store import SqliteStorage
 COUNTERS = Namespace("counters", index=("run",))
 LEVELS = (Durability.FLUSHED, Durability.FLUSHED, Durability.SYNCED)
 RUNS_A_DAY = 12
+NEIGHBOURS = 1200
+"""Runs from here on only append, beside one that does everything."""
 
 
 def rows(run: int, seq: int, count: int) -> Append:
@@ -31,10 +33,17 @@ def rows(run: int, seq: int, count: int) -> Append:
     return Append("rows", f"run{run % 3}", run * 1_000_000 + seq * 100 + numbers, table, ("feature",))
 
 
+def rows_of_many(run: int, seq: int) -> list[Append]:
+    """What some commits hold besides: a row in each of up to 90 other series."""
+    time = np.array([run * 1_000_000 + seq * 100])
+    table = Table({"seq": np.array([seq])})
+    return [Append("extra", f"series{key:02}", time, table) for key in range(seq * 7 % 91 if seq % 5 == 0 else 0)]
+
+
 def work(folder: str, seed: int, run: int, told: int) -> None:
     rng = np.random.default_rng(seed)
     clock = FakeClock()
-    clock.advance(86_400.0 * (run // RUNS_A_DAY))
+    clock.advance(86_400.0 * (run % NEIGHBOURS // RUNS_A_DAY))
     options = SqliteOptions(
         f"sqlite:///{folder}", chunk_rows=60, checkpoint_bytes=100_000, small_blob_bytes=500, scan_seconds=1e-6
     )
@@ -48,11 +57,12 @@ def work(folder: str, seed: int, run: int, told: int) -> None:
     seq = 0
     while True:
         clock.advance(0.001)
-        choice = rng.random()
+        choice = rng.random() * (0.55 if run >= NEIGHBOURS else 1.0)
         level = LEVELS[rng.integers(len(LEVELS))]
         if choice < 0.55:
             seq += 1
-            store.commit([rows(run, seq, 1 + seq % 7)], level, writer=f"run{run}", seq=seq)
+            appends = [rows(run, seq, 1 + seq % 7), *rows_of_many(run, seq)]
+            store.commit(appends, level, writer=f"run{run}", seq=seq)
             tell(f"rows {seq}")
         elif choice < 0.8:
             change = [Put(COUNTERS, "count", {"n": count + 1}, {"run": run}), LogEntry("audit", {"n": count + 1})]

@@ -27,6 +27,8 @@ LEAST_ACKNOWLEDGED = (0, 1, 5, 10, 20)
 LONGEST_EXTRA_LIFE = 0.03
 VICTIM = Path(__file__).with_name("sqlite_victim.py")
 COUNTERS = Namespace("counters", index=("run",))
+NEIGHBOURS = 1200
+"""The run of a neighbour is that much higher; it only appends."""
 
 
 @pytest.fixture
@@ -41,21 +43,26 @@ def victims():
 
 
 def killed(victims, folder, run, rng, acknowledgements):
-    """Let a child work for a random while, kill it, and return what it was told."""
-    acknowledgements.write_text("")
-    victims.stdin.write(f"{folder}\t{rng.integers(2**32)}\t{run}\t{acknowledgements}\n")
-    child = int(victims.stdout.readline())
+    """Let a child and its neighbour work for a random while, kill them, and return what each was told."""
+    told = [acknowledgements.with_name(f"told{number}") for number in range(2)]
+    children = []
+    for number, path in enumerate(told):
+        path.write_text("")
+        victims.stdin.write(f"{folder}\t{rng.integers(2**32)}\t{run + number * NEIGHBOURS}\t{path}\n")
+        children.append(int(victims.stdout.readline()))
     least = LEAST_ACKNOWLEDGED[rng.integers(len(LEAST_ACKNOWLEDGED))]
-    while acknowledgements.read_text().count("\n") < least:
-        os.kill(child, 0)
+    while told[0].read_text().count("\n") < least:
+        os.kill(children[0], 0)
         time.sleep(0.0005)
     time.sleep(rng.random() * LONGEST_EXTRA_LIFE)
-    os.kill(child, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        while True:
-            os.kill(child, 0)
-            time.sleep(0.001)
-    return [line.split(" ", 1) for line in acknowledgements.read_text().splitlines()]
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(child, 0)
+                time.sleep(0.001)
+    return [[line.split(" ", 1) for line in path.read_text().splitlines()] for path in told]
 
 
 def found_commits(store):
@@ -84,14 +91,15 @@ def test_two_hundred_kills_lose_and_double_nothing(tmp_path, victims):
     folder, rng = tmp_path / "watch", np.random.default_rng(20080915)
     last_acknowledged, counted, blobs = {}, 0, set()
     for run in range(KILLS):
-        for kind, value in killed(victims, folder, run, rng, tmp_path / "told"):
-            assert kind in {"rows", "count", "blob"}, f"run {run}: the store failed: {value}"
-            if kind == "rows":
-                last_acknowledged[run] = int(value)
-            elif kind == "count":
-                counted = max(counted, int(value))
-            else:
-                blobs.add(value)
+        for number, lines in enumerate(killed(victims, folder, run, rng, tmp_path / "told")):
+            for kind, value in lines:
+                assert kind in {"rows", "count", "blob"}, f"run {run}: the store failed: {value}"
+                if kind == "rows":
+                    last_acknowledged[run + number * NEIGHBOURS] = int(value)
+                elif kind == "count":
+                    counted = max(counted, int(value))
+                else:
+                    blobs.add(value)
         if run % 20 == 19:
             require_integrity(folder)
     clock = FakeClock()
@@ -99,7 +107,10 @@ def test_two_hundred_kills_lose_and_double_nothing(tmp_path, victims):
     store = SqliteStorage(SqliteOptions(f"sqlite:///{folder}"), clock)
     while not store.maintain(10.0).is_finished:
         pass
-    require_commits(found_commits(store), last_acknowledged)
+    found = found_commits(store)
+    require_commits(found, last_acknowledged)
+    require_parts(store, found)
+    assert not store.verify()
     document = store.get(COUNTERS, "count")
     assert counted <= document.value["n"] <= counted + KILLS
     assert [entry.body["n"] for entry in store.read_log("audit")] == list(range(1, document.value["n"] + 1))
@@ -109,6 +120,21 @@ def test_two_hundred_kills_lose_and_double_nothing(tmp_path, victims):
     require_integrity(folder)
     assert not list((folder / "blobs").glob("unfinished-*"))
     assert sum(last_acknowledged.values()) > 500, "the children were killed before they had done anything"
+
+
+def require_parts(store, found):
+    """Of a commit into many series all parts are there, once, or none."""
+    there = Counter(
+        (at // 1_000_000, seq, key)
+        for key in store.keys("extra")
+        for batch in store.scan("extra", key)
+        for at, seq in zip(batch.time.tolist(), batch.table["seq"].tolist(), strict=True)
+    )
+    expected = Counter(
+        (run, seq, f"series{key:02}") for run, seq in found for key in range(seq * 7 % 91 if seq % 5 == 0 else 0)
+    )
+    assert there == expected
+    assert len(expected) > 500
 
 
 def require_commits(found, last_acknowledged):
