@@ -64,8 +64,9 @@ def require_usable(store, acknowledged, notes):
     assert len(list(store.read_log("audit"))) == notes + 1
 
 
-def test_files_that_may_not_grow_lose_nothing(tmp_path):
-    store = build(SqliteOptions(f"sqlite:///{tmp_path}/watch"))
+@pytest.mark.parametrize("checkpoint_bytes", [33_554_432, 100_000], ids=["before a checkpoint", "at checkpoints"])
+def test_files_that_may_not_grow_lose_nothing(tmp_path, checkpoint_bytes):
+    store = build(SqliteOptions(f"sqlite:///{tmp_path}/watch", checkpoint_bytes=checkpoint_bytes))
     store.commit([append(0)])
     store.commit([Put(NOTES, "first", {}), LogEntry("audit", {"n": 0})])
     with files_no_larger_than(600_000):
