@@ -44,7 +44,7 @@ from .deploying import advanced_deployments
 from .explaining import explained
 from .intake import doubts_about
 from .isolation import isolated
-from .large import folder_checked, pools, stretch_checked, tidied
+from .large import compacted, folder_checked, pools, stretch_checked, tidied
 from .recording import RecordedOutcomes, logged, outcomes_recorded
 from .reporting import reported
 from .weighing import reweighed
@@ -282,6 +282,13 @@ class Watchkeeper:
         """Check one model; when it cannot be checked it is UNKNOWN with the reason, which `status` then shows."""
         is_now = until_us is None
         return isolated(self._systems, model, lambda: self.check(model, until_us=until_us), keep=is_now)
+
+    def compact(self, budget_seconds: float = 1.0) -> Failure | None:
+        """Let the store compact and expire, for about this long: what each flush brought becomes larger chunks.
+
+        Windows are read several times faster then. What went wrong is returned and logged; the next call tries again.
+        """
+        return compacted(self._systems, budget_seconds)
 
     def has_rows_since(self, model: str, since_us: int, rows: int) -> bool:
         """Whether so many predictions have a time from `since_us` on; reads no more than it takes to tell."""
