@@ -66,6 +66,12 @@ def tidied(systems: Systems, budget_seconds: float) -> tuple[Failure, ...]:
     return tuple(failure for failure in found if isinstance(failure, Failure))
 
 
+def compacted(systems: Systems, budget_seconds: float) -> Failure | None:
+    """Let the store do its chores alone; what went wrong, or None."""
+    found = attempt("storage", "tidying the store", partial(systems.storage.maintain, budget_seconds))
+    return found if isinstance(found, Failure) else None
+
+
 def _merge(systems: Systems, model: str) -> None:
     if systems.storage.span(ROLLUPS, model) is not None:
         cells = _cells(systems.models.watched(model))

