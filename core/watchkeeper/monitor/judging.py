@@ -123,7 +123,6 @@ def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState
     return Finding(Status.WARN, feature, f"{called(feature)} drifted: {told}{_weight(drifts)}", tuple(drifts))
 
 
-def has_drifted(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> bool | None:
 def together_finding(drifts: Sequence[Measurement], state: DriftState | None) -> Finding:
     """Whether all features together have drifted: by their alarm, or because this window is over an edge.
 
@@ -135,6 +134,7 @@ def together_finding(drifts: Sequence[Measurement], state: DriftState | None) ->
     return drift_finding(ALL_FEATURES, drifts)
 
 
+def has_drifted(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> bool | None:
     """Whether it is in alarm, or over an edge where there are no alarms; None when nothing can judge it."""
     if drifts and not any(drift.value.is_defined for drift in drifts):
         return None  # the window has nothing to compare
