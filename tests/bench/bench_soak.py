@@ -38,7 +38,7 @@ from watchkeeper.domain.table import Categories
 REFERENCE_ROWS, REFERENCE_MINUTES = 30_000, 60
 OUTCOME_DELAY = 2.0
 TICK = 0.005
-ARRAYS = 1_000
+ARRAYS = 60_007
 MIB = 1024.0
 
 
