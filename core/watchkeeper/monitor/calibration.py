@@ -143,15 +143,18 @@ def _own_windows(name: str, column: Column, rows: int, windows: int) -> Iterator
 def table_edge(distances: Sequence[float], windows: int, allowance: Allowance) -> Edge:
     """The edge of a statistic of all features together, from what it is in windows of the reference.
 
-    Such statistics are near normal and may be negative: the Student tail is of themselves, not of their logarithms.
+    Such statistics are near normal, or skewed and never negative: the Student tail is of themselves, and where all are
+    above 0 of their logarithms, too; the farther one counts.
     """
     if len(distances) < FEWEST_WINDOWS:
         reason = f"{len(distances)} of the reference's {windows} windows have a distance, {FEWEST_WINDOWS} are needed"
         return Edge(Value.undefined(reason), allowance.per_test)
     quantile = -float(stdtrit(len(distances) - 1, allowance.per_test))
     spread = float(np.std(distances, ddof=1)) * float(np.sqrt(1.0 + 1.0 / len(distances)))
-    threshold = Value.of(float(np.mean(distances)) + quantile * spread, samples=len(distances))
-    return Edge(threshold, allowance.per_test)
+    threshold = float(np.mean(distances)) + quantile * spread
+    if min(distances) > 0.0:
+        threshold = max(threshold, _upper_tail(list(distances), allowance.per_test).number or 0.0)
+    return Edge(Value.of(threshold, samples=len(distances)), allowance.per_test)
 
 
 def _upper_tail(distances: list[float], share: float) -> Value:
