@@ -42,6 +42,7 @@ from .comparing import VersionComparison, versions_compared
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
+from .identity import TOKEN_VARIABLE, identified
 from .intake import doubts_about
 from .isolation import isolated
 from .large import compacted, folder_checked, pools, stretch_checked, tidied
@@ -56,6 +57,7 @@ def open_project(
     plugins: Plugins | None = None,
     clock: Clock | None = None,
     actor: str | None = None,
+    token: str | None = None,
 ) -> Watchkeeper:
     """Open the project that a configuration file describes; ``watchkeeper.open`` is this function.
 
@@ -64,18 +66,25 @@ def open_project(
     clock
         What time it is; the system's when left out. A replay passes its own.
     actor
-        Who acts, for the audit log; the operating system's user when left out. Nothing proves it.
+        Who acts, for roles and the audit log; whom the token proves, or the operating system's user when left out.
+    token
+        Proves that somebody of ``[identities]`` acts; that of the variable ``WATCHKEEPER_TOKEN`` when left out. Without
+        one, nothing proves who acts.
 
     Raises
     ------
     ConfigError
         Every mistake in the file, a line each.
+    NotAllowed
+        The token is nobody's, or a name that takes one comes without it.
     StoreError
         The store cannot be opened.
     """
     known = plugins or Plugins()
     loaded = load(path, known, os.environ)
-    return Watchkeeper(assembled(loaded, known, clock or SystemClock(), actor or getpass.getuser()))
+    identities = {name: one.sha256 for name, one in loaded.config.identities.items()}
+    who = identified(identities, actor, token or os.environ.get(TOKEN_VARIABLE), getpass.getuser)
+    return Watchkeeper(assembled(loaded, known, clock or SystemClock(), who))
 
 
 class Watchkeeper:

@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(keygen)
     app.command()(sign)
     app.command()(signatures)
+    app.command()(token)
 
 
 def keygen(path: Annotated[Path, typer.Argument(help="Where to write the private key; must not exist yet.")]) -> None:
@@ -58,3 +59,18 @@ def signatures(ref: Ref, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = 
     for one in found:
         table.add_row(one.signer, one.key_id, minute(one.at_us), "yes" if one.is_trusted else "no")
     show(table)
+
+
+def token(
+    name: Annotated[str, typer.Argument(help="Whose it is: the name to act under.")], as_json: AsJson = False
+) -> None:
+    """Make a token that proves who acts; it goes to stdout, and what the configuration keeps of it is told."""
+    from watchkeeper.app.identity import TOKEN_VARIABLE, new_token, token_digest
+
+    made = new_token()
+    if as_json:
+        show_json({"name": name, "token": made, "sha256": token_digest(made)})
+    else:
+        show(made)
+    say(f'give it to {name} as {TOKEN_VARIABLE}, and add to watchkeeper.toml:\n\n[identities."{name}"]')
+    say(f'sha256 = "{token_digest(made)}"')

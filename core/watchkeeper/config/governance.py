@@ -70,6 +70,17 @@ class SignerConfig:
 
 
 @attrs.frozen(kw_only=True)
+class IdentityConfig:
+    """``[identities.NAME]``: somebody who must prove by a token who they are."""
+
+    sha256: Word = attrs.field(metadata=told("SHA-256 of their token, as `models token` prints it"))
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.sha256) != _KEY_DIGITS or set(self.sha256) - set("0123456789abcdef"):
+            raise UsageError(f"{self.sha256!r} is no SHA-256: expected 64 hexadecimal digits in lower case")
+
+
+@attrs.frozen(kw_only=True)
 class RoleConfig:
     """``[roles.NAME]``: a role for some people on some models; NAME only tells one such table from another."""
 

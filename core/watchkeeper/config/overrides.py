@@ -28,7 +28,7 @@ from .schema import Config, NotifierConfig, keys_of
 from .secrets import references
 
 PREFIX: Final = "WATCHKEEPER_"
-NO_SETTINGS: Final = frozenset({"WATCHKEEPER_CONFIG", "WATCHKEEPER_DEBUG"})
+NO_SETTINGS: Final = frozenset({"WATCHKEEPER_CONFIG", "WATCHKEEPER_DEBUG", "WATCHKEEPER_TOKEN"})
 """Variables of watchkeeper's own that set no key."""
 _TEXTS: Final = (str, Path, Enum, Duration, WindowSize, FalseAlarmBudget, Checks, PluginUse)
 

@@ -25,7 +25,7 @@ from .alerting import (
     RuleConfig,
 )
 from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
-from .governance import RegistryConfig, RoleConfig, SignerConfig
+from .governance import IdentityConfig, RegistryConfig, RoleConfig, SignerConfig
 from .health import HealthConfig
 from .keys import IS_NO_KEY, KEY, told
 from .plugin_use import InstalledPlugin, PluginUse
@@ -253,6 +253,9 @@ class Config:
     )
     signers: Mapping[Annotated[str, Named("name for a signer")], SignerConfig] = attrs.field(
         factory=dict, metadata=told("whose signatures count")
+    )
+    identities: Mapping[Annotated[str, Named("name for somebody")], IdentityConfig] = attrs.field(
+        factory=dict, metadata=told("who must prove by a token who they are")
     )
     roles: Mapping[Annotated[str, Named("name for a table of roles")], RoleConfig] = attrs.field(
         factory=dict, metadata=told("who may do what to which models; without any, everybody may do everything")

@@ -16,7 +16,7 @@ from watchkeeper.config.alerting import (
     MaintenanceConfig,
     RuleConfig,
 )
-from watchkeeper.config.governance import RegistryConfig, RoleConfig, SignerConfig
+from watchkeeper.config.governance import IdentityConfig, RegistryConfig, RoleConfig, SignerConfig
 from watchkeeper.config.health import HealthConfig
 from watchkeeper.config.retention import RetentionConfig
 from watchkeeper.config.schema import (
@@ -49,6 +49,7 @@ TABLES = {
     "`[retention]`": RetentionConfig,
     "`[registry]`": RegistryConfig,
     "`[signers.NAME]`": SignerConfig,
+    "`[identities.NAME]`": IdentityConfig,
     "`[roles.NAME]`": RoleConfig,
 }
 
