@@ -68,6 +68,15 @@ def test_a_comment_is_shown_with_who_and_when(firing, command):
     assert (last["event"], last["by"], last["comment"]) == ("commented", "ada", "the feed was late")
 
 
+def test_what_somebody_says_cannot_move_the_cursor(firing, command):
+    key = firing.fingerprint[:8]
+    command("alerts", "comment", key, "\x1b[2Jgone [bold]", "--by", "ada")
+
+    for shown in (command("alerts", "show", key).out, command("alerts", "history", key).out):
+        assert "gone [bold]" in shown
+        assert "\x1b" not in shown
+
+
 def test_alerts_are_listed_by_the_page_and_counted_in_groups(firing, command):
     every = json.loads(command("alerts", "list", "--json").out)
     first = command("alerts", "list", "--limit", "1", "--json")
@@ -308,9 +317,9 @@ def test_the_sign_of_life_goes_to_whom_it_shall(project, monkeypatch):
     hearts = []
 
     class Noted(Caretaker):
-        def __init__(self, *arguments, heart=None, watchdog=None):
+        def __init__(self, *arguments, heart=None, **settings):
             hearts.append(heart)
-            super().__init__(*arguments, heart=heart, watchdog=watchdog)
+            super().__init__(*arguments, heart=heart, **settings)
 
     monkeypatch.setattr("watchkeeper.app.delivering.Caretaker", Noted)
     project.configure(project.config.replace("presets = false", 'presets = false\nheartbeat = "ops"'))

@@ -338,6 +338,31 @@ def test_many_stuck_escalations_are_named_in_part():
     assert notice.notification.alert.summary.endswith(" and 2 more")
 
 
+def test_no_sign_of_life_is_given_when_those_who_send_are_dead(caplog):
+    desk = Desk()
+    heart = Heart()
+    caretaker = Caretaker(desk.alerting, desk.clock, attempt, heart=heart, is_sending=lambda: False)
+    for _ in range(3):
+        caretaker.look()
+        desk.clock.advance(60)
+
+    assert heart.beats == []
+    assert caplog.text.count("no sign of life is given: a thread that sends notifications has died") == 1
+
+
+def test_no_sign_of_life_is_given_while_news_is_left_lying(caplog):
+    desk = Desk(None)
+    desk.check(0.6)
+    heart = Heart()
+    caretaker = Caretaker(desk.alerting, desk.clock, attempt, heart=heart)
+    caretaker.look()
+    desk.clock.advance(1_000)
+    caretaker.look()
+
+    assert len(heart.beats) == 1
+    assert "no sign of life is given: notifications are due for 15 minutes and nobody sends them" in caplog.text
+
+
 def test_the_caretaker_takes_steps():
     desk = Desk()
     desk.check(0.6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from watchkeeper.clock import Clock
@@ -22,19 +22,22 @@ HEARTBEAT: Final = "heartbeat"
 STUCK: Final = "escalation-stuck"
 """The rule that a notice about a stuck escalation names."""
 _MINUTE_US: Final = 60_000_000
+_LATE_US: Final = 900_000_000
 _MOST_NAMED: Final = 5
 
 
 class Caretaker:
     """Takes due escalation steps, and gives a sign of life only while nothing is stuck.
 
-    Somebody who expects the sign (a dead-man's switch) hears of it when this process, its store, or an escalation
-    stands still: silence is the alarm.
+    Somebody who expects the sign (a dead-man's switch) hears of it when this process, its store, an escalation, or
+    delivery stands still: silence is the alarm.
 
     Parameters
     ----------
     heart
         The notifier that gets the sign of life; None: nobody expects one.
+    is_sending
+        Whether those who deliver are alive.
     watchdog
         The receiver that is told when an escalation is stuck, and when it no longer is; None: the log alone says it.
     every_seconds
@@ -51,6 +54,7 @@ class Caretaker:
         *,
         heart: Notifier | None = None,
         watchdog: str | None = None,
+        is_sending: Callable[[], bool] = lambda: True,
         every_seconds: float = 1.0,
         beat_us: int = _MINUTE_US,
     ) -> None:
@@ -59,6 +63,8 @@ class Caretaker:
         self._attempt = attempt
         self._heart = heart
         self._watchdog = watchdog
+        self._is_sending = is_sending
+        self._trouble = ""
         self._every_seconds = every_seconds
         self._beat_us = beat_us
         self._next_beat_us = 0
@@ -95,7 +101,7 @@ class Caretaker:
             self.look()
 
     def _audit(self) -> None:
-        """Look whether every escalation goes on; only then give the sign of life."""
+        """Look whether every escalation goes on and news is sent; only then give the sign of life."""
         now_us = self._clock.now_us()
         self._next_beat_us = now_us + self._beat_us
         stuck = self._alerting.overdue()
@@ -103,8 +109,20 @@ class Caretaker:
         if found != self._stuck:
             self._tell(stuck, now_us)
             self._stuck = found
-        if not stuck and self._heart is not None:
+        trouble = self._delivery_trouble(now_us)
+        if trouble and trouble != self._trouble:
+            _log.error("no sign of life is given: %s", trouble)
+        self._trouble = trouble
+        if not stuck and not trouble and self._heart is not None:
             self._beat(self._heart, now_us)
+
+    def _delivery_trouble(self, now_us: int) -> str:
+        """Why news does not go out; "" when it does."""
+        if not self._is_sending():
+            return "a thread that sends notifications has died; start the process again"
+        if self._alerting.outbox.late(now_us - _LATE_US, limit=1):
+            return "notifications are due for 15 minutes and nobody sends them"
+        return ""
 
     def _tell(self, stuck: Sequence[Alert], now_us: int) -> None:
         """Say which escalations are stuck now; none: that all of them go on again."""

@@ -233,6 +233,10 @@ class Outbox:
         found = self._storage.find(OUTBOX, {"status": Status.WAITING.value}, ("next_us",), limit=limit)
         return tuple(letter_of(document) for document in found)
 
+    def late(self, before_us: int, limit: int = 1_000) -> tuple[Letter, ...]:
+        """What was due before that time and lies there: failures are put off, so nobody seems to send it."""
+        return tuple(letter for letter in self.waiting(limit=limit) if letter.next_us < before_us)
+
     def wake(self) -> None:
         """Tell the senders of this process that there is something new."""
         with self._filled:

@@ -38,6 +38,7 @@ def delivering(systems: Systems, heard: Callable[[DeliveryReport], None] | None 
         attempt,
         heart=None if project.heartbeat is None else systems.notifiers[project.heartbeat],
         watchdog=project.fallback,
+        is_sending=lambda: sender.is_running,
     )
     try:
         sender.start()

@@ -59,7 +59,7 @@ def _delivery(watch: Watchkeeper) -> Finding:
     outbox, now_us = watch.alerting.outbox, watch.now_us()
     stuck = watch.alerting.overdue()
     dead = len(outbox.dead_letters(limit=_MOST))
-    late = [letter for letter in outbox.waiting(limit=_MOST) if letter.next_us < now_us - _LATE_US]
+    late = outbox.late(now_us - _LATE_US, _MOST)
     if stuck or dead:
         told = f"{dead} notifications were given up (`watchkeeper alerts dead`), {len(stuck)} escalations stand still"
         return Finding(Status.ALERT, "delivery", told)

@@ -34,10 +34,10 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """Alerts, last changed first: a page of them."""
-    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.domain.window import iso_time
+    from watchkeeper.domain.wording import one_line
 
     wanted = _state(state)
     with opened(config) as watch:
@@ -52,7 +52,7 @@ def list_alerts(
         table = Table("alert", "state", "severity", "model", "rule", "since", "summary")
         for alert in page:
             marks = (" (muted)" if alert.muted else "") + (" (flapping)" if alert.is_flapping else "")
-            since, told = iso_time(alert.since_us), escape(alert.summary) + marks
+            since, told = iso_time(alert.since_us), one_line(alert.summary) + marks
             table.add_row(alert.fingerprint[:8], alert.state, alert.severity, alert.model, alert.rule, since, told)
         show(table)
     if len(found) > len(page):
@@ -68,10 +68,10 @@ def groups(
     as_json: AsJson = False,
 ) -> None:
     """How many alerts there are of each model, or by other labels; the most severe first."""
-    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.domain.window import iso_time
+    from watchkeeper.domain.wording import one_line
 
     labels = tuple(by or ("model",))
     wanted = _state(state)
@@ -85,7 +85,7 @@ def groups(
     table = Table(*labels, "alerts", "severity", "states", "since")
     for group in found:
         states = ", ".join(f"{count} {one}" for one, count in group.states.items())
-        values = [escape(group.labels[label]) for label in labels]
+        values = [one_line(group.labels[label]) for label in labels]
         table.add_row(*values, str(group.count), group.severity, states, iso_time(group.since_us))
     show(table)
 
@@ -100,10 +100,10 @@ def show_alert(fingerprint: Fingerprint, config: ConfigPath = DEFAULT_CONFIG, as
     if as_json:
         show_json(attrs.asdict(alert))
         return
-    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.domain.window import iso_time
+    from watchkeeper.domain.wording import one_line
 
     table = Table("alert", alert.fingerprint)
     for name, value in attrs.asdict(alert).items():
@@ -113,9 +113,9 @@ def show_alert(fingerprint: Fingerprint, config: ConfigPath = DEFAULT_CONFIG, as
             told = ", ".join(f"{label}={found}" for label, found in alert.labels.items())
         else:
             told = iso_time(value) if name.endswith("_us") else str(value)
-        table.add_row(name.removesuffix("_us"), escape(told))
+        table.add_row(name.removesuffix("_us"), one_line(told))
     for note in alert.notes:
-        table.add_row("comment", escape(f"{iso_time(note.at_us)} {note.by}: {note.text}"))
+        table.add_row("comment", one_line(f"{iso_time(note.at_us)} {note.by}: {note.text}"))
     show(table)
 
 
@@ -136,10 +136,10 @@ def history(
     if as_json:
         show_json([{"number": one.number, "digest": one.digest, **one.body} for one in entries])
         return
-    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.domain.window import iso_time
+    from watchkeeper.domain.wording import one_line
 
     table = Table("number", "time", "event", "alert", "by", "what")
     for one in entries:
@@ -147,7 +147,7 @@ def history(
         words = [str(body[key]) for key in ("receiver", "rule", "summary", "comment", "detail") if body.get(key)]
         told = f"told: {', '.join(body['told'])}" if body.get("told") else ""
         about = str(body.get("fingerprint") or body.get("silence") or "")[:8]
-        what = escape("; ".join([*words, *([told] if told else [])]))
+        what = one_line("; ".join([*words, *([told] if told else [])]))
         table.add_row(str(one.number), iso_time(body["at_us"]), body["event"], about, body.get("by") or "", what)
     show(table)
 

@@ -40,14 +40,15 @@ def dead(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if as_json:
         show_json([_plain_letter(letter) for letter in letters])
     else:
-        from rich.markup import escape
         from rich.table import Table
+
+        from watchkeeper.domain.wording import one_line
 
         table = Table("key", "receiver", "alert", "state", "attempts", "error")
         for letter in letters:
             alert = letter.notification.alert
-            about = escape(f"{alert.rule} of {alert.model}")
-            table.add_row(letter.key, letter.receiver, about, alert.state, str(letter.attempts), escape(letter.error))
+            about = one_line(f"{alert.rule} of {alert.model}")
+            table.add_row(letter.key, letter.receiver, about, alert.state, str(letter.attempts), one_line(letter.error))
         show(table)
     if letters:
         raise typer.Exit(1)

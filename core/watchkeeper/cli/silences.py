@@ -52,7 +52,6 @@ def list_silences(
     as_json: AsJson = False,
 ) -> None:
     """Silences, the last to end first."""
-    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.alerting.silences import SilenceState
@@ -68,7 +67,7 @@ def list_silences(
     table = Table("silence", "matchers", "from", "until", "by", "why")
     for one in found:
         times = (iso_time(one.starts_us), iso_time(one.ends_us))
-        table.add_row(one.id, escape(_meant(one)), *times, escape(one.by), escape(one.comment))
+        table.add_row(one.id, _meant(one), *times, one.by, one.comment)
     show(table)
 
 
