@@ -683,3 +683,15 @@ def test_every_hook_of_the_hookspecs_belongs_to_a_kind_or_to_observers():
     written = {name for name in vars(hookspecs) if name.startswith("watchkeeper_")}
 
     assert written == {*HOOK_OF_KIND.values(), *OBSERVER_HOOKS}
+
+
+def test_the_built_in_plugins_are_told_in_one_style():
+    from watchkeeper.contracts.plugin import Kind
+    from watchkeeper.plugins import Plugins
+
+    plugins = Plugins()
+    for kind in Kind:
+        for name in plugins.names(kind):
+            summary = plugins.get(kind, name).summary
+            assert not summary.endswith("."), (kind, name, summary)
+            assert summary[0].isupper() or summary.startswith("scikit-learn"), (kind, name, summary)

@@ -138,4 +138,4 @@ def build(options: NoOptions) -> CramerVonMises:  # noqa: ARG001 - every plugin'
 @hookimpl
 def watchkeeper_drift() -> Iterable[Plugin]:
     """Offer the detector."""
-    yield Plugin(Kind.DRIFT, "cramer_von_mises", build, NoOptions, summary="mean square gap of ranks, with p-value")
+    yield Plugin(Kind.DRIFT, "cramer_von_mises", build, NoOptions, summary="Mean square gap of ranks, with p-value")

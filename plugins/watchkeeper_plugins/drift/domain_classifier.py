@@ -173,5 +173,5 @@ def watchkeeper_drift() -> Iterable[Plugin]:
         "domain_classifier",
         build,
         Options,
-        summary="how well trees tell the window from the reference by all features (AUC), with p-value",
+        summary="How well trees tell the window from the reference by all features (AUC), with p-value",
     )

@@ -77,4 +77,4 @@ def build(options: NoOptions) -> Energy:  # noqa: ARG001 - every plugin's build 
 @hookimpl
 def watchkeeper_drift() -> Iterable[Plugin]:
     """Offer the detector."""
-    yield Plugin(Kind.DRIFT, "energy", build, NoOptions, summary="energy distance, with coefficient of inhomogeneity")
+    yield Plugin(Kind.DRIFT, "energy", build, NoOptions, summary="Energy distance, with coefficient of inhomogeneity")

@@ -169,4 +169,4 @@ def build(options: NoOptions) -> KolmogorovSmirnov:  # noqa: ARG001 - every plug
 @hookimpl
 def watchkeeper_drift() -> Iterable[Plugin]:
     """Offer the detector."""
-    yield Plugin(Kind.DRIFT, "ks", build, NoOptions, summary="largest gap between distribution functions, with p-value")
+    yield Plugin(Kind.DRIFT, "ks", build, NoOptions, summary="Largest gap between distribution functions, with p-value")

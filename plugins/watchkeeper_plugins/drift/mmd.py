@@ -142,5 +142,5 @@ def build(options: Options) -> MeanDiscrepancy:
 def watchkeeper_drift() -> Iterable[Plugin]:
     """Offer the detector."""
     yield Plugin(
-        Kind.DRIFT, "mmd", build, Options, summary="maximum mean discrepancy of all features together, with p-value"
+        Kind.DRIFT, "mmd", build, Options, summary="Maximum mean discrepancy of all features together, with p-value"
     )

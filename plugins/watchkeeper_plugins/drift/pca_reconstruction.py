@@ -132,5 +132,5 @@ def watchkeeper_drift() -> Iterable[Plugin]:
         "pca_reconstruction",
         build,
         Options,
-        summary="error of reconstruction from the reference's principal components, all features together",
+        summary="Error of reconstruction from the reference's principal components, all features together",
     )

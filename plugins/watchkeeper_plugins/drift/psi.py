@@ -87,5 +87,5 @@ def build(options: Options) -> PopulationStability:
 def watchkeeper_drift() -> Iterable[Plugin]:
     """Offer the detector."""
     yield Plugin(
-        Kind.DRIFT, "psi", build, Options, summary="population stability index over quantile bins, with p-value"
+        Kind.DRIFT, "psi", build, Options, summary="Population stability index over quantile bins, with p-value"
     )

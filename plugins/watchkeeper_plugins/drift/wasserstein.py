@@ -89,5 +89,5 @@ def build(options: NoOptions) -> Wasserstein:  # noqa: ARG001 - every plugin's b
 def watchkeeper_drift() -> Iterable[Plugin]:
     """Offer the detector."""
     yield Plugin(
-        Kind.DRIFT, "wasserstein", build, NoOptions, summary="mean distance between quantiles, in reference sds"
+        Kind.DRIFT, "wasserstein", build, NoOptions, summary="Mean distance between quantiles, in reference sds"
     )

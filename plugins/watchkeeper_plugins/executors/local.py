@@ -78,4 +78,4 @@ def _share_the_cores(threads: int) -> None:
 @hookimpl
 def watchkeeper_executors() -> Iterable[Plugin]:
     """One plugin: ``local``."""
-    yield Plugin(Kind.EXECUTOR, "local", build, Options, summary="Processes or threads on this machine.")
+    yield Plugin(Kind.EXECUTOR, "local", build, Options, summary="Processes or threads on this machine")

@@ -185,5 +185,5 @@ def watchkeeper_explainers() -> Iterable[Plugin]:
         "surrogate",
         build,
         SurrogateOptions,
-        summary="A decision tree that imitates the model, with measured fidelity.",
+        summary="A decision tree that imitates the model, with measured fidelity",
     )

@@ -80,5 +80,5 @@ def _read(source: BinaryIO, allowed: frozenset[str] | None) -> tuple[Any, set[st
 def watchkeeper_formats() -> Iterable[Plugin]:
     """Joblib."""
     yield Plugin(
-        Kind.FORMAT, "joblib", build, NoOptions, summary="Any model by joblib; needs a signer who may run code."
+        Kind.FORMAT, "joblib", build, NoOptions, summary="Any model by joblib; needs a signer who may run code"
     )

@@ -170,6 +170,6 @@ def watchkeeper_formats() -> Iterable[Plugin]:
         "keras",
         build,
         NoOptions,
-        summary="Keras models as .keras archives in safe mode, every class named.",
+        summary="Keras models as .keras archives in safe mode, every class named",
         extra="tensorflow",
     )

@@ -70,5 +70,5 @@ def build(options: NoOptions) -> PickleFormat:  # noqa: ARG001 - there is nothin
 def watchkeeper_formats() -> Iterable[Plugin]:
     """Pickle."""
     yield Plugin(
-        Kind.FORMAT, "pickle", build, NoOptions, summary="Any model as a pickle; needs a signer who may run code."
+        Kind.FORMAT, "pickle", build, NoOptions, summary="Any model as a pickle; needs a signer who may run code"
     )

@@ -244,5 +244,5 @@ def watchkeeper_formats() -> Iterable[Plugin]:
         "sklearn",
         build,
         NoOptions,
-        summary="scikit-learn models as skops archives: no pickle, every type named.",
+        summary="scikit-learn models as skops archives: no pickle, every type named",
     )

@@ -245,6 +245,6 @@ def watchkeeper_formats() -> Iterable[Plugin]:
         "torch",
         build,
         NoOptions,
-        summary="PyTorch modules as safetensors with class and arguments, exported programs as they are; no pickle.",
+        summary="PyTorch modules as safetensors with class and arguments, exported programs as they are; no pickle",
         extra="torch",
     )

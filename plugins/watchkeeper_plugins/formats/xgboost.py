@@ -108,6 +108,6 @@ def watchkeeper_formats() -> Iterable[Plugin]:
         "xgboost",
         build,
         NoOptions,
-        summary="XGBoost boosters and estimators in binary JSON.",
+        summary="XGBoost boosters and estimators in binary JSON",
         extra="xgboost",
     )

@@ -88,4 +88,4 @@ def build(options: Options) -> ConsoleNotifier:
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``console``."""
-    yield Plugin(Kind.NOTIFIER, "console", build, Options, summary="Prints a readable block of plain text.")
+    yield Plugin(Kind.NOTIFIER, "console", build, Options, summary="Prints a readable block of plain text")

@@ -92,6 +92,4 @@ def build(options: Options) -> EmailNotifier:
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``email``."""
-    yield Plugin(
-        Kind.NOTIFIER, "email", build, Options, summary="Sends mail by SMTP, as text and as HTML with a chart."
-    )
+    yield Plugin(Kind.NOTIFIER, "email", build, Options, summary="Sends mail by SMTP, as text and as HTML with a chart")

@@ -127,4 +127,4 @@ def build(options: Options) -> FileNotifier:
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``file``."""
-    yield Plugin(Kind.NOTIFIER, "file", build, Options, summary="Appends to a file, as JSON or as text.")
+    yield Plugin(Kind.NOTIFIER, "file", build, Options, summary="Appends to a file, as JSON or as text")

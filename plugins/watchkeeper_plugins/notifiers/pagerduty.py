@@ -118,4 +118,4 @@ def build(options: Options) -> PagerDutyNotifier:
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``pagerduty``."""
-    yield Plugin(Kind.NOTIFIER, "pagerduty", build, Options, summary="Opens and closes PagerDuty incidents.")
+    yield Plugin(Kind.NOTIFIER, "pagerduty", build, Options, summary="Opens and closes PagerDuty incidents")

@@ -179,4 +179,4 @@ def build(options: Options) -> SlackNotifier:
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``slack``."""
-    yield Plugin(Kind.NOTIFIER, "slack", build, Options, summary="Posts to a Slack channel, and rewrites what is over.")
+    yield Plugin(Kind.NOTIFIER, "slack", build, Options, summary="Posts to a Slack channel, and rewrites what is over")

@@ -99,4 +99,4 @@ def build(options: Options) -> WebhookNotifier:
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``webhook``."""
-    yield Plugin(Kind.NOTIFIER, "webhook", build, Options, summary="Posts JSON to an address, signed with HMAC-SHA256.")
+    yield Plugin(Kind.NOTIFIER, "webhook", build, Options, summary="Posts JSON to an address, signed with HMAC-SHA256")

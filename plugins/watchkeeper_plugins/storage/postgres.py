@@ -35,6 +35,6 @@ def watchkeeper_storages() -> Iterable[Plugin]:
         "postgresql",
         build,
         PostgresOptions,
-        summary="A PostgreSQL database: many processes on many hosts.",
+        summary="A PostgreSQL database: many processes on many hosts",
         extra="postgres",
     )

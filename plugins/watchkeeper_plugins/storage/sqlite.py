@@ -42,5 +42,5 @@ def watchkeeper_storages() -> Iterable[Plugin]:
         "sqlite",
         build,
         SqliteOptions,
-        summary="SQLite files in a folder: many processes, one machine, no server.",
+        summary="SQLite files in a folder: many processes, one machine, no server",
     )

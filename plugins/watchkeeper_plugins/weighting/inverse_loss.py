@@ -100,5 +100,5 @@ def watchkeeper_weightings() -> Iterable[Plugin]:
         "inverse_loss",
         build,
         InverseLossOptions,
-        summary="Shares in inverse proportion to each member's mean loss.",
+        summary="Shares in inverse proportion to each member's mean loss",
     )
