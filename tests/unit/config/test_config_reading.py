@@ -300,7 +300,7 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
             (
                 '3: unknown key "modells" in the file; expected one of project, models, ensembles, rules, notifiers, '
                 "limits, escalations, inhibitions, maintenance, storage, retention, grouping, registry, signers, "
-                'roles; did you mean "models"?'
+                'identities, roles; did you mean "models"?'
             ),
         ),
     ],
