@@ -71,5 +71,5 @@ def build(options: Options) -> AppriseNotifier:
 @hookimpl
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``apprise``."""
-    summary = "Sends through any service that apprise knows."
+    summary = "Sends through any service that apprise knows"
     yield Plugin(Kind.NOTIFIER, "apprise", build, Options, summary=summary, extra="notify")

@@ -50,4 +50,4 @@ def build(options: NoOptions) -> EqualWeighting:  # noqa: ARG001 - there is noth
 @hookimpl
 def watchkeeper_weightings() -> Iterable[Plugin]:
     """Equal shares."""
-    yield Plugin(Kind.WEIGHTING, "equal", build, NoOptions, summary="Every member counts the same.")
+    yield Plugin(Kind.WEIGHTING, "equal", build, NoOptions, summary="Every member counts the same")
