@@ -35,8 +35,9 @@ from watchkeeper.app.watchkeeper import Watchkeeper
 from watchkeeper.domain.spans import Duration
 from watchkeeper.domain.table import Categories
 
-REFERENCE_ROWS, REFERENCE_MINUTES = 30_000, 60
+REFERENCE_ROWS, REFERENCE_MINUTES = 12_000, 60
 OUTCOME_DELAY = 2.0
+WARM_SECONDS = 75.0
 TICK = 0.005
 ARRAYS = 60_007
 MIB = 1024.0
@@ -170,7 +171,7 @@ def iter_due(waiting: deque[tuple[float, str, str, float]], now: float) -> Any:
 
 def check_all(load: Load, ready: Barrier, is_over: Event, answers: Any) -> None:
     """Do what ``watchkeeper run --every`` does until the logging is over; time each model's cycle."""
-    taken: list[float] = []
+    taken: list[tuple[float, float]] = []
     began: list[float] = []
     seen: dict[str, int] = {}
     with fitted(load) as watch:
@@ -184,12 +185,13 @@ def check_all(load: Load, ready: Barrier, is_over: Event, answers: Any) -> None:
                 seen[f"{type(error).__name__}: {error}"] = seen.get(f"{type(error).__name__}: {error}", 0) + 1
                 raise
             finally:
-                taken.append(time.perf_counter() - start)
+                taken.append((start - begin, time.perf_counter() - start))
             seen[result.status.value] = seen.get(result.status.value, 0) + 1
             return result
 
         watch.check = timed  # type: ignore[assignment, method-assign]  # the clock is put around what a round calls
         ready.wait()
+        begin = time.perf_counter()
         time.sleep(min(Duration.parse(load.every).us / 1e6, load.minutes * 20.0))
         used = time.process_time()
         with closing(rounds(watch, Duration.parse(load.every), stop=stopped(is_over))) as each:
@@ -242,7 +244,8 @@ def counted(load: Load) -> tuple[int, int, int, int]:
 def report(load: Load, logger: dict[str, Any], checker: dict[str, Any]) -> bool:
     """Print what happened; whether nothing was lost."""
     predictions, names, outcomes, outcome_names = counted(load)
-    taken = np.array(checker["taken"])
+    began, taken = np.array(checker["taken"]).T
+    warm = taken[began > min(WARM_SECONDS, load.minutes * 30.0)]
     is_whole = bool(predictions == names == logger["logged"] and outcomes == outcome_names == logger["outcomes"])
     minutes = load.minutes
     print(f"{load.models} models, {load.features} features, {load.a_second:,.0f} predictions a second, {minutes:g} min")
@@ -259,6 +262,10 @@ def report(load: Load, logger: dict[str, Any], checker: dict[str, Any]) -> bool:
         f"{len(taken)} checks in {checker['rounds']} rounds, a round every {checker['between']:.1f} s: latency "
         f"p50 {np.quantile(taken, 0.5):.3f} s, p99 {np.quantile(taken, 0.99):.3f} s, max {taken.max():.3f} s; "
         f"{checker['seen']}"
+    )
+    print(
+        f"{len(warm)} of them when windows were full: p50 {np.quantile(warm, 0.5):.3f} s, "
+        f"p99 {np.quantile(warm, 0.99):.3f} s, max {warm.max():.3f} s"
     )
     print(
         f"CPU seconds a minute: logging {logger['cpu'] / minutes:.1f}, checking {checker['cpu'] / minutes:.1f} "
