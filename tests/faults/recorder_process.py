@@ -1,5 +1,6 @@
 """A process that logs rows for ever and says each id once `log` has returned, until somebody kills it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def main(folder, journal, number):
         else:
             recorder.log("spx", [[float(at), 2.0]], [0.5], ids=[name])
         # one write() of a short line: it is in the pipe before the next row begins, whenever the kill comes
-        sys.stdout.buffer.raw.write(f"{name}\n".encode())
+        os.write(1, f"{name}\n".encode())
         at += 1
 
 

@@ -28,6 +28,7 @@ def acknowledged(folder, journal, number, rows):
         process.send_signal(signal.SIGKILL)
         said += process.stdout.readlines()
         timer.cancel()
+    assert len(said) >= rows
     return [line.decode().strip() for line in said if line.endswith(b"\n")]
 
 

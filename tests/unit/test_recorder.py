@@ -520,6 +520,64 @@ def test_when_nothing_more_fits_a_call_fails_loudly_and_nothing_is_lost(storage,
     recorder.log("bare", None, 1.0)
 
 
+def test_a_slow_store_is_told_once_an_episode(storage, make, caplog, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    caplog.set_level(logging.INFO)
+    recorder = make(max_bytes=1_000, block_seconds=0.0)
+
+    def fill():
+        try:
+            for _ in range(5):
+                recorder.log("bare", None, 1.0)
+        except StoreBusy:
+            recorder.flush()
+
+    def told():
+        return [record.getMessage() for record in caplog.records if "store" in record.getMessage()]
+
+    slow = "the store is slower than what is logged: 2 rows wait in memory, calls to log() now wait for room"
+    fill()
+    now[0] += 59.0
+    fill()
+    assert told() == [slow]
+    now[0] += 61.0
+    recorder.log("bare", None, 1.0)
+    recorder.flush()
+    assert told() == [slow, "the store keeps up again: 2 calls had to wait"]
+    fill()
+    assert told()[2:] == [slow]
+
+
+def test_a_call_that_interrupts_another_one_of_its_thread_says_so_and_does_not_wait_for_ever(storage, recorder):
+    recorder.start()
+    recorder.log("bare", None, 1.0, ids="a")
+    calls = {
+        "one": lambda: recorder.log("bare", None, 1.0),
+        "many": lambda: recorder.log("bare", None, [1.0]),
+        "outcome": lambda: recorder.record_outcomes("bare", "a", 1.0),
+        "start": recorder.start,
+        "flush": recorder.flush,
+        "stop": recorder.stop,
+        "stats": recorder.stats,
+    }
+    for lock, interrupted in (
+        (recorder._waiting.lock, calls),
+        (recorder._flusher._lock, ("start", "flush", "stop", "stats")),
+        (recorder._life, ("start", "flush", "stop", "stats")),
+    ):
+        for name in interrupted:
+            with lock, pytest.raises(UsageError, match=r"interrupts another one .* let the handler raise SystemExit"):
+                calls[name]()
+    recorder.stop()
+    assert stored(storage, model="bare")["id"].tolist() == ["a"]
+
+
+def test_a_first_call_that_interrupts_a_start_says_so(recorder):
+    with recorder._life, pytest.raises(UsageError, match="interrupts another one"):
+        recorder.log("bare", None, 1.0)
+
+
 def test_a_call_that_waits_goes_on_when_there_is_room(storage, make):
     recorder = make(max_bytes=1_000, block_seconds=30.0)
     names = [recorder.log("bare", None, float(at)) for at in range(20)]

@@ -24,6 +24,7 @@ from .recording.channel import Channel
 from .recording.entries import Outcomes, Prediction, Rows
 from .recording.flusher import Flushed, Flusher, RecorderStats
 from .recording.ids import IdMint
+from .recording.reentry import is_held, reentered
 from .recording.waiting import Waiting
 from .rollups.beside import Rollups
 
@@ -72,6 +73,7 @@ class Recorder:
         self._channels: dict[str, Channel] = {}
         self._process = os.getpid()
         self._life = threading.RLock()
+        self._is_changing = is_held(self._life)
         self._is_running = False
         self._is_stopped = False
 
@@ -160,7 +162,8 @@ class Recorder:
         StoreBusy, StoreError
             When there was no room in time, or none on the journal's disk. Of many rows the first may be recorded.
         UsageError
-            When the model was not declared, or the recorder is stopped or was made by another process.
+            When the model was not declared, the recorder is stopped or was made by another process, or in a signal
+            handler that interrupted the recorder.
         """
         channel = self._channels.get(model)
         if channel is None:
@@ -182,6 +185,8 @@ class Recorder:
         now_us = self._clock.now_us()
         time_us = now_us if times_us is None else one_time(times_us)
         waiting = self._waiting
+        if waiting.is_held():
+            raise reentered()
         with waiting.lock:
             name = self._mint.one(now_us) if ids is None else one_id(ids)
             waiting.put((channel, name, time_us, predictions, numbers, texts, version), channel.row_bytes)
@@ -215,6 +220,8 @@ class Recorder:
             values = values_of(predictions_of(outcomes, what))
             names = ids_of(ids, len(values), what)
         times = times_of(times_us, self._clock.now_us(), len(values), what).tolist()
+        if self._waiting.is_held():
+            raise reentered()
         for part in Outcomes(model, names, times, values).parts(self._waiting.max_part):
             with self._waiting.lock:
                 self._waiting.put(part, part.size, len(part.ids))
@@ -229,16 +236,11 @@ class Recorder:
         StoreError
             When the journal's folder cannot be used.
         UsageError
-            When the recorder was made by another process.
+            When the recorder was made by another process, or in a signal handler that interrupted the recorder.
         """
+        self._require_no_reentry()
         with self._life:
-            self._require_own_process()
-            if self._is_running:
-                return
-            self._flusher.start(self._waiting.open())
-            atexit.register(self._stop_at_exit)
-            self._is_running = True
-            self._is_stopped = False
+            self._start()
 
     def flush(self) -> Flushed:
         """Return when everything that was accepted before this call is in the store.
@@ -247,7 +249,10 @@ class Recorder:
         ------
         StoreError
             When the store cannot be written; the rows are kept, and tried again.
+        UsageError
+            When the recorder was made by another process, or in a signal handler that interrupted the recorder.
         """
+        self._require_no_reentry()
         self._require_own_process()
         return self._flusher.flush()
 
@@ -259,7 +264,11 @@ class Recorder:
         StoreError
             When the store cannot be written; the message says how many rows are not in it, and whether the journal
             has them.
+        UsageError
+            When the recorder was made by another process, or in a signal handler that interrupted the recorder: let
+            the handler raise SystemExit instead.
         """
+        self._require_no_reentry()
         with self._life:
             self._require_own_process()
             self._waiting.refuse()
@@ -277,7 +286,8 @@ class Recorder:
                 self._waiting.close()
 
     def stats(self) -> RecorderStats:
-        """Counts and gauges, as of now."""
+        """Counts and gauges, as of now; a UsageError in a signal handler that interrupted the recorder."""
+        self._require_no_reentry()
         waiting, flusher = self._waiting, self._flusher
         with waiting.lock:
             return RecorderStats(
@@ -304,6 +314,8 @@ class Recorder:
         times = times_of(times_us, now_us, len(column), what)
         version = None if version is None else str(version)
         waiting = self._waiting
+        if waiting.is_held():
+            raise reentered()
         if ids is None:
             with waiting.lock:
                 names = self._mint.many(now_us, len(column))
@@ -316,10 +328,25 @@ class Recorder:
 
     def _begin(self) -> None:
         """Start at the first call; not in a child of the process that made this, and not after `stop`."""
+        self._require_no_reentry()
         with self._life:
             if self._is_stopped:
                 raise UsageError("the recorder is stopped, so that this call was not recorded: start it again")
-            self.start()
+            self._start()
+
+    def _start(self) -> None:
+        """Start, when it does not run; the caller holds `_life`."""
+        self._require_own_process()
+        if self._is_running:
+            return
+        self._flusher.start(self._waiting.open())
+        atexit.register(self._stop_at_exit)
+        self._is_running = True
+        self._is_stopped = False
+
+    def _require_no_reentry(self) -> None:
+        if self._is_changing() or self._waiting.is_held() or self._flusher.is_held():
+            raise reentered()
 
     def _require_own_process(self) -> None:
         if os.getpid() != self._process:

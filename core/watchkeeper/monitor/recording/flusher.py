@@ -17,6 +17,7 @@ from watchkeeper.plugins.boundary import attempt
 
 from .batches import Committed, appends_of, committed
 from .journal import Group
+from .reentry import is_held
 from .waiting import Batch, Waiting
 
 _log = logging.getLogger("watchkeeper.monitor")
@@ -74,7 +75,9 @@ class Flusher:
         self._waiting = waiting
         self._flush_seconds = flush_seconds
         self._rollups = rollups
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self.is_held = is_held(self._lock)
+        """Whether this thread is at a commit."""
         self._leftovers: list[Group] = []
         self._is_stopping = False
         self._thread: threading.Thread | None = None

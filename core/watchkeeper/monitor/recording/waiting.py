@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import attrs
@@ -15,8 +14,8 @@ from watchkeeper.domain.errors import StoreBusy, UsageError
 
 from .entries import Entry
 from .journal import Group, Journal
-
-_log = logging.getLogger("watchkeeper.monitor")
+from .reentry import is_held
+from .slowness import Slowness
 
 
 @attrs.frozen(eq=False)
@@ -47,7 +46,9 @@ class Waiting:
     """
 
     def __init__(self, max_bytes: int, block_seconds: float, journal: Path | None) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+        self.is_held: Callable[[], bool] = is_held(self.lock)
+        """Whether this thread is inside already: a signal handler that interrupted it must not go on."""
         self.writer = f"recorder-{uuid.uuid4().hex}"
         self.wake = threading.Event()
         """Set to flush before the usual time: when somebody waits for room, or the flusher is to end."""
@@ -64,7 +65,7 @@ class Waiting:
         self._entries: list[Entry] = []
         self._since: float | None = None
         self._taken: Batch | None = None
-        self._has_warned = False
+        self._slowness = Slowness()
         self._is_open = False
 
     @property
@@ -148,6 +149,7 @@ class Waiting:
             self.size -= batch.size
             self.rows -= batch.rows
             self._room.notify_all()
+            self._slowness.look()
 
     def discard(self, group: Group, damaged: Collection[Path] = ()) -> None:
         """A group is in the store: its files may go; the damaged ones are put aside."""
@@ -163,15 +165,10 @@ class Waiting:
     def _wait_for_room(self, size: int) -> None:
         """Wait until `size` bytes fit; an entry that is larger than everything fits when nothing else waits."""
         self.blocked_calls += 1
-        if not self._has_warned:
-            self._has_warned = True
-            _log.warning(
-                "the store is slower than what is logged: %d rows wait in memory, calls to log() now wait for room",
-                self.rows,
-                extra={"waiting_rows": self.rows, "waiting_bytes": self.size},
-            )
+        self._slowness.blocked(self.rows, self.size)
         self.wake.set()
         fits = self._room.wait_for(lambda: not self.size or self.size + size <= self._max_bytes, self._block_seconds)
+        self._slowness.released()
         if not fits:
             raise StoreBusy(
                 f"{self.rows} rows ({self.size} bytes of at most {self._max_bytes}) still wait for the store after "
