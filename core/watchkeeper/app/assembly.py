@@ -105,13 +105,26 @@ class Systems:
         return columns.added(features, predictions, latency, error)
 
     def close(self) -> None:
-        """Flush what was recorded and release everything; may be called twice."""
+        """Flush what was recorded and release everything; may be called twice.
+
+        Raises
+        ------
+        StoreError
+            When rows could not be written; everything else is released.
+        UsageError
+            In a signal handler that interrupted the recorder, or in a child process; nothing is released.
+        """
+        is_needed = False
         try:
             self.recorder.stop()
+        except UsageError:
+            is_needed = True  # the rows that wait still need the store when the process ends
+            raise
         finally:
-            for notifier in self.notifiers.made():
-                notifier.close()
-            self.storage.close()
+            if not is_needed:
+                for notifier in self.notifiers.made():
+                    notifier.close()
+                self.storage.close()
 
 
 def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) -> Systems:

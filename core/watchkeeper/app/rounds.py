@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Final
+from typing import Final, Protocol
 
 from watchkeeper.alerting.delivery import DeliveryReport
 from watchkeeper.domain.spans import Duration
@@ -23,16 +23,28 @@ _SELDOM_US: Final = 3_600_000_000
 """An hour: a model that is checked every so many rows is looked at this often, even when they do not come."""
 
 
+class Stop(Protocol):
+    """What `threading.Event` can, as far as it is needed here."""
+
+    def is_set(self) -> bool:
+        """Whether to end."""
+        ...
+
+    def wait(self, seconds: float, /) -> object:
+        """Wait so long, or until it is set."""
+        ...
+
+
 def rounds(
     watch: Watchkeeper,
     pause: Duration,
     times: int | None = None,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     wait: Callable[[float], object] | None = None,
     *,
     heard: Callable[[DeliveryReport], None] = lambda _: None,
 ) -> Generator[dict[str, CheckResult]]:
-    """Each round's results; ends after `times` rounds, or when `stop` is set.
+    """Each round's results; ends after `times` rounds, or when `stop` is set, after the model that is being checked.
 
     A model is checked as often as its `every` says, others each `pause`; a round has those that are due together.
     Between the rounds, threads send what is due and take the steps of escalations; they stop when it ends: close the
@@ -46,7 +58,7 @@ def rounds(
     heard
         Called with what was delivered and what was not; also from the threads.
     """
-    stopped = stop or threading.Event()
+    stopped: Stop = stop or threading.Event()
     waits = wait or stopped.wait
     schedule = Schedule({model: _step_us(watch, model, pause) for model in watch.models} or {"": pause.us})
     done = 0
@@ -57,7 +69,11 @@ def rounds(
         while not stopped.is_set():
             due = schedule.due(watch.now_us())
             if due:
-                results = {model: watch.check_alone(model) for model in due if _is_worth(watch, model)}
+                worth = (model for model in due if not stopped.is_set() and _is_worth(watch, model))
+                results = {model: watch.check_alone(model) for model in worth}
+                if stopped.is_set():
+                    yield results
+                    return
                 schedule.done(due, watch.now_us())
                 watch.advance_deployments()
                 heard(watch.deliver())

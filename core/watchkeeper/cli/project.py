@@ -65,7 +65,8 @@ def run(
 ) -> None:
     """Check every model again and again, as often as its `every` says, and deliver alerts, until interrupted.
 
-    What cannot be delivered is said on standard error.
+    Ctrl-C ends it, and so does SIGTERM, after the model that is being checked; both with exit code 0. What cannot be
+    delivered is said on standard error.
     """
     from contextlib import closing
 
@@ -73,21 +74,25 @@ def run(
     from watchkeeper.domain.spans import Duration
     from watchkeeper.monitor.rendering import headline
 
+    from .ending import ended_by_sigterm
     from .heard import Heard
 
     pause = Duration.parse(every)
-    with opened(config) as watch:
+    with ended_by_sigterm() as ending, opened(config) as watch:
         told = ", ".join(f"{name} every {model.every or pause}" for name, model in watch.config.models.items())
         say(f"checking {told}; stop with Ctrl-C")
         try:
             heard = Heard(say)
             heard.tell_dead(len(watch.alerting.outbox.dead_letters(limit=1_000)))
-            with closing(rounds(watch, pause, times, heard=heard)) as each:
+            with closing(rounds(watch, pause, times, ending, heard=heard)) as each:
                 for results in each:
                     for result in results.values():
                         show(headline(result))
         except KeyboardInterrupt:
             say("stopped")
+        else:
+            if ending.is_set():
+                say("stopped by SIGTERM")
 
 
 def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
