@@ -22,7 +22,7 @@ from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.tables import chosen_blocks
 from watchkeeper.monitor.watched import WatchedModel, fitted
 from watchkeeper.testing.memory import MemoryStorage
-from watchkeeper_plugins.drift import mmd, pca_reconstruction
+from watchkeeper_plugins.drift import domain_classifier, mmd, pca_reconstruction
 
 ROWS = 100
 WINDOWS = 120
@@ -220,7 +220,9 @@ def every() -> WatchedModel:
     names = ["chi2", "cramer_von_mises", "energy", "hellinger", "jensen_shannon", "ks", "psi", "wasserstein", "mmd"]
     names += ["domain_classifier", "pca_reconstruction"]
     plugins = [import_module(f"watchkeeper_plugins.drift.{name}").watchkeeper_drift() for name in names]
-    return watched({plugin.name: plugin.build(plugin.options()) for (plugin,) in plugins}, windows=40)
+    built = {plugin.name: plugin.build(plugin.options()) for (plugin,) in plugins}
+    built["domain_classifier"] = domain_classifier.build(domain_classifier.Options(trees=5))
+    return watched(built, windows=20)
 
 
 @pytest.mark.parametrize("name", BROKEN)
