@@ -69,7 +69,7 @@ def test_until_there_is_enough_history_the_rule_has_no_data_and_says_how_much_is
     desk = Desk("anomaly(accuracy)")
     desk.keep(40, accuracy=0.8)
     (found,) = desk.check({"accuracy": 0.2})
-    assert found.value.reason == "40 clean checks of history, 100 are needed (1 per 30d, a check each 1h)"
+    assert found.value.reason == "40 clean checks of history, 120 are needed (1 per 30d, a check each 1h)"
     assert desk.firing == []
 
 
@@ -131,7 +131,7 @@ def test_a_budget_that_no_history_could_keep_says_so():
     desk.keep(20, accuracy=0.8)
     (found,) = desk.check({"accuracy": 0.2})
     assert found.value.reason == (
-        "1 per 36500d, a check each 1h: 116800 checks of history are needed, at most 6000 are looked at; "
+        "1 per 36500d, a check each 1h: 146000 checks of history are needed, at most 8000 are looked at; "
         "allow more alarms"
     )
 

@@ -19,7 +19,7 @@ from watchkeeper.domain.value import Value
 from watchkeeper.monitor.history import MEASUREMENTS
 from watchkeeper.monitor.series import SeriesKey, kept_series, written_labels
 
-MOST_CHECKS: Final = 6_000
+MOST_CHECKS: Final = 8_000
 """No more checks of the history are looked at, the latest."""
 _DAY_US: Final = 86_400_000_000
 _LOOKS_BACK_DAYS: Final = (8, 60, 400)

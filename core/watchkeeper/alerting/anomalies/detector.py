@@ -31,7 +31,7 @@ def needed(rate: float, method: Method = Method.ALL) -> int:
     """How many clean checks a rate of false alarms needs: at least 100; a thirtieth of one false alarm in each leg.
 
     >>> needed(1 / 720), needed(1 / 43_200), needed(1 / 43_200, Method.EWMA)
-    (100, 5760, 1440)
+    (120, 7200, 1440)
     """
     return max(FEWEST, math.ceil(round(len(method.legs) / (_BEYOND * rate), 6)))
 

@@ -33,6 +33,8 @@ class Leg(StrEnum):
     """The largest exponentially weighted mean of the z scores: a level that has moved."""
     SPREAD = "spread"
     """The largest exponentially weighted mean square: numbers that scatter more."""
+    SHAPE = "shape"
+    """The distance from what followed on the most similar stretches of the history: a course that never was."""
 
 
 class Method(StrEnum):
@@ -43,6 +45,7 @@ class Method(StrEnum):
     Z = "z"
     EWMA = "ewma"
     SPREAD = "spread"
+    SHAPE = "shape"
 
     @property
     def legs(self) -> tuple[Leg, ...]:
