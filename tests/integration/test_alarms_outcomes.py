@@ -14,6 +14,7 @@ from watchkeeper.monitor.alarms.outcomes import RISK, OutcomeCounting
 from watchkeeper.monitor.alarms.performance import reference_risk, risk_state
 from watchkeeper.monitor.alarms.risk import RiskAlarms
 from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.records import stored_records
 from watchkeeper.testing.memory import MemoryStorage
 
 HOUR_US = 3_600_000_000
@@ -96,6 +97,16 @@ def test_outcomes_in_many_goes_are_outcomes_in_one(alarms):
             evidence = counting(storage, alarms).counted(last)
     assert counting(storage, alarms).counted(last + HOUR_US) == whole(alarms)
     assert evidence.blocks == END - START - 1  # the last block waited until no more could come
+
+
+@pytest.mark.parametrize("window", ["3h", "400 rows", "1 rows"])
+def test_a_window_at_hand_changes_no_evidence(alarms, window):
+    storage = MemoryStorage()
+    predict(storage)
+    last = tell(storage, START, END)
+    at_hand = stored_records(storage, MODEL, WindowSize.parse(window), [])
+    counted = OutcomeCounting(storage, MODEL, JUDGING, alarms, at_hand).counted(last + HOUR_US)
+    assert counted == whole(alarms)
 
 
 def test_a_whole_day_told_at_one_time_is_counted_a_minute_later(alarms):
