@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from watchkeeper.contracts.storage import Batch, Storage
-from watchkeeper.domain.table import Table
+from watchkeeper.domain.table import Categories, Table
 
 from .records import PREDICTIONS, Records
 
@@ -25,18 +25,26 @@ def predictions(
         return
     whole_us, end_us = _whole_from(at_hand), at_hand.window.end_us
     if since_us < whole_us:
-        yield from storage.scan(PREDICTIONS, model, since_us, min(whole_us, until_us), columns)
+        yield from map(_as_text, storage.scan(PREDICTIONS, model, since_us, min(whole_us, until_us), columns))
     start, stop = np.searchsorted(at_hand.time, [max(since_us, whole_us), until_us]).tolist()
     if stop > start:
         yield _held(at_hand, slice(start, stop), columns)
     if until_us > end_us:
-        yield from storage.scan(PREDICTIONS, model, max(since_us, end_us), until_us, columns)
+        yield from map(_as_text, storage.scan(PREDICTIONS, model, max(since_us, end_us), until_us, columns))
 
 
 def _whole_from(window: Records) -> int:
     """The time from which on the window has every row: of those that share the time of its first it may lack some."""
     first = 0 if window.time is None else int(window.time[0])
     return window.window.start_us if window.window.start_us < first else first + 1
+
+
+def _as_text(batch: Batch) -> Batch:
+    """The batch with its ids as text, as a window has them: a store may hold them as categories."""
+    ids = batch.table.columns.get("id")
+    if not isinstance(ids, Categories):
+        return batch
+    return Batch(batch.time, Table({**batch.table.columns, "id": ids.texts()}))
 
 
 def _held(window: Records, rows: slice, columns: Sequence[str]) -> Batch:
