@@ -89,7 +89,7 @@ def defaults(values):
     return IsolationForest(random_state=0).fit_predict(values)[CLEAN:] == -1
 
 
-def compared(seeds, size, metrics):
+def compared(seeds, size, metrics, methods=(Method.ALL,)):
     """By kind of anomaly, for each way of looking: the balanced accuracy of each seed."""
     table = {}
     for kind, kinds in KINDS.items():
@@ -97,7 +97,7 @@ def compared(seeds, size, metrics):
             values, truth = generated(seed, kinds, size, metrics)
             told = {"sklearn IsolationForest(), raw columns": defaults(values)}
             told |= {
-                f"method {method.value!r}, 1 % of checks": p_values(values, RATE, method) < RATE for method in Method
+                f"method {method.value!r}, 1 % of checks": p_values(values, RATE, method) < RATE for method in methods
             }
             told["method 'all', 1 per 30d"] = p_values(values, BUDGET) < BUDGET
             for name, found in told.items():
@@ -191,7 +191,7 @@ def bench_cost():
 
 def main():
     seeds = range(100, 103) if "--quick" in sys.argv else range(100, 112)
-    show("10 metrics together, stated size", compared(seeds, "stated", METRICS))
+    show("10 metrics together, stated size", compared(seeds, "stated", METRICS, tuple(Method)))
     show("one metric alone, stated size", compared(seeds, "stated", 1))
     show("10 metrics together, weak anomalies", compared(seeds, "weak", METRICS))
     bench_false_alarms(range(200, 200 + 2 * len(seeds)))
