@@ -1,5 +1,6 @@
 """kill -9 while rows are logged: with the journal none is lost, without it only those of the last moment."""
 
+import os
 import random
 import signal
 import subprocess
@@ -61,6 +62,40 @@ def test_with_the_journal_no_logged_row_is_lost_and_none_comes_twice(tmp_path):
         # a row is journaled before log() returns: at most the one at work may be there without having been said
         assert len(set(found) - expected) <= number + 1
         assert list(journal.iterdir()) == []
+
+
+FORKING = """
+import os, sys, time
+from pathlib import Path
+from watchkeeper.clock import SystemClock
+from watchkeeper.monitor.recorder import Recorder
+from watchkeeper_plugins.storage.sqlite import SqliteOptions, build
+
+storage = build(SqliteOptions(f"sqlite:///{sys.argv[1]}/watch"))
+recorder = Recorder(storage, SystemClock(), flush_seconds=3600.0, journal=Path(sys.argv[1]) / "journal")
+recorder.declare("spx")
+for at in range(50):
+    recorder.log("spx", None, 0.5, ids=str(at))
+child = os.fork()
+if child == 0:
+    sys.stdout.write("forked\\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    os._exit(0)
+time.sleep(60)
+"""
+
+
+@pytest.mark.faults
+def test_a_child_that_outlives_its_killed_parent_does_not_hold_its_journal(tmp_path):
+    command = [sys.executable, "-c", FORKING, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout.readline() == b"forked\n"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        found = stored_ids(tmp_path, tmp_path / "journal")  # the child lives until its stdin is closed
+        assert found[:50] == [str(at) for at in range(50)]
+        assert list((tmp_path / "journal").iterdir()) == []
 
 
 @pytest.mark.faults

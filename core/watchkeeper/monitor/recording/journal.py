@@ -16,6 +16,7 @@ from watchkeeper.domain.errors import StoreError
 
 from .encoding import Encoder, entries_of
 from .entries import Entry
+from .forks import not_inherited
 from .segments import Segment, read_segment
 
 _FIRST_BYTES: Final = 256 * 1024
@@ -103,6 +104,7 @@ class Journal:
         if lock is None:
             raise StoreError(f"the journal {folder} has another writer {writer!r} at work; expected a name of its own")
         self._locks[writer] = lock
+        not_inherited(self)
         # a recorder that was stopped while the store could not be written goes on in the same group
         self._paths = [path for group in self._groups_of(writer) if group.seq == seq for path in group.paths]
 
@@ -168,6 +170,13 @@ class Journal:
                 extra={"writer": writer},
             )
             return None
+
+    def let_go(self) -> None:
+        """In a forked child: close the parent's files, which stay as they are; the child cannot use this journal."""
+        while self._locks:
+            os.close(self._locks.popitem()[1])
+        if self._segment is not None:
+            self._segment.close()
 
     def _begin(self, seq: int) -> None:
         self._seq = seq
