@@ -16,7 +16,6 @@ import io
 import json
 import struct
 import sys
-import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
@@ -28,6 +27,7 @@ from watchkeeper.hookspecs import hookimpl
 
 from .complaints import first_line
 from .naming import FROM_ELSEWHERE, class_named, name_of, recorded, recorded_json
+from .torch_program import described_operators, harmless
 
 _MODULE: Final = "module"
 _PROGRAM: Final = "program"
@@ -64,6 +64,7 @@ class TorchFormat:
         if not isinstance(model, torch.nn.Module):
             kept = io.BytesIO()
             torch.export.save(model, kept)
+            harmless(kept.getvalue())
             into.write(kept.getvalue())
             return {"kind": _PROGRAM, "torch": version, "operators": json.dumps(_operators(model))}
         tensors = _tensors(model)
@@ -89,9 +90,9 @@ class TorchFormat:
             It is no such program: files of `torch.save` are pickles.
         """
         data = source.read()
-        _require_archive(data)
+        harmless(data)
         into.write(data)
-        return {"kind": _PROGRAM, "torch": FROM_ELSEWHERE, "operators": json.dumps(_described_operators(data))}
+        return {"kind": _PROGRAM, "torch": FROM_ELSEWHERE, "operators": json.dumps(described_operators(data))}
 
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """The module with its weights, on the CPU, in the mode in which it was saved.
@@ -181,9 +182,9 @@ def _made(record: Mapping[str, str]) -> Any:
 def _program(data: bytes, record: Mapping[str, str]) -> Any:
     import torch
 
-    _require_archive(data)
+    checked = harmless(data)
     try:
-        program = torch.export.load(io.BytesIO(data))
+        program = torch.export.load(io.BytesIO(checked))
     except _READ_ERRORS as error:
         raise DataError(f"these bytes are no exported program: {first_line(error)}") from error
     strangers = set(_operators(program)) - set(recorded_json(record, "operators"))
@@ -195,32 +196,8 @@ def _program(data: bytes, record: Mapping[str, str]) -> Any:
     return program
 
 
-def _require_archive(data: bytes) -> None:
-    """Pass for a PT2 archive: for anything else torch would quietly try its older layout, which holds pickles."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-            (marker,) = [name for name in names if name.endswith("/archive_format")]
-            kind = archive.read(marker)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError) as error:
-        raise DataError(f"these bytes are no exported program: {first_line(error)}") from error
-    if kind != b"pt2" or any(name.startswith("serialized_") for name in names):
-        raise DataError("these bytes are no exported program: expected a PT2 archive and nothing else")
-
-
 def _operators(program: Any) -> list[str]:
     return sorted({str(node.target) for node in program.graph.nodes if node.op == "call_function"})
-
-
-def _described_operators(data: bytes) -> list[str]:
-    """The operators that a PT2 archive names in its JSON, as `_operators` tells those of the program."""
-    found: set[str] = set()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for name in archive.namelist():
-            if "/models/" in name and name.endswith(".json"):
-                nodes = json.loads(archive.read(name))["graph_module"]["graph"]["nodes"]
-                found.update(str(node["target"]).removeprefix("torch.ops.") for node in nodes)
-    return sorted(found)
 
 
 def _safetensors() -> Any:
