@@ -13,6 +13,7 @@ from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
+    from watchkeeper.alerting.delivery import DeliveryReport
     from watchkeeper.app import Watchkeeper
     from watchkeeper.monitor.result import CheckResult
 
@@ -68,6 +69,9 @@ def check(
     since: Since = None,
     until: Until = None,
     over: Over = None,
+    each_file: Annotated[
+        bool, typer.Option("--each-file", help="Each file of the folder is a window of its own, in order of the names.")
+    ] = False,
     executor: WithExecutor = None,
     workers: Workers = None,
     fail_on: FailOn = "unknown",
@@ -88,23 +92,28 @@ def check(
     with opened(config) as watch:
         if over is not None:
             results = _stretches(watch, models, data, over, _moment(until))
-        elif data is not None and data.is_dir():
+        elif data is not None:
             _require_no_until(until)
-            results = [_folder(watch, models, data, executor=executor, workers=workers)]
+            results = _of_files(watch, models, data, each_file=each_file, executor=executor, workers=workers)
         else:
-            results = _results(watch, models, data, _moment(until))
+            _require_no_each_file(each_file)
+            results = _stored(watch, models, _moment(until))
         report = watch.deliver()
     if as_json:
         show_json([result.to_dict() for result in results])
     else:
         for result in results:
             show(result.table(verbose=verbose))
+    _say_what_failed(report)
+    if any(result.status.value in failing for result in results):
+        raise typer.Exit(1)
+
+
+def _say_what_failed(report: DeliveryReport) -> None:
     for missed in report.undelivered:
         say(f"not delivered to {missed.receiver}: {missed.error}")
     for failure in report.failures:
         say(f"{failure.plugin} failed: {failure.error}")
-    if any(result.status.value in failing for result in results):
-        raise typer.Exit(1)
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -144,7 +153,9 @@ def report(
 ) -> None:
     """Check one model and write the result as one self-contained HTML page."""
     with opened(config) as watch:
-        result = _results(watch, [model], data, _moment(until))[0]
+        if data is not None:
+            _require_no_until(until)
+        result = _stored(watch, [model], _moment(until))[0] if data is None else _file(watch, model, data)
     result.to_html(output)
     say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
 
@@ -182,20 +193,58 @@ def _require_alone(data: object, over: object) -> None:
         raise UsageError(f"{other} and --since every window of the stored rows; give one of the two")
 
 
-def _results(
-    watch: Watchkeeper, models: list[str] | None, data: Path | None, until_us: int | None
-) -> list[CheckResult]:
+def _stored(watch: Watchkeeper, models: list[str] | None, until_us: int | None) -> list[CheckResult]:
     """Of the named models, or of all; a model that is asked for by name and cannot be checked is an error."""
     names = models or list(watch.models)
-    if data is None:
-        if models or len(names) == 1:
-            return [watch.check(name, until_us=until_us) for name in names]
-        return list(watch.check_all(until_us=until_us).values())
+    if models or len(names) == 1:
+        return [watch.check(name, until_us=until_us) for name in names]
+    return list(watch.check_all(until_us=until_us).values())
+
+
+def _of_files(
+    watch: Watchkeeper,
+    models: list[str] | None,
+    data: Path,
+    *,
+    each_file: bool,
+    executor: str | None,
+    workers: int | None,
+) -> list[CheckResult]:
+    """Of the model whose rows they are: the file, the folder as one window, or each of its files."""
+    model = _only_model(watch, models)
+    if each_file:
+        return [_file(watch, model, file) for file in _files_of(data)]
+    if data.is_dir():
+        from .folder import folder_result
+
+        return [folder_result(watch, model, data, executor=executor, workers=workers)]
+    return [_file(watch, model, data)]
+
+
+def _file(watch: Watchkeeper, model: str, file: Path) -> CheckResult:
     from watchkeeper.data.files import read_table
 
-    _require_no_until(until_us)
-    with busy("checking", data):
-        return [watch.check(_only_model(watch, models), read_table(data), source=data.name)]
+    with busy("checking", file):
+        return watch.check(model, read_table(file), source=file.name)
+
+
+def _files_of(folder: Path) -> tuple[Path, ...]:
+    from watchkeeper.data.files import readable_files
+    from watchkeeper.domain.errors import NothingToCheck, UsageError
+
+    if not folder.is_dir():
+        raise UsageError(f"--each-file wants a folder as --data; found {folder}")
+    files = readable_files(folder)
+    if not files:
+        raise NothingToCheck(f"{folder} has no file of rows: expected .csv, .parquet, .feather, .arrow or .jsonl")
+    return files
+
+
+def _require_no_each_file(each_file: bool) -> None:
+    from watchkeeper.domain.errors import UsageError
+
+    if each_file:
+        raise UsageError("--each-file is for the files of a folder; name it by --data")
 
 
 def _require_no_until(until: object) -> None:
@@ -218,14 +267,6 @@ def _stretches(
         raise UsageError("--data checks files and --over a stretch of stored rows; give one of the two")
     end_us = time.time_ns() // 1000 if until_us is None else until_us
     return [watch.check_stretch(name, end_us - Duration.parse(over).us, end_us) for name in models or watch.models]
-
-
-def _folder(
-    watch: Watchkeeper, models: list[str] | None, data: Path, *, executor: str | None, workers: int | None
-) -> CheckResult:
-    from .folder import folder_result
-
-    return folder_result(watch, _only_model(watch, models), data, executor=executor, workers=workers)
 
 
 def _only_model(watch: Watchkeeper, models: list[str] | None) -> str:

@@ -25,17 +25,29 @@ def history_checked(
     config: str, models: list[str] | None, since_us: int, until_us: int | None, *, verbose: bool, as_json: bool
 ) -> list[PastWindow]:
     """Measure the windows of the named models, or of all, and show them; returns each model's last window."""
-    last = []
+    from watchkeeper.domain.errors import WatchkeeperError
+
+    last: list[PastWindow] = []
     told: list[dict[str, Any]] = []
+    failed: WatchkeeperError | None = None
     with opened(config) as watch:
         for model in models or list(watch.models):
-            windows = _measured(watch, model, since_us, until_us)
+            try:
+                windows = _measured(watch, model, since_us, until_us)
+            except WatchkeeperError as error:
+                if models:
+                    raise
+                say(f"{model}: {error}")
+                failed = error
+                continue
             last.append(windows[-1])
             if as_json:
                 told += [_plain(model, one) for one in windows]
                 continue
             show(_table(model, windows if verbose else _worth_showing(windows)))
             say(_summary(model, windows))
+    if failed is not None and not last:
+        raise failed
     if as_json:
         show_json(told)
     return last

@@ -65,6 +65,12 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
     return table_of(rows, what=file.name)
 
 
+def readable_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder that `read_table` reads, told by their endings, in order of their names."""
+    found = (file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    return tuple(sorted(file for file in found if file.name.lower().endswith(tuple(_EXPECTED))))
+
+
 def file_digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes in hexadecimal; a DataError when it cannot be read."""
     file = Path(path)
