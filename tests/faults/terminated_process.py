@@ -9,9 +9,9 @@ from watchkeeper.monitor.recorder import Recorder
 from watchkeeper_plugins.storage.sqlite import SqliteOptions, build
 
 
-def main(folder, answer):
+def main(folder, answer, rows="1000", flushes=""):
     storage = build(SqliteOptions(f"sqlite:///{folder}/watch"))
-    # nothing is flushed but by the end of the process
+    # nothing is flushed but by the end of the process, or by the loop
     recorder = Recorder(storage, SystemClock(), flush_seconds=3600.0)
     recorder.declare("spx", ("ret1", "vol10"))
 
@@ -29,8 +29,10 @@ def main(folder, answer):
     at = 0
     while True:
         # few system calls: most signals come while log() holds its lock
-        names = [recorder.log("spx", (1.0, 2.0), 0.5, ids=str(at + offset)) for offset in range(1000)]
+        names = [recorder.log("spx", (1.0, 2.0), 0.5, ids=str(at + offset)) for offset in range(int(rows))]
         at += len(names)
+        if flushes:
+            recorder.flush()
         os.write(1, f"{at}\n".encode())
 
 

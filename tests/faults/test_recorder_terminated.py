@@ -14,13 +14,13 @@ from watchkeeper_plugins.storage.sqlite import SqliteOptions, build
 PROGRAM = Path(__file__).with_name("terminated_process.py")
 
 
-def terminated(folder, answer, rows):
+def terminated(folder, answer, rows, *, step=1000, flushes=""):
     """Ask the process to end after about so many rows; its exit code, what it said, and how many it had logged."""
-    command = [sys.executable, str(PROGRAM), str(folder), answer]
+    command = [sys.executable, str(PROGRAM), str(folder), answer, str(step), flushes]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         timer = threading.Timer(60, process.kill)  # a process that hangs ends here, with another exit code
         timer.start()
-        said = [process.stdout.readline() for _ in range(rows // 1000)]
+        said = [process.stdout.readline() for _ in range(rows // step)]
         process.send_signal(signal.SIGTERM)
         said += process.stdout.readlines()
         errors = process.stderr.read().decode()
@@ -46,6 +46,18 @@ def test_a_handler_that_raises_system_exit_loses_no_row(tmp_path):
         assert (code, errors) == (0, "")
         assert found[:logged] == [str(at) for at in range(logged)]
         assert len(found) == len(set(found))
+
+
+@pytest.mark.faults
+def test_a_handler_that_raises_system_exit_in_a_commit_loses_no_row_and_doubles_none(tmp_path):
+    chance = random.Random(13)  # noqa: S311 - the same
+    for number in range(12):
+        folder = tmp_path / str(number)
+        code, errors, logged = terminated(folder, "leave", chance.randrange(10, 200), step=10, flushes="yes")
+        found = stored_ids(folder)
+        assert (code, errors) == (0, "")
+        assert found[:logged] == [str(at) for at in range(logged)]
+        assert len(found) == len(set(found)) <= logged + 10
 
 
 @pytest.mark.faults
