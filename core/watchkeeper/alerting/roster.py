@@ -26,8 +26,8 @@ class Roster:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._known: dict[str, tuple[tuple[Any, ...], Alert]] = {}
-        """By fingerprint: revision and index fields by which it is known to be as it was, and the alert."""
+        self._known: dict[str, tuple[Outline, Alert]] = {}
+        """By fingerprint: the outline by which it is known to be as it was, and the alert."""
         self._lock = threading.Lock()
 
     def alerts(self, where: Mapping[str, Any]) -> tuple[Alert, ...]:
@@ -37,11 +37,12 @@ class Roster:
         outlines = self._storage.outlines(ALERTS, where, _ORDER)
         with self._lock:
             known = self._known
-            new = [one for one in outlines if known.get(one[0], _UNKNOWN)[0] != one[1:]]
+            new = [one for one in outlines if known.get(one[0], _UNKNOWN)[0] != one]
             if len(new) > _READ_SINGLY:
                 return self._all_read(where)
             gone = {one.key for one in new if not self._is_read(one.key, where)}
-            listed = [known[key][1] for key, _, _ in outlines if key not in gone]
+            there = [one for one in outlines if one.key not in gone] if gone else outlines
+            listed = [known[one[0]][1] for one in there]
             if where == _ALL_OPEN:
                 self._forget_all_but(outlines)
         return tuple(listed)
@@ -70,7 +71,7 @@ class Roster:
 
     def _keep(self, document: Document, alert: Alert) -> None:
         index = tuple(document.index.get(field) for field in ALERTS.index)
-        self._known[document.key] = ((document.revision, index), alert)
+        self._known[document.key] = (Outline(document.key, document.revision, index), alert)
 
     def _forget_all_but(self, outlines: Sequence[Outline]) -> None:
         if len(self._known) > len(outlines):
@@ -80,7 +81,7 @@ class Roster:
 
 
 _ALL_OPEN: Final = {"is_open": 1}
-_UNKNOWN: Final[tuple[tuple[Any, ...], None]] = ((), None)
+_UNKNOWN: Final = (None, None)
 
 
 def _alert(document: Document) -> Alert:
