@@ -101,7 +101,11 @@ def test_what_does_not_pickle_is_a_sentence(registry: Registry, save_as: str, na
 
 
 @pytest.mark.parametrize("save_as", FORMATS)
-@pytest.mark.parametrize("thing", [None, object(), "text", LinearRegression, len, {"a": 1}], ids=repr)
+@pytest.mark.parametrize(
+    "thing",
+    [None, object(), "text", LinearRegression, len, {"a": 1}],
+    ids=["nothing", "object", "text", "class", "function", "mapping"],
+)
 def test_what_is_no_model_of_the_named_format_is_refused(registry: Registry, save_as: str, thing: Any) -> None:
     with pytest.raises(DataError, match=f"the format '{save_as}' does not save a builtins|abc.ABCMeta"):
         registry.register(thing, "m", save_as=save_as)
