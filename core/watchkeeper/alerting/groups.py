@@ -53,6 +53,8 @@ def _values(alerts: Sequence[Alert], label: str) -> list[str]:
     """What each alert has under that label."""
     if label in {"model", "rule"}:
         return list(map(attrgetter(label), alerts))
+    if label == "severity":
+        return list(map(str, map(attrgetter(label), alerts)))
     return [label_of(alert, label) for alert in alerts]
 
 
