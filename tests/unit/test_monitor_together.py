@@ -123,6 +123,7 @@ def test_columns_that_stop_moving_together_raise_the_alarm_of_all_features_alone
     assert [f.subject for f in result.verdict.findings if f.status is Status.WARN] == [ALL_FEATURES]
     assert result.measurement("drift_evidence", feature=ALL_FEATURES).value.number > 0.1
     assert result.measurement("drift_share").value.number == 0.0
+    assert result.measurement("together_drift").value.number == 1.0
     assert result.measurement("pca", feature=ALL_FEATURES).value.number > 0.5
 
 
@@ -148,6 +149,7 @@ def test_nothing_that_can_be_compared_is_unknown(model):
     status, sentence = told(model.check(records(11, **gone)))
     assert status is Status.UNKNOWN
     assert "no feature has values that can be compared with the reference" in sentence
+    assert model.check(records(11, **gone)).measurement("together_drift").value.reason == sentence
 
 
 def test_infinite_values_do_not_take_the_others_down(model):

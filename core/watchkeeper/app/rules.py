@@ -29,7 +29,7 @@ from watchkeeper.monitor.quality import (
 )
 from watchkeeper.monitor.schema import SCHEMA_CHANGES
 from watchkeeper.monitor.service import SERVICE_NAMES
-from watchkeeper.monitor.watched import DRIFT_EVIDENCE, PREDICTION_DRIFT, RISK_EVIDENCE
+from watchkeeper.monitor.watched import DRIFT_EVIDENCE, PREDICTION_DRIFT, RISK_EVIDENCE, TOGETHER_DRIFT
 
 from .structured_rules import condition_text, recovery_text
 from .telling import escalation_of, placed, with_escalations
@@ -43,6 +43,7 @@ ALWAYS_MEASURED = (
     RISK_EVIDENCE,
     PREDICTION_DRIFT,
     LABEL_DRIFT,
+    TOGETHER_DRIFT,
     SCHEMA_CHANGES,
     TYPE_CHANGED,
     MISSING_SHARE,

@@ -65,10 +65,21 @@ DRIFT_EVIDENCE = "drift_evidence"
 RISK_EVIDENCE = "risk_evidence"
 """How far performance is on the way to an alarm, which is raised at 1."""
 
+TOGETHER_DRIFT = "together_drift"
+"""1 when all features together are in alarm, or over an edge; else 0."""
+
 PREDICTION_DRIFT = "prediction_drift"
 """1 when the predictions' distribution is in alarm, or over an edge where there are no alarms; else 0."""
 
-__all__ = ["DRIFT_EVIDENCE", "PREDICTION", "PREDICTION_DRIFT", "RISK_EVIDENCE", "WatchedModel", "fitted"]
+__all__ = [
+    "DRIFT_EVIDENCE",
+    "PREDICTION",
+    "PREDICTION_DRIFT",
+    "RISK_EVIDENCE",
+    "TOGETHER_DRIFT",
+    "WatchedModel",
+    "fitted",
+]
 
 
 @attrs.frozen(eq=False)
@@ -146,7 +157,7 @@ class WatchedModel:
         labelled = subject.measurement("labelled", Value.of(int(records.has_outcome.sum())))
         measurements = [samples, labelled]
         findings = [sample_finding(samples, self.min_rows)]
-        if repeated := len(records.ids) - len(set(records.ids)):
+        if repeated := records.repeated:
             findings.append(repeated_finding(samples, repeated))
         failures: list[Failure] = []
         if now_us is not None and records.time is not None:
@@ -303,7 +314,9 @@ class WatchedModel:
             if state is not None and ALL_FEATURES in state.evidence:
                 measurements.append(_evidence(subject, ALL_FEATURES, state, {}))
             if drifts:
-                findings.append(together_finding(drifts, state))
+                finding = together_finding(drifts, state)
+                findings.append(finding)
+                measurements.append(subject.measurement(TOGETHER_DRIFT, _is_warned(finding)))
         if self.outcomes is not None:
             found, told, failed = self.outcomes.check(subject, records)
             measurements += found
@@ -375,6 +388,12 @@ def _condensed(column: Column, reference: ReferenceColumn) -> Column | Profile:
         return profile(column, reference.cells)
     except DataError:
         return column  # of another kind than the reference, which detectors tell
+
+
+def _is_warned(finding: Finding) -> Value:
+    if finding.status is Status.UNKNOWN:
+        return Value.undefined(finding.sentence)
+    return Value.of(float(finding.status is Status.WARN))
 
 
 def _age(subject: Subject, now_us: int, last_us: int, longest_gap_us: int) -> Measurement:
