@@ -133,9 +133,8 @@ def measured(drift: str, rounds: int) -> None:
             watch.check("m")
             checks.append(1e3 * (time.process_time() - start))
         kept = len(watch.check("m").measurements)
-    print(
-        f"{drift:16} {median(metrics):8.2f} {median(at_hand):8.2f} {at_hand[0]:8.2f} {median(read):8.2f} {median(checks):14.2f} {kept:14}"
-    )
+    told = (median(metrics), median(at_hand), at_hand[0], median(read), median(checks))
+    print(f"{drift:16} " + " ".join(f"{spent_ms:10.2f}" for spent_ms in told) + f" {kept:12}")
 
 
 def main() -> None:

@@ -100,10 +100,11 @@ def duplicate_share(features: Table) -> Value:
     """Share of rows that repeat an earlier row in every feature. O(n d): rows are told apart by 64 bits of hash."""
     if not len(features) or not features.names:
         return Value.undefined("there are no rows to compare")
-    hashes = np.zeros(len(features), dtype=np.uint64)
+    hashes, shifted = np.zeros((2, len(features)), dtype=np.uint64)
     for name in features:
-        hashes = (hashes ^ _bits(features[name])) * _MIXING
-        hashes ^= hashes >> np.uint64(29)
+        hashes ^= _bits(features[name])
+        hashes *= _MIXING
+        hashes ^= np.right_shift(hashes, np.uint64(29), out=shifted)
     hashes.sort()  # measured: ten times faster than numpy's unique
     repeated = int(np.count_nonzero(hashes[1:] == hashes[:-1]))
     return Value.of(1.0 - (len(features) - repeated) / len(features), samples=len(features))
@@ -167,8 +168,9 @@ def _bits(column: Column) -> NDArray[np.uint64]:
         return column.codes.astype(np.uint64)
     if column.dtype.kind == "O":
         return np.unique([str(item) for item in column], return_inverse=True)[1].astype(np.uint64)
-    values = column.astype(np.float64) + 0.0
-    values[np.isnan(values)] = np.nan
+    values = np.add(column, 0.0, dtype=np.float64)
+    if np.isnan(values.min(initial=0.0)):
+        values[np.isnan(values)] = np.nan
     return values.view(np.uint64)
 
 
