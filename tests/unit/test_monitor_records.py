@@ -9,7 +9,7 @@ from watchkeeper.contracts.storage import Append
 from watchkeeper.domain.errors import NothingToCheck
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import Categories, Table
-from watchkeeper.monitor.records import stored_records
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, stored_records
 from watchkeeper.testing.memory import MemoryStorage
 
 HOUR_US = 3_600_000_000
@@ -115,3 +115,33 @@ def test_an_empty_window_tells_where_the_rows_are(storage):
     predict(storage, [0], ["a"], [1])
     with pytest.raises(NothingToCheck, match="the store has some from 1970-01-01T00:00:00Z to"):
         stored_records(storage, "spx", WindowSize.parse("1h"), [], until_us=900 * HOUR_US)
+
+
+def shadowed(versions):
+    """Rows a, b, a, b, … of these versions, and an outcome of a."""
+    storage = MemoryStorage()
+    ids = Categories.of("ab"[at % 2] for at in range(len(versions)))
+    table = Table({"id": ids, "prediction": np.zeros(len(versions)), "version": Categories.of(versions)})
+    storage.commit([Append(PREDICTIONS, "spx", np.arange(len(versions)), table)])
+    known = Table({"id": Categories.of(["a"]), "outcome": np.ones(1)})
+    storage.commit([Append(OUTCOMES, "spx", np.array([len(versions)]), known)])
+    return stored_records(storage, "spx", WindowSize.parse("10 rows"), [])
+
+
+def test_an_outcome_counts_for_each_version_that_predicted_the_row():
+    records = shadowed(["1.2", "1.2", "1.3", "1.3"])
+    assert records.has_outcome.tolist() == [True, False, True, False]
+    assert records.outcome[[0, 2]].tolist() == [1.0, 1.0]
+    assert records.repeated == 0
+
+
+def test_of_rows_that_one_version_logged_twice_it_counts_for_the_last():
+    records = shadowed(["1.2", "1.2", "1.2", "1.2", "1.3", "1.3"])
+    assert records.has_outcome.tolist() == [False, False, True, False, True, False]
+    assert records.repeated == 2
+
+
+def test_rows_without_a_version_that_stand_twice_are_repeated():
+    records = shadowed([None, None, None, None])
+    assert records.has_outcome.tolist() == [False, False, True, False]
+    assert records.repeated == 2

@@ -71,6 +71,15 @@ class Records:
             versions=None if self.versions is None else self.versions[which],
         )
 
+    @property
+    def repeated(self) -> int:
+        """How many rows repeat the id of another of the same version."""
+        if len(set(self.ids)) == len(self.ids):
+            return 0
+        if self.versions is None:
+            return len(self.ids) - len(set(self.ids))
+        return len(self.ids) - len(set(zip(self.ids, _plain(self.versions), strict=True)))
+
     def taken(self, positions: NDArray[np.int64]) -> Records:
         """The rows at these positions (m,), in this order."""
         return attrs.evolve(
@@ -119,7 +128,7 @@ def stored_records(
             f"model {model!r} has no predictions between {iso_time(start_us)} and {iso_time(end_us)}; "
             f"the store has some from {iso_time(span[0])} to {iso_time(span[1])}"
         )
-    outcome, known = _outcomes(storage, model, table["id"], int(time[0]), until_us)
+    outcome, known = _shared(table, *_outcomes(storage, model, table["id"], int(time[0]), until_us))
     return Records(
         window=Window(start_us, end_us, len(time)),
         prediction=table["prediction"],
@@ -129,6 +138,7 @@ def stored_records(
         version=_last_version(table),
         ids=tuple(str(name) for name in _plain(table["id"])),
         time=time,
+        versions=table.columns.get("version"),
     )
 
 
@@ -162,7 +172,7 @@ def joined_records(
     storage: Storage, model: str, time: NDArray[np.int64], table: Table, columns: Sequence[str]
 ) -> Records:
     """Rows that were read before, with every outcome that is known by now; `table` has ``id`` and ``prediction``."""
-    outcome, known = _outcomes(storage, model, table["id"], int(time[0]), None)
+    outcome, known = _shared(table, *_outcomes(storage, model, table["id"], int(time[0]), None))
     return Records(
         window=Window(int(time[0]), int(time[-1]) + 1, len(time)),
         prediction=table["prediction"],
@@ -268,6 +278,34 @@ def _outcomes(
     elif not isinstance(outcome, Categories) and not isinstance(values, Categories):
         outcome[rows] = values  # in time order, so that a corrected outcome replaces the first
     known[rows] = True
+    return outcome, known
+
+
+def _shared(table: Table, outcome: Column | None, known: NDArray[np.bool_]) -> tuple[Column | None, NDArray[np.bool_]]:
+    """An outcome counts for each version that predicted the row: a shadow's answers have the ids of the others.
+
+    Of several rows of one version with the same id it counts for the last.
+    """
+    ids = _plain(table["id"])
+    if outcome is None or "version" not in table or len(set(ids)) == len(ids):
+        return outcome, known
+    versions = _plain(table["version"])
+    source: dict[object, int] = {}
+    told: set[tuple[object, object]] = set()
+    pairs: list[tuple[int, int]] = []
+    for at in range(len(ids) - 1, -1, -1):
+        if known[at]:
+            source[ids[at]] = at
+        elif ids[at] in source and (ids[at], versions[at]) not in told:
+            pairs.append((at, source[ids[at]]))
+        told.add((ids[at], versions[at]))
+    if pairs:
+        rows, others = np.array(pairs, dtype=np.int64).T
+        known = known.copy()
+        known[rows] = True
+        positions = np.arange(len(ids), dtype=np.int64)
+        positions[rows] = others
+        outcome = outcome[positions]
     return outcome, known
 
 

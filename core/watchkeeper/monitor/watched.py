@@ -157,7 +157,7 @@ class WatchedModel:
         labelled = subject.measurement("labelled", Value.of(int(records.has_outcome.sum())))
         measurements = [samples, labelled]
         findings = [sample_finding(samples, self.min_rows)]
-        if repeated := len(records.ids) - len(set(records.ids)):
+        if repeated := records.repeated:
             findings.append(repeated_finding(samples, repeated))
         failures: list[Failure] = []
         if now_us is not None and records.time is not None:
