@@ -84,3 +84,22 @@ def test_an_archive_that_asks_for_another_class_builds_nothing() -> None:
 def test_the_time_of_saving_is_not_in_the_bytes() -> None:
     with zipfile.ZipFile(io.BytesIO(saved(functional())[0])) as found:
         assert json.loads(found.read("metadata.json"))["date_saved"] == ""
+
+
+def test_an_archive_of_keras_itself_is_taken_over() -> None:
+    archive, _ = saved(functional())
+    into = io.BytesIO()
+    record = build(NoOptions()).adopt(io.BytesIO(archive), into)
+    found = build(NoOptions()).load(io.BytesIO(into.getvalue()), record)
+    np.testing.assert_allclose(told(found), told(functional()), rtol=1e-6)
+
+
+def test_an_archive_with_a_class_of_somebody_elses_is_taken_over_only_by_its_name() -> None:
+    archive, _ = saved(trained())
+    foreign = changed(archive, **{"keras.layers": "elsewhere.layers"})
+    name = "elsewhere.layers.Dense"
+    with pytest.raises(IntegrityError, match=r"the archive asks for .*elsewhere\.layers\.Dense.*, which is not Keras'"):
+        build(NoOptions()).adopt(io.BytesIO(foreign), io.BytesIO())
+    names = [name, "elsewhere.layers.InputLayer"]
+    record = build(NoOptions()).adopt(io.BytesIO(foreign), io.BytesIO(), trusted=names)
+    assert name in json.loads(record["classes"])

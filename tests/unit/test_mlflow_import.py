@@ -12,6 +12,7 @@ import pytest
 import skops.io
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import FunctionTransformer
 
 from watchkeeper.contracts.plugin import NoOptions
 from watchkeeper.domain.errors import DataError, NotAllowed, UsageError
@@ -157,6 +158,41 @@ def test_a_damaged_archive_is_left_out_and_the_others_come(foreign: Foreign, reg
     broken, good = foreign.into(registry)
     assert "this file is not a skops archive" in broken.problem
     assert good.ref == "line@2.0.0"
+
+
+class Custom(LinearRegression):  # type: ignore[misc]  # sklearn has no types
+    """A user's own estimator."""
+
+
+def test_a_type_that_skops_does_not_trust_is_taken_over_only_by_name(foreign: Foreign, registry: Registry) -> None:
+    (foreign.add(1) / "model.skops").write_bytes(skops.io.dumps(Custom().fit(ROWS, ROWS.sum(1))))
+    name = f"{__name__}.Custom"
+    (refused,) = foreign.into(registry)
+    assert refused.ref is None
+    assert f"the archive asks for {name}, which skops does not trust by itself" in refused.problem
+    (one,) = imported(registry, foreign.database, foreign.artifacts, trusted=[name])
+    assert one.problem == ""
+    assert type(registry.load("line@1.0.0")) is Custom
+
+
+def test_a_function_that_a_file_asks_for_is_never_called(
+    foreign: Foreign, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+    import zipfile
+
+    called: list[Any] = []
+    monkeypatch.setattr(os, "system", called.append)
+    place = foreign.add(1) / "model.skops"
+    place.write_bytes(skops.io.dumps(FunctionTransformer(np.log1p)))
+    with zipfile.ZipFile(place) as archive:
+        schema = archive.read("schema.json").decode()
+    with zipfile.ZipFile(place, "w") as archive:
+        archive.writestr("schema.json", schema.replace('"log1p"', '"system"').replace('"numpy"', '"os"'))
+    (refused,) = foreign.into(registry)
+    assert "the archive asks for os.system" in refused.problem
+    assert registry.models() == ()
+    assert called == []
 
 
 class Bomb:

@@ -10,6 +10,13 @@ import typer
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A type in the file that may be built though it is none of the framework's own; may be given again."
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
@@ -31,6 +38,7 @@ def register(
     metric: Annotated[list[str] | None, typer.Option(help="A metric as name=number; may be given again.")] = None,
     parent: Annotated[list[str] | None, typer.Option(help="A version that it comes from; may be given again.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
+    trust: Trust = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -40,7 +48,7 @@ def register(
     metrics = dict(_measured(text) for text in metric or [])
     with opened(config) as watch:
         version = watch.registry.register(
-            SavedModel(path, format_name, {}),
+            SavedModel(path, format_name, {}, trusted=tuple(trust or ())),
             model,
             number=number,
             metrics=metrics,
@@ -61,6 +69,7 @@ def import_mlflow(
     rename: Annotated[
         list[str] | None, typer.Option(help='A model under another name: "old name=new-name"; may be given again.')
     ] = None,
+    trust: Trust = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +78,7 @@ def import_mlflow(
 
     names = dict(_pair(text) for text in rename or [])
     with opened(config) as watch:
-        found = list(imported(watch.registry, database, artifacts, names))
+        found = list(imported(watch.registry, database, artifacts, names, trusted=trust or ()))
     if as_json:
         show_json([{"source": one.source, "ref": one.ref, "problem": one.problem} for one in found])
     for one in () if as_json else found:

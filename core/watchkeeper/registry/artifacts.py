@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
@@ -54,14 +54,19 @@ class SavedModel:
     """Where it was made, as far as that is known."""
     record: Mapping[str, str] = attrs.field(factory=dict)
     """What belongs in the format's record and the file does not tell, such as an estimator's class."""
+    trusted: tuple[str, ...] = ()
+    """Types in the file that may be built although they are none of the framework's own."""
 
 
 @runtime_checkable
 class Adopting(Protocol):
     """What a format has besides when it can take over files of its framework."""
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
-        """Copy the file, perhaps in canonical form, and return its record; runs nothing from it."""
+    def adopt(self, source: BinaryIO, into: BinaryIO, trusted: Collection[str] = ()) -> Mapping[str, str]:
+        """Copy the file, perhaps in canonical form, and return its record; runs nothing from it.
+
+        Types that are none of the framework's own are refused unless they are `trusted`: who wrote the file chose them.
+        """
         ...
 
 
@@ -94,7 +99,7 @@ class Artifacts:
         ):
             try:
                 with model.path.open("rb") as source:
-                    record = dict(plugin.adopt(source, written))  # type: ignore[arg-type]  # it has the methods
+                    record = dict(plugin.adopt(source, written, model.trusted))  # type: ignore[arg-type]  # it has the methods
             except OSError as error:
                 raise DataError(f"{model.path} cannot be read: {error}") from error
             size = written.seek(0, os.SEEK_END)

@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -28,6 +28,7 @@ from .naming import FROM_ELSEWHERE, recorded_json
 
 _CONFIG: Final = "config.json"
 _METADATA: Final = "metadata.json"
+_OWN: Final = "keras."
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 # what keras raises for archives that it cannot read
 _READ_ERRORS: Final = (
@@ -64,18 +65,31 @@ class KerasFormat:
         into.write(archive)
         return record
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+    def adopt(self, source: BinaryIO, into: BinaryIO, trusted: Collection[str] = ()) -> Mapping[str, str]:
         """Take over a ``.keras`` archive: the classes in it are named in the record, nothing is built.
+
+        Parameters
+        ----------
+        trusted
+            Classes that may be built besides those of Keras itself.
 
         Raises
         ------
+        IntegrityError
+            It names another class: whoever wrote the file chose which.
         DataError
             It is no such archive: the HDF5 files of Keras 2 are none.
         """
         archive = source.read()
-        classes = _classes(archive)
+        named = _modules_by_class(archive)
+        strangers = sorted(name for name in set(named) - set(trusted) if not named[name].startswith(_OWN))
+        if strangers:
+            raise IntegrityError(
+                f"the archive asks for {', '.join(strangers)}, which is not Keras' own: look at who wrote it, and name "
+                "it with --trust, or as SavedModel(trusted=...), to have it built"
+            )
         into.write(_without_times(archive))
-        return {"classes": json.dumps(sorted(classes)), "keras": FROM_ELSEWHERE}
+        return {"classes": json.dumps(sorted(named)), "keras": FROM_ELSEWHERE}
 
     def load(self, source: BinaryIO, record: Mapping[str, str]) -> Any:
         """The model, not compiled; nothing is built before every class in the archive was found in the record.
@@ -139,16 +153,24 @@ def _without_times(archive: bytes) -> bytes:
 
 def _classes(archive: bytes) -> set[str]:
     """Every class that the archive's configuration names: ``keras.layers.Dense``, ``registered>Mine``."""
+    return set(_modules_by_class(archive))
+
+
+def _modules_by_class(archive: bytes) -> dict[str, str]:
+    """The same with the module that each would be imported from; what has none, as tensors, is Keras' own notation."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as found:
             config = json.loads(found.read(_CONFIG))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError) as error:
         raise DataError(f"these bytes are no .keras archive: {first_line(error)}") from error
-    return {
-        f"{node.get('registered_name') or node.get('module')}.{node['class_name']}"
-        for node in _nodes(config)
-        if isinstance(node.get("class_name"), str)
-    }
+    modules: dict[str, str] = {}
+    for node in _nodes(config):
+        if isinstance(node.get("class_name"), str):
+            name = f"{node.get('registered_name') or node.get('module')}.{node['class_name']}"
+            module = _OWN if node.get("module") is None else f"{node['module']}."
+            if modules.get(name, _OWN).startswith(_OWN):  # a stranger under a name of Keras' own stays a stranger
+                modules[name] = module
+    return modules
 
 
 def _nodes(config: Any) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ False
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
 import attrs
@@ -41,7 +41,12 @@ class LightgbmFormat:
         into.write(text.encode())
         return {"trees": str(model.num_trees()), "lightgbm": lightgbm.__version__}
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+    def adopt(
+        self,
+        source: BinaryIO,
+        into: BinaryIO,
+        trusted: Collection[str] = (),  # noqa: ARG002 - nothing in such a file asks for trust
+    ) -> Mapping[str, str]:
         """Take over a file that LightGBM wrote; a booster.
 
         Raises

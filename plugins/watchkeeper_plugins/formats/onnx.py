@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import attrs
@@ -47,7 +47,12 @@ class OnnxFormat:
         into.write(data)
         return {"operators": json.dumps(sorted(_operators(model))), "onnx": onnx.__version__}
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+    def adopt(
+        self,
+        source: BinaryIO,
+        into: BinaryIO,
+        trusted: Collection[str] = (),  # noqa: ARG002 - nothing in such a file asks for trust
+    ) -> Mapping[str, str]:
         """Take over a file with an ONNX model, checked; a DataError as for `save`."""
         data = source.read()
         model = _checked(data)

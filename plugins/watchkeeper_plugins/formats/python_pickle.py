@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, BinaryIO, ClassVar
 
 import attrs
@@ -45,7 +45,12 @@ class PickleFormat:
         into.write(data)
         return record
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+    def adopt(
+        self,
+        source: BinaryIO,
+        into: BinaryIO,
+        trusted: Collection[str] = (),  # noqa: ARG002 - nothing in such a file asks for trust
+    ) -> Mapping[str, str]:
         """Take over a pickle: the names in it are found without reading it as one."""
         data = source.read()
         record = record_of(names_in(data))

@@ -25,7 +25,7 @@ import pickle
 import struct
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import attrs
@@ -100,18 +100,30 @@ class SklearnFormat:
             "scikit-learn": sklearn.__version__,
         }
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+    def adopt(self, source: BinaryIO, into: BinaryIO, trusted: Collection[str] = ()) -> Mapping[str, str]:
         """Take over an archive that skops wrote: its types are named in the record, nothing is constructed.
+
+        Parameters
+        ----------
+        trusted
+            Types that may be built besides those of scikit-learn, NumPy and SciPy that skops trusts by itself.
 
         Raises
         ------
+        IntegrityError
+            It names another type: whoever wrote the file could have it call anything.
         DataError
-            When it is no skops archive.
+            It is no skops archive.
         """
         archive = _told("this file is not a skops archive", lambda: _adopted(memoryview(source.read())))
-        names = _described(cast("BinaryIO", MemoryFile(archive)))[1].union(
-            _told("this file is not a skops archive", lambda: _code_in(archive))
-        )
+        asked = _told("this file is not a skops archive", lambda: _code_in(archive))
+        strangers = sorted(set(asked).difference(trusted))
+        if strangers:
+            raise IntegrityError(
+                f"the archive asks for {', '.join(strangers)}, which skops does not trust by itself: look at who wrote "
+                "it, and name these types with --trust, or as SavedModel(trusted=...), to have them built"
+            )
+        names = _described(cast("BinaryIO", MemoryFile(archive)))[1].union(asked)
         into.write(archive)
         return {"trusted": json.dumps(sorted(names)), "scikit-learn": FROM_ELSEWHERE}
 

@@ -16,7 +16,7 @@ import io
 import json
 import struct
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
 import attrs
@@ -81,7 +81,12 @@ class TorchFormat:
         into.write(_safetensors().save(tensors))
         return record
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+    def adopt(
+        self,
+        source: BinaryIO,
+        into: BinaryIO,
+        trusted: Collection[str] = (),  # noqa: ARG002 - nothing in such a file asks for trust
+    ) -> Mapping[str, str]:
         """Take over a program that `torch.export.save` wrote; its operators are read from its description alone.
 
         Raises

@@ -9,7 +9,7 @@ False
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import attrs
@@ -51,7 +51,12 @@ class XgboostFormat:
         into.write(bytes(booster.save_raw("ubj")))
         return {"class": name, "xgboost": xgboost.__version__}
 
-    def adopt(self, source: BinaryIO, into: BinaryIO) -> Mapping[str, str]:
+    def adopt(
+        self,
+        source: BinaryIO,
+        into: BinaryIO,
+        trusted: Collection[str] = (),  # noqa: ARG002 - nothing in such a file asks for trust
+    ) -> Mapping[str, str]:
         """Take over a file that XGBoost wrote, in JSON or UBJSON; a booster, unless the record is told more.
 
         Raises

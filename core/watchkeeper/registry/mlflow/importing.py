@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,7 +48,12 @@ class Imported:
 
 
 def imported(
-    registry: Registry, database: Path, artifacts: Path, names: Mapping[str, str] | None = None
+    registry: Registry,
+    database: Path,
+    artifacts: Path,
+    names: Mapping[str, str] | None = None,
+    *,
+    trusted: Iterable[str] = (),
 ) -> Iterator[Imported]:
     """Take over every version, the oldest first, version N as N.0.0; what is there already is left alone.
 
@@ -58,7 +63,10 @@ def imported(
         The folder that all files must be in, whatever the database says.
     names
         New names for models whose names are none here.
+    trusted
+        Types that may be built though they are none of their framework's own.
     """
+    known = tuple(trusted)
     root = artifacts.resolve()
     if not root.is_dir():
         raise DataError(f"{artifacts} is no folder; expected the one that MLflow keeps its artifacts in")
@@ -66,7 +74,8 @@ def imported(
         name = (names or {}).get(foreign.model, foreign.model)
         source = f"{foreign.model}/{foreign.version}"
         try:
-            version = _registered(registry, foreign, name, root)
+            model = attrs.evolve(_saved_model(foreign, root), trusted=known)
+            version = _registered(registry, foreign, name, model)
         except WatchkeeperError as error:
             yield Imported(source, None, str(error))
             continue
@@ -74,9 +83,9 @@ def imported(
         yield Imported(source, version.ref, "; ".join(problems))
 
 
-def _registered(registry: Registry, foreign: ForeignVersion, name: str, root: Path) -> Version:
+def _registered(registry: Registry, foreign: ForeignVersion, name: str, model: SavedModel) -> Version:
     return registry.register(
-        _saved_model(foreign, root),
+        model,
         name,
         number=VersionNumber(foreign.version, 0, 0),
         metrics=foreign.metrics,
