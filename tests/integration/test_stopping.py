@@ -68,3 +68,12 @@ def test_close_in_a_handler_that_interrupted_log_releases_nothing_and_loses_noth
         with recorder._waiting.lock, pytest.raises(UsageError, match="let the handler raise SystemExit"):
             watch.close()
         assert watch.log_table("momentum", project.rows()) == 100
+
+
+def test_doctor_tells_of_a_journal_that_was_damaged(project, command):
+    assert "journal/" not in command("doctor", "--json").out
+    (project.folder / "journal").mkdir()
+    (project.folder / "journal" / "w.000000000001.0000.segment.damaged").write_bytes(b"")
+    answer = command("doctor", "--json")
+    assert answer.code == 1
+    assert "1 file in journal/ could not be read whole, such as w.000000000001.0000.segment.damaged" in answer.out

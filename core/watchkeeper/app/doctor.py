@@ -51,7 +51,19 @@ def _project(path: str, plugins: Plugins) -> list[Finding]:
         models = [_tried(f"model {name}", _model(watch, name)) for name in watch.models]
         sound = [name for name, found in zip(watch.models, models, strict=True) if found.status is Status.OK]
         doubts = [Finding(Status.WARN, f"model {name}", told) for name in sound for told in watch.doubts_of(name)]
-        return [store, *models, *doubts, _delivery(watch)]
+        return [store, *models, *doubts, *_damaged_journal(watch), _delivery(watch)]
+
+
+def _damaged_journal(watch: Watchkeeper) -> list[Finding]:
+    """What was kept aside when a dead process's journal was read."""
+    found = sorted(path.name for path in (watch.config.folder / "journal").glob("*.damaged"))
+    if not found:
+        return []
+    told = (
+        f"{counted(len(found), 'file')} in journal/ could not be read whole, such as {found[0]}; what was whole "
+        "is in the store, the log has the rest: look why the disk changed it, then delete it"
+    )
+    return [Finding(Status.WARN, "journal", told)]
 
 
 def _delivery(watch: Watchkeeper) -> Finding:
