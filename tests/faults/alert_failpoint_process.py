@@ -103,6 +103,12 @@ def die_within_transactions(death):
         setattr(documents, name, mortal)
 
 
+def deliver(courier):
+    """One receiver after the other, so that whoever dies was doing one thing."""
+    for receiver in courier.notifiers:
+        courier.deliver_to(receiver)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("store")
@@ -120,9 +126,9 @@ def main():
     courier = alerting.courier(notifiers, attempt, rng=random.Random(1), patience=PATIENCE)  # noqa: S311 - spreads retries
     for model in MODELS:
         alerting.evaluate(model, [Measurement("accuracy", Value.of(0.6), model, None, Window(0, 1))])
-        courier.deliver()
+        deliver(courier)
     while alerting.outbox.waiting(limit=1):
-        courier.deliver()
+        deliver(courier)
         alerting.outbox.wait(0, 0.02)
     storage.close()
     print("done", flush=True)
