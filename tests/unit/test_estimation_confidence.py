@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.ranking import Ranking
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.monitor.estimation.confidence import Calibration, ConfidenceOutlook, expected_evaluation
 from watchkeeper.monitor.estimation.isotonic import RisingCurve
@@ -170,3 +171,20 @@ def test_the_decision_threshold_is_the_models():
     outlook = ConfidenceOutlook.fit(rows, NO_METRICS, 0.8)
     expected = outlook.expected(rows.scores, Table({}))
     assert number(accuracy, expected) == pytest.approx(number(accuracy, rows), abs=0.02)
+
+
+@pytest.mark.parametrize("ties", [False, True], ids=["distinct scores", "ties"])
+def test_the_ranking_of_expected_rows_is_that_of_the_rows_themselves(ties):
+    rng = np.random.default_rng(8)
+    scores = rng.integers(0, 9, 200) / 8.0 if ties else rng.random(200)
+    chance = rng.random(200)
+    rows = Evaluation("classification", np.zeros(200, dtype=int), (scores > 0.5).astype(int), scores, ("no", "yes"))
+    expected = expected_evaluation(rows, np.column_stack([1.0 - chance, chance]))
+    (found,) = expected.rankings
+    truth = np.repeat([0, 1], 200)
+    plain = Ranking.of(np.tile(scores, 2), truth == 1, np.concatenate([1.0 - chance, chance]))
+    for part in ("positives", "negatives", "positives_squared", "negatives_squared"):
+        assert getattr(found, part) == pytest.approx(getattr(plain, part), abs=1e-12)
+    assert found.first.tolist() == plain.first.tolist()
+    assert np.array_equal(np.tile(scores, 2)[found.order], np.tile(scores, 2)[plain.order])
+    assert sorted(found.order.tolist()) == list(range(400))

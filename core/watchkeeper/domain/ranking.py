@@ -119,6 +119,26 @@ class Ranking:
         sides = positives, rows - positives
         return cls(*sides, *sides, first=first)
 
+    @classmethod
+    def of_expected(cls, scores: NDArray[np.float64], weights: NDArray[np.float64]) -> Ranking:
+        """Rows that count twice: n negatives, then the same n as positives, of the weights in the two columns.
+
+        What `of` finds in those 2 n rows, with a sort of n.
+
+        Parameters
+        ----------
+        scores, weights
+            (n,) and (n, 2) float64, finite; weights at least 0.
+        """
+        order = np.argsort(scores)
+        ordered, rest, own = scores[order], weights[order, 0], weights[order, 1]
+        first = _begins(ordered[1:] != ordered[:-1])
+        sides = _gathered(own, first), _gathered(rest, first)
+        squares = _gathered(own * own, first), _gathered(rest * rest, first)
+        places = np.column_stack([order, order + len(scores)]).ravel()
+        begins = np.arange(len(scores), dtype=np.intp) if first is None else first
+        return cls(*sides, *squares, places, 2 * begins)
+
     @property
     def is_weighted(self) -> bool:
         """Whether rows count differently, so that the squared weights are arrays of their own."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.ranking import Ranking
 from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.monitor.evaluating import Judging, class_codes, scores_of
 
@@ -66,7 +67,7 @@ class Calibration:
 def expected_evaluation(rows: Evaluation, probabilities: Probabilities) -> Evaluation:
     """Weighted rows, k n of them: each row once for every class it may be of; the truths of `rows` are not read."""
     n, k = probabilities.shape
-    return Evaluation(
+    expected = Evaluation(
         rows.task,
         np.repeat(np.arange(k), n),
         np.tile(rows.predicted, k),
@@ -74,6 +75,11 @@ def expected_evaluation(rows: Evaluation, probabilities: Probabilities) -> Evalu
         rows.classes,
         probabilities.T.reshape(-1),
     )
+    if rows.is_binary and rows.scores is not None and n:
+        scores = rows.scores if rows.scores.ndim == 1 else rows.scores[:, 1]
+        # known without sorting every row twice; kept where the cached property would keep it
+        vars(expected)["rankings"] = (Ranking.of_expected(scores, probabilities),)
+    return expected
 
 
 @attrs.frozen(eq=False)
