@@ -119,7 +119,6 @@ def _say_what_failed(report: DeliveryReport) -> None:
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """How every model stood when it was last checked, worst first; measures nothing."""
     import attrs
-    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.domain.errors import NothingToCheck
@@ -139,7 +138,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         share = "" if one.drift_share is None else f"{one.drift_share:.0%}"
         checked = told_time(one.checked_us)
         since = told_time(one.since_us) if one.since_us else ""
-        row = (ICONS[one.status], one.status.value, since, one.model, checked, metrics, share, escape(one.sentence))
+        row = (ICONS[one.status], one.status.value, since, one.model, checked, metrics, share, one.sentence)
         table.add_row(*row, style=COLOURS[one.status] if one.status.value != "OK" else None)
     show(table)
 

@@ -80,7 +80,6 @@ def _worth_showing(windows: Sequence[PastWindow]) -> Sequence[PastWindow]:
 
 
 def _table(model: str, windows: Sequence[PastWindow]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.monitor.rendering import COLOURS, ICONS
@@ -90,7 +89,7 @@ def _table(model: str, windows: Sequence[PastWindow]) -> Table:
         novelty = "" if one.novelty.value == "known" else one.novelty.value
         row = (ICONS[one.status], one.status.value, str(one.window), str(one.window.rows), novelty)
         is_well = one.status.value == "OK"
-        table.add_row(*row, "" if is_well else escape(one.sentence), style=None if is_well else COLOURS[one.status])
+        table.add_row(*row, "" if is_well else one.sentence, style=None if is_well else COLOURS[one.status])
     return table
 
 
