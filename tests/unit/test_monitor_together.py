@@ -22,7 +22,7 @@ from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.tables import chosen_blocks
 from watchkeeper.monitor.watched import WatchedModel, fitted
 from watchkeeper.testing.memory import MemoryStorage
-from watchkeeper_plugins.drift import domain_classifier, mmd, pca_reconstruction
+from watchkeeper_plugins.drift import domain_classifier, ks, mmd, pca_reconstruction
 
 ROWS = 100
 WINDOWS = 120
@@ -238,3 +238,45 @@ def test_a_broken_column_never_takes_the_others_down(every, name):
                 assert result.measurement(measured.name, feature=column) == measured
     assert told(result)[0] in Status
     assert result.measurement("quality_score", feature="b").value.number == 100.0
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.full(2000, np.nan),
+        np.full(2000, np.inf),
+        np.ones(2000),
+        np.linspace(-1.0, 1.0, 2000) * 1.7e308,
+        np.linspace(0.0, 5e-320, 2000),
+        Categories.of(["x"] * 2000),
+        Categories.of([None] * 2000),
+        Categories.of([f"v{at}" for at in range(2000)]),
+        np.arange(2000) + 2**60,
+    ],
+    ids=["all missing", "infinite", "constant", "huge", "tiny", "one label", "no label", "all differ", "large ints"],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_broken_column_of_the_reference_never_takes_the_others_down(column):
+    reference = {**rows(2000, 1), "a": column, "prediction": np.random.default_rng(2).normal(size=2000)}
+    model = fitted(
+        "spx",
+        judging_of(Task.SCORE, reference["prediction"], None, 0.5),
+        Table(reference),
+        {},
+        {"ks": ks.KolmogorovSmirnov(), "mmd": mmd.MeanDiscrepancy(), "pca": pca_reconstruction.Reconstruction()},
+        window=WindowSize(rows=ROWS),
+        budget=FalseAlarmBudget.parse("1 per 30d"),
+        min_rows=30,
+        outcome=column,
+    )
+    result = model.check(records(20))
+    assert not result.verdict.failures
+    assert result.measurement("ks", feature="b").value.is_defined
+    assert result.measurement("mmd", feature=ALL_FEATURES).value.is_defined
+
+
+def test_a_reference_of_one_row_tells_nothing():
+    encoded = np.array([[1.0, 2.0, 3.0]])
+    for plugin in (mmd.MeanDiscrepancy(), pca_reconstruction.Reconstruction()):
+        reason = plugin.fit(encoded).compare(np.zeros((5, 3))).statistic.reason
+        assert reason == "the reference has 1 rows, at least 2 are needed to tell what is usual"

@@ -77,6 +77,8 @@ def calibrated_edges(
             f"the reference holds {windows} windows of {rows_per_window} rows, at least {FEWEST_WINDOWS} are needed"
         )
         return dict.fromkeys(detectors, Edge(Value.undefined(reason), allowance.per_test))
+    if not isinstance(column, Categories) and not bool(np.isfinite(column).any()):
+        return dict.fromkeys(detectors, Edge(Value.undefined("the reference has no finite value")))
     found: dict[str, list[float]] = {title: [] for title in detectors}
     failed: dict[str, Failure] = {}
     for comparison in _own_windows(name, column, rows_per_window, windows):

@@ -61,9 +61,11 @@ class Fitted:
 
     def compare(self, rows: NDArray[np.float64]) -> Drift:
         """The discrepancy; the effect is what is left of it without what chance adds."""
-        if not len(rows) or not self.rows:
-            where = "the window" if self.rows else "the reference"
-            return Drift(Value.undefined(f"there are no rows in {where}", samples=len(rows)))
+        if self.rows <= 1:
+            told = f"the reference has {self.rows} rows, at least 2 are needed to tell what is usual"
+            return Drift(Value.undefined(told, samples=len(rows)))
+        if not len(rows):
+            return Drift(Value.undefined("there are no rows in the window", samples=0))
         gap = embedded(rows, self.frequencies).mean(axis=0) - self.mean
         distance = float((gap * gap).sum())
         noise = self.trace * (1.0 / len(rows) + 1.0 / self.rows)

@@ -58,9 +58,11 @@ class Fitted:
         if len(self.centre) <= 1:
             told = f"{len(self.centre)} encoded columns depend on nothing: at least 2 are needed"
             return Drift(Value.undefined(told, samples=len(rows)))
-        if not len(rows) or not self.rows:
-            where = "the window" if self.rows else "the reference"
-            return Drift(Value.undefined(f"there are no rows in {where}", samples=len(rows)))
+        if self.rows <= 1:
+            told = f"the reference has {self.rows} rows, at least 2 are needed to tell what is usual"
+            return Drift(Value.undefined(told, samples=len(rows)))
+        if not len(rows):
+            return Drift(Value.undefined("there are no rows in the window", samples=0))
         away = float(errors(rows, self.centre, self.components).mean()) - self.error
         if self.deviation <= _ROUNDING:  # the reference is wholly reproduced: any error is certain
             grown = away > _ROUNDING
