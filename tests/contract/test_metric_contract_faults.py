@@ -37,6 +37,16 @@ def writes(evaluation):
 
 
 FAULTS = {
+    "cells that are numbers": (
+        metric(first_row, cells=lambda _: [({"truth": "up"}, 0.5)]),
+        "cells_of_a_table",
+        "each cell is a Value, found float",
+    ),
+    "cells without names": (
+        metric(first_row, cells=lambda _: [({"truth": 1}, RIGHT)]),
+        "cells_of_a_table",
+        "the labels of a cell are texts by name",
+    ),
     "no tasks": (metric(undefined, tasks=frozenset()), "it_names_its_tasks", "tasks names at least one task"),
     "a list of tasks": (
         metric(undefined, tasks=[Task.SCORE]),

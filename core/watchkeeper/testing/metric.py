@@ -47,6 +47,16 @@ class MetricContract:
         reasons = "; ".join(value.reason or "" for value in found)
         assert any(value.is_defined for value in found), f"no ordinary window gave a number: {reasons}"
 
+    def test_the_cells_of_a_table_are_values_with_labels(self, subject: Metric) -> None:
+        cells = getattr(subject, "cells", None)
+        if cells is None:
+            return
+        for evaluation in _ordinary(subject):
+            for labels, value in cells(evaluation):
+                assert isinstance(value, Value), f"each cell is a Value, found {type(value).__name__}"
+                told = [type(text).__name__ for pair in labels.items() for text in pair]
+                assert set(told) == {"str"}, f"the labels of a cell are texts by name, found {labels!r}"
+
     def test_a_task_it_is_not_made_for_is_undefined(self, subject: Metric) -> None:
         for task in set(Task) - subject.tasks:
             value = _computed(subject, sample_evaluation(task))
