@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.table import Categories
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.history import keep_measurements, kept_measurements
@@ -32,3 +35,20 @@ def test_one_name_and_a_stretch_of_time_can_be_asked_for():
 def test_nothing_kept_is_an_empty_list():
     assert kept_measurements(MemoryStorage(), "spx") == []
     keep_measurements(MemoryStorage(), "spx", (), 1)
+
+
+def test_a_measurement_among_many_labelled_ones_comes_back_by_itself():
+    storage = MemoryStorage()
+    value = Value.of(0.1)
+    several = [Measurement("ks", value, "spx", None, WINDOW, {"feature": f"f{at}"}) for at in range(50)]
+    keep_measurements(storage, "spx", [*several, MADE[0]], 5)
+    assert [one for _, one in kept_measurements(storage, "spx", "rmse")] == [MADE[0]]
+
+
+def test_categories_can_be_compacted_to_the_labels_that_rows_have():
+    whole = Categories.of(["a", "b", None, "c"])
+    part = whole[np.array([0, 2, 3])]
+    assert part.labels == ("a", "b", "c")
+    assert part.compacted().labels == ("a", "c")
+    assert part.compacted().texts().tolist() == ["a", None, "c"]
+    assert whole.compacted() is whole

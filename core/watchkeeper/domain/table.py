@@ -52,14 +52,24 @@ class Categories:
 
     def recoded(self, labels: Sequence[str]) -> Categories:
         """The same strings over other labels; a string that is not among them becomes missing."""
-        position = {label: code for code, label in enumerate(labels)}
-        mapping = np.array([*(position.get(label, -1) for label in self.labels), -1], dtype=np.int32)
-        return Categories(mapping[self.codes], tuple(labels))
+        return _recoded(self, {label: code for code, label in enumerate(labels)}, tuple(labels))
+
+    def compacted(self) -> Categories:
+        """The same strings, without labels that no row has."""
+        used = np.unique(self.codes[self.codes >= 0]).tolist()
+        if len(used) == len(self.labels):
+            return self
+        return self.recoded([self.labels[code] for code in used])
 
     def reduced(self) -> Categories:
         """The same strings over the labels that are used, in their order. O(n log n)."""
         used = np.unique(self.codes[self.codes >= 0])
         return self if len(used) == len(self.labels) else self.recoded([self.labels[code] for code in used])
+
+
+def _recoded(column: Categories, position: Mapping[str, int], labels: tuple[str, ...]) -> Categories:
+    mapping = np.array([*(position.get(label, -1) for label in column.labels), -1], dtype=np.int32)
+    return Categories(mapping[column.codes], labels)
 
 
 Column: TypeAlias = "NDArray[Any] | Categories"
@@ -144,4 +154,5 @@ def _joined_column(name: str, parts: Sequence[Column]) -> Column:
     if len(categories) < len(parts):
         raise DataError(f"column {name!r} holds categories in some rows and numbers in others; expected one of them")
     labels = tuple(sorted({label for part in categories for label in part.labels}))
-    return Categories(np.concatenate([part.recoded(labels).codes for part in categories]), labels)
+    position = {label: code for code, label in enumerate(labels)}  # once: there may be many parts, and many labels
+    return Categories(np.concatenate([_recoded(part, position, labels).codes for part in categories]), labels)

@@ -47,7 +47,10 @@ def _only(batch: Batch, name: str) -> Batch:
         chosen = names == name
     else:
         chosen = names.codes == (names.labels.index(name) if name in names.labels else len(names.labels))
-    return Batch(batch.time[chosen], batch.table.rows(chosen))
+    rows = batch.table.rows(chosen)
+    # labels and details are different for almost every row: those of the others would be carried along
+    columns = {key: one.compacted() if isinstance(one, Categories) else one for key, one in rows.columns.items()}
+    return Batch(batch.time[chosen], Table(columns))
 
 
 def _table(measurements: Sequence[Measurement]) -> Table:
