@@ -15,6 +15,7 @@ from importlib.metadata import version
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from watchkeeper.contracts.drift import Drift, DriftDetector
@@ -203,7 +204,7 @@ def edges_of_tests(
 
     The distances of such a column may be 0 by chance, and their logarithms say nothing. Instead, p-values of the
     reference's windows become normal scores; their mean square, 1 for independent rows, tells how much farther apart
-    windows usually are. The limit is the p-value whose score is by the root of it beyond what the budget grants.
+    windows usually are. The limit is the p-value of a score that far beyond what the budget grants, see `_score_limit`.
     """
     told = [f"tests 1 {version('watchkeeper')} {rows_per_window} {allowance!r}", name]
     told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
@@ -229,12 +230,27 @@ def _tested(
     edges = {}
     for title, edge in by_distance.items():
         if len(found := scores[title]) >= FEWEST_WINDOWS:
-            wider = max(float(np.sqrt(np.mean(np.square(found)))), 1.0)
-            limit = 2.0 * float(ndtr(ndtri(allowance.per_test / 2.0) * wider))
+            limit = _score_limit(np.square(found), allowance.per_test)
             edges[title, name] = Edge(Value.undefined("its p-value is held against a limit"), limit)
         else:
             edges[title, name] = edge
     return edges
+
+
+def _score_limit(squares: NDArray[np.float64], share: float) -> float:
+    """The p-value whose score is exceeded by chance as rarely as `share`, from squared scores of windows in order.
+
+    Their mean is the variance of scores, at least 1. Windows that resemble their neighbours are fewer witnesses: with r
+    the correlation of neighbours' squares there are ``n (1 - r) / (1 + r)`` for the variance, and fewer for the mean
+    that windows are compared with, whose neighbours correlate by the root of r.
+    """
+    away = squares - squares.mean()
+    spread = float((away * away).sum())
+    r = min(max(float((away[1:] * away[:-1]).sum()) / spread, 0.0), 0.95) if spread else 0.0
+    of_variance = max(len(squares) * (1.0 - r) / (1.0 + r), 3.0)
+    of_mean = max(len(squares) * (1.0 - r**0.5) / (1.0 + r**0.5), 3.0)
+    wider = float(np.sqrt(max(float(squares.mean()), 1.0) * (1.0 + 1.0 / of_mean)))
+    return 2.0 * float(ndtr(float(stdtrit(of_variance - 1.0, share / 2.0)) * wider))
 
 
 def _remembered(
