@@ -26,15 +26,14 @@ def watch(project, clock):
         yield opened
 
 
-def test_the_store_is_compacted_after_rounds_that_are_ten_seconds_apart(watch, clock, monkeypatch):
-    compacted, ticks = [], iter(range(0, 1000, 6))
-    monkeypatch.setattr(watch, "compact", compacted.append)
-    monkeypatch.setattr("watchkeeper.app.rounds.time.monotonic", lambda: float(next(ticks)))
+def test_the_store_is_compacted_every_ten_seconds_of_work(watch, clock, monkeypatch):
+    compacted = []
+    monkeypatch.setattr(watch, "compact", lambda budget: compacted.append((clock.now_us() - START_US, budget)))
+    monkeypatch.setattr("watchkeeper.app.rounds.time.monotonic", lambda: clock.now_us() / 1e6)
 
-    list(rounds(watch, Duration.parse("30s"), times=6, wait=clock.advance))
+    list(rounds(watch, Duration.parse("4s"), times=8, wait=clock.advance))
 
-    assert 1 <= len(compacted) < 6
-    assert set(compacted) == {6.0}  # a fifth of the pause
+    assert [(at // 1_000_000, budget) for at, budget in compacted] == [(12, 1.0), (24, 1.0)]
 
 
 def test_many_small_flushes_become_a_large_chunk_and_the_rows_stay(watch, clock):

@@ -48,8 +48,8 @@ def rounds(
 
     A model is checked as often as its `every` says, others each `pause`; a round has those that are due together.
     Between the rounds, threads send what is due and take the steps of escalations; they stop when it ends: close the
-    generator (`contextlib.closing`) when you leave it earlier. After a round the store is compacted, for at most a
-    fifth of the pause; every ten minutes roll-ups are merged, too.
+    generator (`contextlib.closing`) when you leave it earlier. Every ten seconds of work the store is compacted,
+    for at most a fifth of the pause; every ten minutes roll-ups are merged, too.
 
     Parameters
     ----------
@@ -63,14 +63,16 @@ def rounds(
     schedule = Schedule({model: _step_us(watch, model, pause) for model in watch.models} or {"": pause.us})
     done = 0
     tidied: float | None = None
-    compacted: float | None = None
-    budget_seconds = min(max(_COMPACT_SHARE * pause.us / 1e6, 1.0), _LONGEST_COMPACT_SECONDS)
+    compacting = _Compacting(watch, min(max(_COMPACT_SHARE * pause.us / 1e6, 1.0), _LONGEST_COMPACT_SECONDS))
     with watch.delivering(heard):
         while not stopped.is_set():
             due = schedule.due(watch.now_us())
             if due:
                 worth = (model for model in due if not stopped.is_set() and _is_worth(watch, model))
-                results = {model: watch.check_alone(model) for model in worth}
+                results: dict[str, CheckResult] = {}
+                for model in worth:
+                    results[model] = watch.check_alone(model)
+                    compacting.when_due()  # in a long round, too: what is not compacted makes it longer
                 if stopped.is_set():
                     yield results
                     return
@@ -79,15 +81,27 @@ def rounds(
                 heard(watch.deliver())
                 if tidied is None or time.monotonic() - tidied >= _TIDY_SECONDS:
                     watch.tidy()
-                    tidied = compacted = time.monotonic()
-                elif compacted is None or time.monotonic() - compacted >= _COMPACT_SECONDS:
-                    watch.compact(budget_seconds)
-                    compacted = time.monotonic()
+                    tidied = time.monotonic()
                 yield results
                 done += 1
                 if done == times:
                     return
             waits(schedule.wait_us(watch.now_us()) / 1e6)
+
+
+class _Compacting:
+    """Compacts the store when ten seconds have passed since it was done."""
+
+    def __init__(self, watch: Watchkeeper, budget_seconds: float) -> None:
+        self._watch = watch
+        self._budget_seconds = budget_seconds
+        self._done = time.monotonic()
+
+    def when_due(self) -> None:
+        """Do it, if it is time."""
+        if time.monotonic() - self._done >= _COMPACT_SECONDS:
+            self._watch.compact(self._budget_seconds)
+            self._done = time.monotonic()
 
 
 def _step_us(watch: Watchkeeper, model: str, pause: Duration) -> int:
