@@ -78,6 +78,7 @@ class Systems:
         numbers = {name for name, reference in watched.references.items() if reference.kind is ColumnKind.NUMERIC}
         numbers |= {name for segment in watched.segments for name in segment.number_columns}
         numbers |= set(watched.judging.probabilities)
+        numbers |= set(watched.service.columns if watched.service else ())
         categories = [name for name in watched.recorded if name not in numbers]
         cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
         self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
