@@ -20,7 +20,10 @@ from .outlook import FEWEST_WINDOWS, Outlook, part_of
 
 _MOST_WINDOWS: Final = 60
 _STEPS_A_DOUBLING: Final = 4
-"""Sizes are rounded down to steps of 19 %, which widens intervals by 9 % at most, so that windows of time, which differ a little, share what was found."""
+"""Sizes are rounded down to steps of 19 %, so that windows of nearly the same size share what was found.
+
+Intervals are wider for it by 9 % at most.
+"""
 
 
 @attrs.frozen
