@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
@@ -80,8 +81,7 @@ def document_of(row: tuple[Any, ...], path: Path, namespace: Namespace) -> Docum
 
 def namespace_number(connection: Connection, namespace: Namespace, *, create: bool) -> int | None:
     """The number of a namespace, None when nothing was ever written there; refuses another list of fields."""
-    checked_namespace(namespace)
-    fields = json.dumps(namespace.index)
+    fields = _fields(namespace)
     row = connection.execute("SELECT id, fields FROM namespace WHERE name = ?", (namespace.name,)).fetchone()
     if row is not None:
         number, known = row
@@ -94,6 +94,12 @@ def namespace_number(connection: Connection, namespace: Namespace, *, create: bo
     if not create:
         return None
     return connection.execute("INSERT INTO namespace (name, fields) VALUES (?, ?)", (namespace.name, fields)).lastrowid
+
+
+@lru_cache(maxsize=256)
+def _fields(namespace: Namespace) -> str:
+    """The index fields of a namespace that was checked, as they are kept."""
+    return json.dumps(checked_namespace(namespace).index)
 
 
 def _index_values(operation: Put) -> list[Scalar]:
