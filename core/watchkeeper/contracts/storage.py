@@ -31,7 +31,7 @@ class Namespace:
     """A family of documents, with the fields that `find` can filter and order by (4 at most)."""
 
     name: str
-    index: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    index: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False)

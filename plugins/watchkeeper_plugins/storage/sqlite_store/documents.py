@@ -81,7 +81,7 @@ def document_of(row: tuple[Any, ...], path: Path, namespace: Namespace) -> Docum
 
 def namespace_number(connection: Connection, namespace: Namespace, *, create: bool) -> int | None:
     """The number of a namespace, None when nothing was ever written there; refuses another list of fields."""
-    fields = _fields(namespace)
+    fields = _fields(namespace.name, tuple(namespace.index))
     row = connection.execute("SELECT id, fields FROM namespace WHERE name = ?", (namespace.name,)).fetchone()
     if row is not None:
         number, known = row
@@ -97,9 +97,9 @@ def namespace_number(connection: Connection, namespace: Namespace, *, create: bo
 
 
 @lru_cache(maxsize=256)
-def _fields(namespace: Namespace) -> str:
+def _fields(name: str, index: tuple[str, ...]) -> str:
     """The index fields of a namespace that was checked, as they are kept."""
-    return json.dumps(checked_namespace(namespace).index)
+    return json.dumps(checked_namespace(Namespace(name, index)).index)
 
 
 def _index_values(operation: Put) -> list[Scalar]:
