@@ -15,23 +15,20 @@ import math
 from collections.abc import Iterable
 
 import attrs
-from scipy.special import chdtrc
 
 from watchkeeper.contracts.drift import Drift
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.cells import is_bin_count
 from watchkeeper.domain.comparison import Comparison, Counts
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
+from .binned_distances import BINNED, BinOptions, chi_square_p_value, over_bins
+
 
 @attrs.frozen
-class Options:
+class Options(BinOptions):
     """How numbers are binned."""
-
-    bins: int = attrs.field(default=10, validator=is_bin_count)
-    """Quantile bins of the reference, a divisor of 240; categories are their own bins."""
 
 
 @attrs.frozen
@@ -50,17 +47,18 @@ class ChiSquare:
     """
 
     options: Options = Options()
-    columns: frozenset[ColumnKind] = frozenset({ColumnKind.NUMERIC, ColumnKind.CATEGORY})
+    columns: frozenset[ColumnKind] = BINNED
 
     def compare(self, comparison: Comparison) -> Drift:
         """The statistic over categories or quantile bins."""
-        reason = comparison.obstacle(self.columns)
-        if reason is not None:
-            return Drift(Value.undefined(reason, samples=comparison.rows))
-        counts = comparison.counts(self.options.bins)
-        statistic, freedom = chi_square(counts), len(counts.reference) - 1
-        p_value = float(chdtrc(freedom, statistic)) if freedom else 1.0
-        return Drift(Value.of(statistic, samples=comparison.rows), p_value, math.sqrt(statistic / sum(counts.rows)))
+        return over_bins(comparison, self.columns, self.options.bins, measured)
+
+
+def measured(counts: Counts) -> Drift:
+    """The statistic with its p-value and Cramér's V."""
+    statistic = chi_square(counts)
+    value = Value.of(statistic, samples=counts.rows[1])
+    return Drift(value, chi_square_p_value(counts, statistic), math.sqrt(statistic / sum(counts.rows)))
 
 
 def chi_square(counts: Counts) -> float:

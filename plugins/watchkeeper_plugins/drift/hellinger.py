@@ -19,23 +19,19 @@ from collections.abc import Iterable
 
 import attrs
 import numpy as np
-from scipy.special import chdtrc
 
 from watchkeeper.contracts.drift import Drift
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.cells import is_bin_count
 from watchkeeper.domain.comparison import Comparison, Counts
 from watchkeeper.domain.table import ColumnKind
-from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
+
+from .binned_distances import BINNED, BinOptions, over_bins, smooth_divergence
 
 
 @attrs.frozen
-class Options:
+class Options(BinOptions):
     """How the values are binned."""
-
-    bins: int = attrs.field(default=10, validator=is_bin_count)
-    """Quantile bins of the reference, a divisor of 240; categories are their own bins."""
 
 
 @attrs.frozen
@@ -54,20 +50,17 @@ class Hellinger:
     """
 
     options: Options = Options()
-    columns: frozenset[ColumnKind] = frozenset({ColumnKind.NUMERIC, ColumnKind.CATEGORY})
+    columns: frozenset[ColumnKind] = BINNED
 
     def compare(self, comparison: Comparison) -> Drift:
         """The distance over quantile bins or categories; infinite values lie in the outermost bins."""
-        reason = comparison.obstacle(self.columns)
-        if reason is not None:
-            return Drift(Value.undefined(reason, samples=comparison.rows))
-        counts = comparison.counts(self.options.bins)
-        square = squared_distance(counts)
-        before, now = counts.rows
-        cells = len(counts.reference)
-        p_value = float(chdtrc(cells - 1, 8 * square / (1 / before + 1 / now))) if cells > 1 else 1.0
-        distance = math.sqrt(square)
-        return Drift(Value.of(distance, samples=now), p_value, distance)
+        return over_bins(comparison, self.columns, self.options.bins, measured)
+
+
+def measured(counts: Counts) -> Drift:
+    """The distance with its p-value."""
+    square = squared_distance(counts)
+    return smooth_divergence(counts, math.sqrt(square), 8 * square)
 
 
 def squared_distance(counts: Counts) -> float:

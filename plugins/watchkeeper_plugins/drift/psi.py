@@ -18,23 +18,20 @@ from collections.abc import Iterable
 
 import attrs
 import numpy as np
-from scipy.special import chdtrc
 
 from watchkeeper.contracts.drift import Drift
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.cells import is_bin_count
 from watchkeeper.domain.comparison import Comparison, Counts
 from watchkeeper.domain.table import ColumnKind
-from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
+
+from .binned_distances import BINNED, BinOptions, over_bins, smooth_divergence
 
 
 @attrs.frozen
-class Options:
-    """How the values are binned."""
+class Options(BinOptions):
+    """How the values are binned, and what an empty cell counts for."""
 
-    bins: int = attrs.field(default=10, validator=is_bin_count)
-    """Quantile bins of the reference, a divisor of 240; categories are their own bins."""
     empty_rows: float = attrs.field(default=0.5, validator=attrs.validators.gt(0))
     """How many rows an empty cell counts for, when the other side has rows in it."""
 
@@ -55,19 +52,15 @@ class PopulationStability:
     """
 
     options: Options = Options()
-    columns: frozenset[ColumnKind] = frozenset({ColumnKind.NUMERIC, ColumnKind.CATEGORY})
+    columns: frozenset[ColumnKind] = BINNED
 
     def compare(self, comparison: Comparison) -> Drift:
         """The index over quantile bins or categories; infinite values lie in the outermost bins."""
-        reason = comparison.obstacle(self.columns)
-        if reason is not None:
-            return Drift(Value.undefined(reason, samples=comparison.rows))
-        counts = comparison.counts(self.options.bins)
+        return over_bins(comparison, self.columns, self.options.bins, self._measured)
+
+    def _measured(self, counts: Counts) -> Drift:
         index = stability_index(counts, self.options.empty_rows)
-        before, now = counts.rows
-        cells = len(counts.reference)
-        p_value = float(chdtrc(cells - 1, index / (1 / before + 1 / now))) if cells > 1 else 1.0
-        return Drift(Value.of(index, samples=now), p_value, index)
+        return smooth_divergence(counts, index, index)
 
 
 def stability_index(counts: Counts, empty_rows: float) -> float:
