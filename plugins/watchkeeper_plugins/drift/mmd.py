@@ -28,6 +28,8 @@ from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
+from .table_rows import too_few_rows
+
 _BANDWIDTH_ROWS: Final = 500
 _SMALLEST: Final = 1e-12
 """A spread of the embedding below this is rounding."""
@@ -61,11 +63,8 @@ class Fitted:
 
     def compare(self, rows: NDArray[np.float64]) -> Drift:
         """The discrepancy; the effect is what is left of it without what chance adds."""
-        if self.rows <= 1:
-            told = f"the reference has {self.rows} rows, at least 2 are needed to tell what is usual"
-            return Drift(Value.undefined(told, samples=len(rows)))
-        if not len(rows):
-            return Drift(Value.undefined("there are no rows in the window", samples=0))
+        if undefined := too_few_rows(self.rows, len(rows)):
+            return undefined
         gap = embedded(rows, self.frequencies).mean(axis=0) - self.mean
         distance = float((gap * gap).sum())
         noise = self.trace * (1.0 / len(rows) + 1.0 / self.rows)

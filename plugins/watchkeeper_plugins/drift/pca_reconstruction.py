@@ -27,6 +27,8 @@ from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
+from .table_rows import too_few_rows
+
 _ROUNDING: Final = 1e-7
 """An error below this is rounding: the columns are of size 1."""
 
@@ -58,11 +60,8 @@ class Fitted:
         if len(self.centre) <= 1:
             told = f"{len(self.centre)} encoded columns depend on nothing: at least 2 are needed"
             return Drift(Value.undefined(told, samples=len(rows)))
-        if self.rows <= 1:
-            told = f"the reference has {self.rows} rows, at least 2 are needed to tell what is usual"
-            return Drift(Value.undefined(told, samples=len(rows)))
-        if not len(rows):
-            return Drift(Value.undefined("there are no rows in the window", samples=0))
+        if undefined := too_few_rows(self.rows, len(rows)):
+            return undefined
         away = float(errors(rows, self.centre, self.components).mean()) - self.error
         if self.deviation <= _ROUNDING:  # the reference is wholly reproduced: any error is certain
             grown = away > _ROUNDING
