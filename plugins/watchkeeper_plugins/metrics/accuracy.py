@@ -17,31 +17,15 @@ from collections.abc import Iterable
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
-from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
 from .averages import accuracy_value
-from .preconditions import CLASSES, refusal
-
-
-class Accuracy:
-    """The share of rows whose class was predicted right."""
-
-    tasks = CLASSES
-    higher_is_better = True
-    limits = (0.0, 1.0)
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """Right rows among all rows."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        return accuracy_value(evaluation)
+from .class_metrics import ClassShare
 
 
 def build(_options: NoOptions) -> Metric:
-    """Make the metric."""
-    return Accuracy()
+    """Make the metric: right rows among all rows."""
+    return ClassShare(accuracy_value)
 
 
 @hookimpl

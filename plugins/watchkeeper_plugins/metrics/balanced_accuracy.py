@@ -29,30 +29,21 @@ from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
 from .averages import class_mean
-from .preconditions import CLASSES, refusal
+from .class_metrics import ClassShare
 
 
-class BalancedAccuracy:
-    """The mean over classes of the share of their true rows predicted right."""
-
-    tasks = CLASSES
-    higher_is_better = True
-    limits = (0.0, 1.0)
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """The mean recall of the classes that have true rows."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        present = np.sign(evaluation.confusion.sum(axis=1))
-        if present.sum() < 2:
-            name = evaluation.classes[int(present.argmax())]
-            return Value.undefined(f"all rows are truly {name!r}, and a balance needs two", samples=len(evaluation))
-        return class_mean(evaluation, 1.0, present / present.sum())
+def balanced_accuracy(evaluation: Evaluation) -> Value:
+    """The mean recall of the classes that have true rows, of a classification with rows."""
+    present = np.sign(evaluation.confusion.sum(axis=1))
+    if present.sum() < 2:
+        name = evaluation.classes[int(present.argmax())]
+        return Value.undefined(f"all rows are truly {name!r}, and a balance needs two", samples=len(evaluation))
+    return class_mean(evaluation, 1.0, present / present.sum())
 
 
 def build(_options: NoOptions) -> Metric:
     """Make the metric."""
-    return BalancedAccuracy()
+    return ClassShare(balanced_accuracy)
 
 
 @hookimpl

@@ -27,35 +27,12 @@ from numpy.typing import NDArray
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
-from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .preconditions import CLASSES, one_class_refusal, refusal
-from .tables import agreement_interval, smoothed_table, table_error
+from .class_metrics import ClassAgreement
 
 
-class MatthewsCorrelation:
-    """How far predicted and true classes go together."""
-
-    tasks = CLASSES
-    higher_is_better = True
-    limits = (-1.0, 1.0)
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """The correlation of predicted and true classes."""
-        refused = refusal(evaluation, self.tasks) or one_class_refusal(evaluation)
-        if refused:
-            return refused
-        number, _ = _correlation(evaluation.confusion / evaluation.total_weight)
-        counts, squares = smoothed_table(evaluation)
-        total = counts.sum()
-        centre, gradient = _correlation(counts / total)
-        interval = agreement_interval(number, centre, table_error(gradient, squares / total**2))
-        return Value.of(number, samples=len(evaluation), interval=interval)
-
-
-def _correlation(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+def correlation(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """The coefficient of a table that adds up to 1, and how much it moves with each cell, (k, k)."""
     true, said, right = shares.sum(axis=1), shares.sum(axis=0), float(np.trace(shares))
     together = right - float((true * said).sum())
@@ -69,7 +46,7 @@ def _correlation(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64
 
 def build(_options: NoOptions) -> Metric:
     """Make the metric."""
-    return MatthewsCorrelation()
+    return ClassAgreement(correlation)
 
 
 @hookimpl

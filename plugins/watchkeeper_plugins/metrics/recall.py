@@ -16,39 +16,21 @@ Examples
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .averages import Average, AverageOptions, averaged
-from .preconditions import CLASSES, refusal
+from .averages import AverageOptions, averaged
+from .class_metrics import ClassShare
 
 Options = AverageOptions
 
 
-class Recall:
-    """Of the rows that truly are of a class, the share predicted as it."""
-
-    tasks = CLASSES
-    higher_is_better = True
-    limits = (0.0, 1.0)
-
-    def __init__(self, average: Average) -> None:
-        self.average = average
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """Right rows among true rows."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        return averaged(evaluation, 1.0, self.average)
-
-
 def build(options: AverageOptions) -> Metric:
-    """Make the metric."""
-    return Recall(options.average)
+    """Make the metric: right rows among true rows."""
+    return ClassShare(partial(averaged, truth_part=1.0, average=options.average))
 
 
 @hookimpl

@@ -16,6 +16,7 @@ Examples
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
@@ -27,42 +28,31 @@ from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
 from .averages import Average, AverageOptions, accuracy_value, binary_refusal, class_amounts, settled
-from .preconditions import CLASSES, refusal
+from .class_metrics import ClassShare
 from .tables import share_interval, smoothed_table, table_error
 
 Options = AverageOptions
 
 
-class Specificity:
-    """Of the rows that truly are not of a class, the share not predicted as it."""
-
-    tasks = CLASSES
-    higher_is_better = True
-    limits = (0.0, 1.0)
-
-    def __init__(self, average: Average) -> None:
-        self.average = average
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """True negatives among true others."""
-        average = settled(self.average, evaluation)
-        refused = refusal(evaluation, self.tasks) or binary_refusal(average, evaluation)
-        if refused:
-            return refused
-        counts, rows = evaluation.confusion, len(evaluation)
-        others = counts.sum() - counts.sum(axis=1)
-        amounts = class_amounts(average, evaluation)
-        lacking = np.flatnonzero((amounts > 0) & (others <= 0))
-        if lacking.size:
-            return Value.undefined(f"all rows are truly {evaluation.classes[lacking[0]]!r}", samples=rows)
-        if average is Average.MICRO:
-            return _micro(evaluation)
-        false = counts.sum(axis=0) - np.diagonal(counts)
-        number = min(max(1.0 - float((amounts * false / np.where(others > 0, others, 1.0)).sum()), 0.0), 1.0)
-        if average is Average.BINARY:
-            effective = float(others[1]) ** 2 / float(evaluation.confusion_squared[0].sum())
-            return Value.of(number, samples=rows, interval=wilson(number, effective))
-        return Value.of(number, samples=rows, interval=_interval(evaluation, average, number))
+def specificity(evaluation: Evaluation, average: Average) -> Value:
+    """True negatives among true others, of a classification with rows."""
+    average = settled(average, evaluation)
+    if refused := binary_refusal(average, evaluation):
+        return refused
+    counts, rows = evaluation.confusion, len(evaluation)
+    others = counts.sum() - counts.sum(axis=1)
+    amounts = class_amounts(average, evaluation)
+    lacking = np.flatnonzero((amounts > 0) & (others <= 0))
+    if lacking.size:
+        return Value.undefined(f"all rows are truly {evaluation.classes[lacking[0]]!r}", samples=rows)
+    if average is Average.MICRO:
+        return _micro(evaluation)
+    false = counts.sum(axis=0) - np.diagonal(counts)
+    number = min(max(1.0 - float((amounts * false / np.where(others > 0, others, 1.0)).sum()), 0.0), 1.0)
+    if average is Average.BINARY:
+        effective = float(others[1]) ** 2 / float(evaluation.confusion_squared[0].sum())
+        return Value.of(number, samples=rows, interval=wilson(number, effective))
+    return Value.of(number, samples=rows, interval=_interval(evaluation, average, number))
 
 
 def _micro(evaluation: Evaluation) -> Value:
@@ -92,7 +82,7 @@ def _interval(evaluation: Evaluation, average: Average, number: float) -> Interv
 
 def build(options: AverageOptions) -> Metric:
     """Make the metric."""
-    return Specificity(options.average)
+    return ClassShare(partial(specificity, average=options.average))
 
 
 @hookimpl
