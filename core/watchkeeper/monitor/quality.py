@@ -168,6 +168,8 @@ def _bits(column: Column) -> NDArray[np.uint64]:
         return column.codes.astype(np.uint64)
     if column.dtype.kind == "O":
         return np.unique([str(item) for item in column], return_inverse=True)[1].astype(np.uint64)
+    if column.dtype.kind == "M":
+        return column.astype("M8[us]").view(np.uint64)
     values = np.add(column, 0.0, dtype=np.float64)
     if np.isnan(values.min(initial=0.0)):
         values[np.isnan(values)] = np.nan
