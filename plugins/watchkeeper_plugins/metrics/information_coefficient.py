@@ -24,37 +24,26 @@ from collections.abc import Iterable
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.intervals import fisher
-from watchkeeper.domain.value import Value
+from watchkeeper.domain.intervals import Interval, fisher
 from watchkeeper.hookspecs import hookimpl
 
-from .correlation import correlation
-from .preconditions import SIGNALS, pair_refusal, refusal, weightless_dropped
+from .correlation import Correlation, correlation
+from .signal_correlation import SignalCorrelation
 
 
-class InformationCoefficient:
-    """The correlation of a signal with what came of it."""
+def correlated(rows: Evaluation) -> Correlation | None:
+    """Pearson's correlation of prediction and truth."""
+    return correlation(rows.predicted, rows.truth, rows.weights)
 
-    tasks = SIGNALS
-    higher_is_better = True
-    limits = (-1.0, 1.0)
 
-    def compute(self, evaluation: Evaluation) -> Value:
-        """Pearson's correlation of prediction and truth."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        rows = weightless_dropped(evaluation)
-        if refused := pair_refusal(rows):
-            return refused
-        found = correlation(rows.predicted, rows.truth, rows.weights)
-        if found is None:
-            return Value.undefined("the signal or the truth is constant", samples=len(rows))
-        return Value.of(found.number, samples=len(rows), interval=fisher(found.number, found.error, found.rows - 2))
+def interval(found: Correlation) -> Interval | None:
+    """After Fisher's z, with the coefficient's own error and Student's t."""
+    return fisher(found.number, found.error, found.rows - 2)
 
 
 def build(_options: NoOptions) -> Metric:
     """Make the metric."""
-    return InformationCoefficient()
+    return SignalCorrelation(correlated, interval)
 
 
 @hookimpl

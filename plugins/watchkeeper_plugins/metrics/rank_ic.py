@@ -25,42 +25,30 @@ from collections.abc import Iterable
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
 from watchkeeper.domain.evaluation import Evaluation
-from watchkeeper.domain.intervals import fisher
-from watchkeeper.domain.value import Value
+from watchkeeper.domain.intervals import Interval, fisher
 from watchkeeper.hookspecs import hookimpl
 
-from .correlation import correlation, midranks
-from .preconditions import SIGNALS, pair_refusal, refusal, weightless_dropped
+from .correlation import Correlation, correlation, midranks
+from .signal_correlation import SignalCorrelation
 
 
-class RankInformationCoefficient:
-    """Whether higher signals were followed by higher outcomes."""
+def correlated(rows: Evaluation) -> Correlation | None:
+    """Spearman's correlation of prediction and truth."""
+    weights = rows.weights
+    return correlation(midranks(rows.predicted, weights), midranks(rows.truth, weights), weights)
 
-    tasks = SIGNALS
-    higher_is_better = True
-    limits = (-1.0, 1.0)
 
-    def compute(self, evaluation: Evaluation) -> Value:
-        """Spearman's correlation of prediction and truth."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        rows = weightless_dropped(evaluation)
-        if refused := pair_refusal(rows):
-            return refused
-        weights = rows.weights
-        found = correlation(midranks(rows.predicted, weights), midranks(rows.truth, weights), weights)
-        if found is None:
-            return Value.undefined("the signal or the truth is constant", samples=len(rows))
-        interval = None
-        if found.rows > 3:
-            spread = math.sqrt((1 + found.number**2 / 2) / (found.rows - 3))
-            interval = fisher(found.number, spread * (1 - found.number**2))
-        return Value.of(found.number, samples=len(rows), interval=interval)
+def interval(found: Correlation) -> Interval | None:
+    """After Fisher's z, with the variance of ranks; None for three rows."""
+    if found.rows <= 3:
+        return None
+    spread = math.sqrt((1 + found.number**2 / 2) / (found.rows - 3))
+    return fisher(found.number, spread * (1 - found.number**2))
 
 
 def build(_options: NoOptions) -> Metric:
     """Make the metric."""
-    return RankInformationCoefficient()
+    return SignalCorrelation(correlated, interval)
 
 
 @hookimpl
