@@ -172,7 +172,7 @@ def test_the_error_of_sharpe_uses_skewness_and_kurtosis_of_scipy():
 @pytest.mark.parametrize(("skewness", "kurtosis", "expected"), [(0.0, 3.0, 0.982), (-2.448, 10.164, 0.913)])
 def test_the_probabilistic_sharpe_ratio_of_bailey_and_lopez_de_prado(skewness, kurtosis, expected):
     """Their 2012 paper's example: two years of months with a ratio of 0.458 a month."""
-    found = probabilistic_sharpe.surpassed(Moments(0.458, skewness, kurtosis, 24), 0.0, 24)
+    found = probabilistic_sharpe.surpassed(Moments(0.458, skewness, kurtosis, 24), 24, benchmark=0.0)
     assert found.number == pytest.approx(expected, abs=5e-4)
 
 
@@ -180,7 +180,7 @@ def test_the_deflated_sharpe_ratio_of_bailey_and_lopez_de_prado():
     """Their 2014 paper's example: 2.5 a year in five years of 250 days, the best of 100 with variance 1/2 a year."""
     best = deflated_sharpe.best_without_skill(100, 0.5 / 250)
     assert best == pytest.approx(0.1132, abs=5e-5)
-    found = probabilistic_sharpe.surpassed(Moments(2.5 / math.sqrt(250), -3.0, 10.0, 1250), best, 1250)
+    found = probabilistic_sharpe.surpassed(Moments(2.5 / math.sqrt(250), -3.0, 10.0, 1250), 1250, benchmark=best)
     assert found.number == pytest.approx(0.9004, abs=5e-5)
 
 

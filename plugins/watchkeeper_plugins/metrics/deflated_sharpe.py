@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from statistics import NormalDist
 
 import attrs
@@ -29,17 +30,16 @@ import numpy as np
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .positions import PositionOptions, earned, moments
-from .preconditions import SIGNALS, refusal, weightless_dropped
+from .positions import Moments
 from .probabilistic_sharpe import surpassed
+from .sharpe_ratios import EarnedRatio, YearOptions
 
 
 @attrs.frozen
-class Options(PositionOptions):
+class Options(YearOptions):
     """How positions are taken, and how many signals were tried."""
 
     trials: int = attrs.field(default=1, validator=[attrs.validators.ge(1), attrs.validators.le(10**12)])
@@ -48,31 +48,13 @@ class Options(PositionOptions):
         default=None, validator=attrs.validators.optional(attrs.validators.ge(0.0))
     )
     """Variance of the trials' Sharpe ratios a year; none: what trials without skill would have."""
-    periods_per_year: float = attrs.field(default=252.0, validator=attrs.validators.gt(0.0))
-    """How many rows make a year."""
 
 
-class DeflatedSharpe:
-    """How sure it is that a signal has skill, after how many were tried to find it."""
-
-    tasks = SIGNALS
-    higher_is_better = True
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.is_ordered = options.cost > 0
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """The probability of surpassing the best of so many trials without skill."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        rows = weightless_dropped(evaluation)
-        found = moments(earned(rows, self.options), rows.weights)
-        if isinstance(found, str):
-            return Value.undefined(found, samples=len(rows))
-        variance = self.options.trials_variance
-        each = 1 / (found.rows - 1) if variance is None else variance / self.options.periods_per_year
-        return surpassed(found, best_without_skill(self.options.trials, each), len(rows))
+def surpassing_trials(found: Moments, samples: int, options: Options) -> Value:
+    """The probability of surpassing the best of so many trials without skill."""
+    variance = options.trials_variance
+    each = 1 / (found.rows - 1) if variance is None else variance / options.periods_per_year
+    return surpassed(found, samples, best_without_skill(options.trials, each))
 
 
 def best_without_skill(trials: int, variance: float) -> float:
@@ -85,7 +67,7 @@ def best_without_skill(trials: int, variance: float) -> float:
 
 def build(options: Options) -> Metric:
     """Make the metric."""
-    return DeflatedSharpe(options)
+    return EarnedRatio(options, partial(surpassing_trials, options=options))
 
 
 @hookimpl

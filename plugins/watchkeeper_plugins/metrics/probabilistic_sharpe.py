@@ -20,54 +20,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from statistics import NormalDist
 
 import attrs
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.intervals import QUANTILE
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .positions import Moments, PositionOptions, earned, moments
-from .preconditions import SIGNALS, refusal, weightless_dropped
+from .positions import Moments
+from .sharpe_ratios import EarnedRatio, YearOptions
 
 
 @attrs.frozen
-class Options(PositionOptions):
+class Options(YearOptions):
     """How positions are taken, and what is to be surpassed."""
 
     benchmark: float = 0.0
     """The Sharpe ratio to surpass, a year."""
-    periods_per_year: float = attrs.field(default=252.0, validator=attrs.validators.gt(0.0))
-    """How many rows make a year."""
 
 
-class ProbabilisticSharpe:
-    """How sure it is that the true Sharpe ratio is above a benchmark."""
-
-    tasks = SIGNALS
-    higher_is_better = True
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.is_ordered = options.cost > 0
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """The probability, by the ratio's error."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        rows = weightless_dropped(evaluation)
-        found = moments(earned(rows, self.options), rows.weights)
-        if isinstance(found, str):
-            return Value.undefined(found, samples=len(rows))
-        benchmark = self.options.benchmark / math.sqrt(self.options.periods_per_year)
-        return surpassed(found, benchmark, len(rows))
-
-
-def surpassed(found: Moments, benchmark: float, samples: int) -> Value:
+def surpassed(found: Moments, samples: int, benchmark: float) -> Value:
     """How sure it is that the true ratio of one period is above the benchmark."""
     if found.error == 0:
         return Value.undefined("the ratio's error is 0, so that nothing is uncertain", samples=samples)
@@ -77,8 +53,9 @@ def surpassed(found: Moments, benchmark: float, samples: int) -> Value:
 
 
 def build(options: Options) -> Metric:
-    """Make the metric."""
-    return ProbabilisticSharpe(options)
+    """Make the metric: the probability, by the ratio's error."""
+    benchmark = options.benchmark / math.sqrt(options.periods_per_year)
+    return EarnedRatio(options, partial(surpassed, benchmark=benchmark))
 
 
 @hookimpl

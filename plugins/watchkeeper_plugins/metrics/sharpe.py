@@ -22,54 +22,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-
-import attrs
+from functools import partial
 
 from watchkeeper.contracts.metric import Metric
 from watchkeeper.contracts.plugin import Kind, Plugin
-from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.intervals import student
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .positions import PositionOptions, earned, moments
-from .preconditions import SIGNALS, refusal, weightless_dropped
+from .positions import Moments
+from .sharpe_ratios import EarnedRatio, YearOptions
+
+Options = YearOptions
 
 
-@attrs.frozen
-class Options(PositionOptions):
-    """How positions are taken, and how many periods a year has."""
-
-    periods_per_year: float = attrs.field(default=252.0, validator=attrs.validators.gt(0.0))
-    """How many rows make a year: 252 trading days, 12 months; 1 gives the ratio of one period."""
-
-
-class SharpeRatio:
-    """What a signal earned for the risk it took."""
-
-    tasks = SIGNALS
-    higher_is_better = True
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.is_ordered = options.cost > 0
-
-    def compute(self, evaluation: Evaluation) -> Value:
-        """Mean over standard deviation of what was earned."""
-        if refused := refusal(evaluation, self.tasks):
-            return refused
-        rows = weightless_dropped(evaluation)
-        found = moments(earned(rows, self.options), rows.weights)
-        if isinstance(found, str):
-            return Value.undefined(found, samples=len(rows))
-        year = math.sqrt(self.options.periods_per_year)
-        interval = student(found.ratio * year, found.error * year, math.inf)
-        return Value.of(found.ratio * year, samples=len(rows), interval=interval)
+def yearly(found: Moments, samples: int, periods: float) -> Value:
+    """Mean over standard deviation of what was earned, scaled to a year of so many periods."""
+    year = math.sqrt(periods)
+    interval = student(found.ratio * year, found.error * year, math.inf)
+    return Value.of(found.ratio * year, samples=samples, interval=interval)
 
 
-def build(options: Options) -> Metric:
+def build(options: YearOptions) -> Metric:
     """Make the metric."""
-    return SharpeRatio(options)
+    return EarnedRatio(options, partial(yearly, periods=options.periods_per_year))
 
 
 @hookimpl
