@@ -25,8 +25,9 @@ from watchkeeper.domain.table import Table
 from watchkeeper.monitor.alarms.blocks import cut_by_time
 from watchkeeper.monitor.alarms.drift import DriftAlarms
 from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.fitting import fitted
 from watchkeeper.monitor.naming import ALL_FEATURES
-from watchkeeper.monitor.watched import WatchedModel, fitted
+from watchkeeper.monitor.watched import WatchedModel
 
 HOUR_US = 3_600_000_000
 ROWS, FEATURES, REFERENCE, MONTH = 500, 10, 200, 720

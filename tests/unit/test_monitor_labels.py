@@ -16,9 +16,10 @@ from watchkeeper.domain.verdict import Status
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.calibration import Allowance
 from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.fitting import fitted
 from watchkeeper.monitor.missingness import UsualMissing, usual_missing
 from watchkeeper.monitor.records import Records
-from watchkeeper.monitor.watched import WatchedModel, fitted
+from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper_plugins.drift import chi2, ks
 
 ROWS = 100

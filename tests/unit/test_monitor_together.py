@@ -16,11 +16,12 @@ from watchkeeper.domain.verdict import Status
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.alarms.drift import DriftAlarms
 from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.fitting import fitted
 from watchkeeper.monitor.learned import Learned
 from watchkeeper.monitor.naming import ALL_FEATURES
 from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.tables import chosen_blocks
-from watchkeeper.monitor.watched import WatchedModel, fitted
+from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.testing.memory import MemoryStorage
 from watchkeeper_plugins.drift import domain_classifier, ks, mmd, pca_reconstruction
 

@@ -16,8 +16,8 @@ from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Status
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.fitting import fitted
 from watchkeeper.monitor.records import Records
-from watchkeeper.monitor.watched import fitted
 
 ROWS = 60
 

@@ -10,11 +10,11 @@ from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.window import Window
-from watchkeeper.monitor import watched
+from watchkeeper.monitor import watched_columns
 from watchkeeper.monitor.evaluating import evaluation_of, judging_of
+from watchkeeper.monitor.fitting import fitted
 from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.scale.profiled import ProfiledRows
-from watchkeeper.monitor.watched import fitted
 from watchkeeper.plugins import Plugins
 
 METRICS = ("accuracy", "roc_auc")
@@ -101,7 +101,7 @@ def test_the_distance_is_told_with_its_bounds(model):
 
 def test_a_window_of_very_many_rows_is_checked_by_its_profile(model, monkeypatch):
     records = records_of(3000, 5)
-    monkeypatch.setattr(watched, "EXACT_ROWS", 2999)
+    monkeypatch.setattr(watched_columns, "EXACT_ROWS", 2999)
 
     found = model.check(records)
 
@@ -121,7 +121,7 @@ def test_a_column_that_the_reference_cannot_count_is_told_and_the_others_are_jud
         has_outcome=np.zeros(3000, dtype=np.bool_),
         features=Table({"ret1": venues, "venue": venues}),
     )
-    monkeypatch.setattr(watched, "EXACT_ROWS", 2999)
+    monkeypatch.setattr(watched_columns, "EXACT_ROWS", 2999)
 
     found = model.check(strange)
 

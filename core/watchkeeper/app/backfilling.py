@@ -28,8 +28,10 @@ from watchkeeper.monitor.backfill.kept import MeasuredWindow, measured_windows, 
 from watchkeeper.monitor.backfill.stretches import Stretch, stretches
 from watchkeeper.monitor.estimation.restating import outcomes_digest
 from watchkeeper.monitor.history import to_append
+from watchkeeper.monitor.measuring import DRIFT_EVIDENCE
 from watchkeeper.monitor.records import PREDICTIONS, Records
-from watchkeeper.monitor.watched import DRIFT_EVIDENCE, RISK_EVIDENCE, WatchedModel
+from watchkeeper.monitor.watched import WatchedModel
+from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 from watchkeeper.plugins.boundary import attempt
 
 from .assembly import Systems

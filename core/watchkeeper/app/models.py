@@ -24,9 +24,10 @@ from watchkeeper.domain.table import ColumnKind, Table, kind_of
 from watchkeeper.monitor.estimation.by_segment import SegmentEstimators
 from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
 from watchkeeper.monitor.evaluating import judging_of
+from watchkeeper.monitor.fitting import fitted
 from watchkeeper.monitor.learned import Learned
 from watchkeeper.monitor.service import Service, service_of
-from watchkeeper.monitor.watched import WatchedModel, fitted
+from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.registry import Registry
 

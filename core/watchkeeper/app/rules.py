@@ -17,6 +17,7 @@ from watchkeeper.domain.presets import Preset, chosen
 from watchkeeper.domain.spans import Checks, Duration
 from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.labels import LABEL_DRIFT
+from watchkeeper.monitor.measuring import DRIFT_EVIDENCE
 from watchkeeper.monitor.quality import (
     CONSTANT,
     DUPLICATE_SHARE,
@@ -29,7 +30,9 @@ from watchkeeper.monitor.quality import (
 )
 from watchkeeper.monitor.schema import SCHEMA_CHANGES
 from watchkeeper.monitor.service import SERVICE_NAMES
-from watchkeeper.monitor.watched import DRIFT_EVIDENCE, PREDICTION_DRIFT, RISK_EVIDENCE, TOGETHER_DRIFT
+from watchkeeper.monitor.watched_columns import PREDICTION_DRIFT
+from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
+from watchkeeper.monitor.whole_window import TOGETHER_DRIFT
 
 from .structured_rules import condition_text, recovery_text
 from .telling import escalation_of, placed, with_escalations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 import attrs
 
@@ -26,6 +27,9 @@ from .missingness import UsualMissing
 from .naming import ALL_FEATURES
 from .quality import MISSING_SHARE, quality_of, quality_of_profile
 from .tables import Tables
+
+DRIFT_EVIDENCE: Final = "drift_evidence"
+"""How far a feature is on the way to an alarm: one is raised when the evidence of all adds up to 1."""
 
 
 @attrs.frozen
@@ -158,6 +162,12 @@ def measured_tables(
         details = drift_details(drift, edge) | {"lacking": float(len(found.lacking))}
         measurements.append(subject.measurement(title, drift.statistic, {"feature": ALL_FEATURES}, details))
     return measurements, failures
+
+
+def measured_evidence(subject: Subject, name: str, evidence: float, importance: float | None = None) -> Measurement:
+    """How far a feature, or all together, is on the way to a drift alarm."""
+    details = {} if importance is None else {"importance": importance}
+    return subject.measurement(DRIFT_EVIDENCE, Value.of(evidence), {"feature": name}, details)
 
 
 def measured_quality(
