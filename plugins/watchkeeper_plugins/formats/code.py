@@ -9,9 +9,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 
-from watchkeeper.domain.errors import DataError, IntegrityError
+from watchkeeper.domain.errors import DataError
 
-from .naming import recorded_json
+from .naming import recorded_json, unrecorded
 
 _FRAMEWORKS: Final = {
     "sklearn": "scikit-learn",
@@ -46,10 +46,7 @@ class Reader(pickle.Unpickler):
 def check_name(title: str, allowed: frozenset[str] | None, seen: set[str]) -> None:
     """Note a name, or refuse it with an IntegrityError."""
     if allowed is not None and title not in allowed:
-        raise IntegrityError(
-            f"the file asks for {title}, which its record does not name: it is not the one that was saved, "
-            "and was not run"
-        )
+        raise unrecorded(f"the file asks for {title}", ", and was not run")
     seen.add(title)
 
 

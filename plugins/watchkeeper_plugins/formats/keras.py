@@ -24,7 +24,7 @@ from watchkeeper.domain.errors import DataError, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
 from .complaints import first_line
-from .naming import FROM_ELSEWHERE, recorded_json
+from .naming import FROM_ELSEWHERE, recorded_json, unrecorded
 
 _CONFIG: Final = "config.json"
 _METADATA: Final = "metadata.json"
@@ -105,10 +105,7 @@ class KerasFormat:
         archive = source.read()
         strangers = _classes(archive) - set(allowed)
         if strangers:
-            raise IntegrityError(
-                f"the archive names {', '.join(sorted(strangers))}, which its record does not: it is not the one that "
-                "was saved; nothing of it was built"
-            )
+            raise unrecorded(f"the archive names {', '.join(sorted(strangers))}", "; nothing of it was built")
         return _read(archive, "the archive cannot be read in this environment")
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from watchkeeper.domain.errors import DataError
+from watchkeeper.domain.errors import DataError, IntegrityError
 
 _NOT_IMPORTABLE: Final = ("__main__", "__mp_main__")
 FROM_ELSEWHERE: Final = "as it was when the file was written"
@@ -53,3 +53,16 @@ def recorded_json(record: Mapping[str, str], key: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise DataError(f"the record's {key!r} is not JSON: {error}") from error
+
+
+def unrecorded(found: str, consequence: str = "") -> IntegrityError:
+    """The refusal of what a file holds and its record does not name.
+
+    Parameters
+    ----------
+    found
+        The beginning of the sentence: ``the model uses ai.onnx:Loop``.
+    consequence
+        Its end: what was not done therefore.
+    """
+    return IntegrityError(f"{found}, which its record does not name: it is not the one that was saved{consequence}")

@@ -16,11 +16,11 @@ from typing import Any, BinaryIO
 import attrs
 
 from watchkeeper.contracts.plugin import Kind, NoOptions, Plugin
-from watchkeeper.domain.errors import DataError, IntegrityError
+from watchkeeper.domain.errors import DataError
 from watchkeeper.hookspecs import hookimpl
 
 from .complaints import first_line
-from .naming import FROM_ELSEWHERE, recorded_json
+from .naming import FROM_ELSEWHERE, recorded_json, unrecorded
 
 
 @attrs.frozen
@@ -73,10 +73,7 @@ class OnnxFormat:
         model = _checked(source.read())
         strangers = _operators(model) - set(allowed)
         if strangers:
-            raise IntegrityError(
-                f"the model uses {', '.join(sorted(strangers))}, which its record does not name: it is not the one "
-                "that was saved"
-            )
+            raise unrecorded(f"the model uses {', '.join(sorted(strangers))}")
         return model
 
 

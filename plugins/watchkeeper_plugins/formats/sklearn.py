@@ -36,7 +36,7 @@ from watchkeeper.domain.errors import DataError, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
 from .complaints import first_line
-from .naming import FROM_ELSEWHERE
+from .naming import FROM_ELSEWHERE, unrecorded
 from .skops_archive import (
     canonical,
     constructed,
@@ -184,10 +184,7 @@ def _told(complaint: str, work: Callable[[], _Result]) -> _Result:
 
 
 def _stranger(names: str) -> IntegrityError:
-    return IntegrityError(
-        f"the archive holds {names}, which its record does not name: it is not the one that was saved, or the record "
-        "was changed; nothing of it was run"
-    )
+    return unrecorded(f"the archive holds {names}", ", or the record was changed; nothing of it was run")
 
 
 class _Kept:

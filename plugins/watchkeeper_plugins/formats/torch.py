@@ -26,7 +26,7 @@ from watchkeeper.domain.errors import DataError, ExtraMissing, IntegrityError
 from watchkeeper.hookspecs import hookimpl
 
 from .complaints import first_line
-from .naming import FROM_ELSEWHERE, class_named, name_of, recorded, recorded_json
+from .naming import FROM_ELSEWHERE, class_named, name_of, recorded, recorded_json, unrecorded
 from .torch_program import described_operators, harmless
 
 _MODULE: Final = "module"
@@ -194,10 +194,7 @@ def _program(data: bytes, record: Mapping[str, str]) -> Any:
         raise DataError(f"these bytes are no exported program: {first_line(error)}") from error
     strangers = set(_operators(program)) - set(recorded_json(record, "operators"))
     if strangers:
-        raise IntegrityError(
-            f"the program uses {', '.join(sorted(strangers))}, which its record does not name: it is not the one that "
-            "was saved"
-        )
+        raise unrecorded(f"the program uses {', '.join(sorted(strangers))}")
     return program
 
 
