@@ -31,7 +31,8 @@ from watchkeeper.monitor.alarms.drift import DriftAlarms
 from watchkeeper.monitor.alarms.performance import risk_alone
 from watchkeeper.monitor.evaluating import evaluation_of
 from watchkeeper.monitor.measuring import Subject, measured_metrics
-from watchkeeper.monitor.records import Records, stored_records
+from watchkeeper.monitor.records import Records
+from watchkeeper.monitor.stored_windows import stored_records
 
 FEATURES, ROWS, REFERENCE = 30, 10_000, 50_000
 SPACING_US = 6_000

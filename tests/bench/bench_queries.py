@@ -27,12 +27,14 @@ from watchkeeper.domain.verdict import Finding, Status, Verdict
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.history import keep_measurements, kept_measurements
 from watchkeeper.monitor.recorder import Recorder
-from watchkeeper.monitor.records import PREDICTIONS, records_between, sorted_rows
+from watchkeeper.monitor.records import PREDICTIONS
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.rollups.hours import told_hours
 from watchkeeper.monitor.rollups.reading import window_profiles
 from watchkeeper.monitor.rollups.tidying import merge_hours
 from watchkeeper.monitor.standing import keep_standing, standings
+from watchkeeper.monitor.stored_windows import records_between
+from watchkeeper.monitor.time_order import sorted_rows
 from watchkeeper_plugins.storage.sqlite import SqliteOptions
 from watchkeeper_plugins.storage.sqlite_store.store import SqliteStorage
 

@@ -14,11 +14,12 @@ import pytest
 from watchkeeper.clock import SystemClock
 from watchkeeper.domain.profiling import profiles
 from watchkeeper.monitor.recorder import Recorder
-from watchkeeper.monitor.records import PREDICTIONS, sorted_rows
+from watchkeeper.monitor.records import PREDICTIONS
 from watchkeeper.monitor.rollups.hours import told_hours
 from watchkeeper.monitor.rollups.reading import rollup, window_profiles
 from watchkeeper.monitor.rollups.stored import HOUR_US
 from watchkeeper.monitor.rollups.tidying import merge_hours
+from watchkeeper.monitor.time_order import sorted_rows
 from watchkeeper_plugins.storage.sqlite import SqliteOptions, build
 
 PROGRAM = Path(__file__).with_name("rollup_process.py")

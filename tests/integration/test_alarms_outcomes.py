@@ -14,7 +14,7 @@ from watchkeeper.monitor.alarms.outcomes import RISK, OutcomeCounting
 from watchkeeper.monitor.alarms.performance import reference_risk, risk_state
 from watchkeeper.monitor.alarms.risk import RiskAlarms
 from watchkeeper.monitor.evaluating import judging_of
-from watchkeeper.monitor.records import stored_records
+from watchkeeper.monitor.stored_windows import stored_records
 from watchkeeper.testing.memory import MemoryStorage
 
 HOUR_US = 3_600_000_000

@@ -82,7 +82,7 @@ def test_of_demonstrations_that_begin_at_once_one_gets_the_folder(tmp_path):
 def test_every_prediction_and_outcome_is_in_the_store(told):
     folder, _ = told
     with wk.open(folder / "watchkeeper.toml") as watch:
-        from watchkeeper.monitor.records import stored_records
+        from watchkeeper.monitor.stored_windows import stored_records
 
         storage = watch._systems.storage
         for model in watch.models:

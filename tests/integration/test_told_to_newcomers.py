@@ -14,7 +14,8 @@ from watchkeeper.domain.errors import StoreError, UsageError
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import Categories, Table
-from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, stored_records
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS
+from watchkeeper.monitor.stored_windows import stored_records
 from watchkeeper.testing.clock import FakeClock
 from watchkeeper.testing.memory import MemoryStorage
 

@@ -15,13 +15,14 @@ from watchkeeper.domain.errors import DataError, StoreError
 from watchkeeper.domain.profiling import profiles
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.monitor.recording.batches import committed
-from watchkeeper.monitor.records import PREDICTIONS, sorted_rows
+from watchkeeper.monitor.records import PREDICTIONS
 from watchkeeper.monitor.rollups import increments
 from watchkeeper.monitor.rollups.beside import Rollups
 from watchkeeper.monitor.rollups.hours import told_hours
 from watchkeeper.monitor.rollups.reading import rollup, window_profiles
 from watchkeeper.monitor.rollups.stored import HOUR_US
 from watchkeeper.monitor.rollups.tidying import merge_hours
+from watchkeeper.monitor.time_order import sorted_rows
 from watchkeeper.testing import MemoryStorage
 
 MODEL = "spx"

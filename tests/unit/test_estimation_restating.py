@@ -26,7 +26,8 @@ from watchkeeper.monitor.estimation.restating import (
 from watchkeeper.monitor.estimation.timeline import plain_point, timeline, values_of
 from watchkeeper.monitor.evaluating import Judging, PredictionForm
 from watchkeeper.monitor.history import kept_measurements
-from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records, stored_records
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records
+from watchkeeper.monitor.stored_windows import stored_records
 from watchkeeper.testing.memory import MemoryStorage
 from watchkeeper_plugins.metrics import mae
 

@@ -11,7 +11,9 @@ from watchkeeper.contracts.storage import Append, Durability
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.monitor.at_hand import predictions
-from watchkeeper.monitor.records import PREDICTIONS, sorted_rows, stored_records
+from watchkeeper.monitor.records import PREDICTIONS
+from watchkeeper.monitor.stored_windows import stored_records
+from watchkeeper.monitor.time_order import sorted_rows
 from watchkeeper.testing.memory import MemoryStorage
 
 COLUMNS = ["id", "prediction", "ret1"]

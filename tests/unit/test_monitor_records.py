@@ -9,7 +9,8 @@ from watchkeeper.contracts.storage import Append
 from watchkeeper.domain.errors import NothingToCheck
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import Categories, Table
-from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, stored_records
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS
+from watchkeeper.monitor.stored_windows import stored_records
 from watchkeeper.testing.memory import MemoryStorage
 
 HOUR_US = 3_600_000_000

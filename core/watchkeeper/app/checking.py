@@ -18,9 +18,11 @@ from watchkeeper.monitor.alarms.performance import RiskState, risk_state
 from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_restated
 from watchkeeper.monitor.health import health_findings, judged
 from watchkeeper.monitor.history import keep_measurements
-from watchkeeper.monitor.records import Records, later_outcomes, stored_records
+from watchkeeper.monitor.outcomes import later_outcomes
+from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
+from watchkeeper.monitor.stored_windows import stored_records
 from watchkeeper.monitor.watched import WatchedModel
 
 from .assembly import Systems

@@ -12,7 +12,8 @@ from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window, iso_time
 from watchkeeper.monitor.backfill.cutting import Cutter, Plan
-from watchkeeper.monitor.records import PREDICTIONS, records_between
+from watchkeeper.monitor.records import PREDICTIONS
+from watchkeeper.monitor.stored_windows import records_between
 from watchkeeper.monitor.versions import Compared, Side, compared_versions, windows_compared
 
 from .assembly import Systems

@@ -13,9 +13,10 @@ from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.value import Value
 from watchkeeper.monitor.evaluating import evaluation_of
 from watchkeeper.monitor.measuring import Subject, measured_metrics
-from watchkeeper.monitor.records import Records, records_between
+from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.service import SERVICE_NAMES
+from watchkeeper.monitor.stored_windows import records_between
 from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.registry.deployments import Deployment
 from watchkeeper.registry.deployments.analysis import Measured

@@ -14,7 +14,7 @@ from watchkeeper.domain.errors import DataError, NotFound
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.model import Task, Version
 from watchkeeper.domain.table import Table
-from watchkeeper.monitor.records import stored_records
+from watchkeeper.monitor.stored_windows import stored_records
 
 from .assembly import Systems
 

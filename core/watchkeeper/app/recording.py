@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from watchkeeper.data.frames import required, table_of, times_us
 from watchkeeper.domain.errors import DataError, StoreError
 from watchkeeper.domain.table import Categories, Column, Table, missing
-from watchkeeper.monitor.records import OUTCOMES, times_of_ids
+from watchkeeper.monitor.records import OUTCOMES
+from watchkeeper.monitor.stored_windows import times_of_ids
 
 from .assembly import Systems
 from .intake import records_of

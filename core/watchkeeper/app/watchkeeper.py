@@ -27,10 +27,10 @@ from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
-from watchkeeper.monitor.records import has_rows
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.scale.folder import Progress
 from watchkeeper.monitor.standing import Standing, standings
+from watchkeeper.monitor.stored_windows import has_rows
 from watchkeeper.plugins import Plugins
 from watchkeeper.registry.deployments import Deployment
 from watchkeeper.registry.report import Report

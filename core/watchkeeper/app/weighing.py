@@ -15,7 +15,8 @@ from watchkeeper.domain.model import Task
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.ensemble.losses import member_history
 from watchkeeper.monitor.evaluating import PredictionForm, class_codes
-from watchkeeper.monitor.records import Records, stored_records
+from watchkeeper.monitor.records import Records
+from watchkeeper.monitor.stored_windows import stored_records
 
 from .assembly import Systems
 

@@ -14,7 +14,7 @@ from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
 
-from .records import sorted_rows
+from .time_order import sorted_rows
 
 MEASUREMENTS = "measurements"
 

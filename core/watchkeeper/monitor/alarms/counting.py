@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from watchkeeper.contracts.storage import Document, Durability, Namespace, Put, Storage
 from watchkeeper.domain.errors import Conflict
 from watchkeeper.monitor.at_hand import predictions
-from watchkeeper.monitor.records import PREDICTIONS, Records, sorted_rows
+from watchkeeper.monitor.records import PREDICTIONS, Records
+from watchkeeper.monitor.time_order import sorted_rows
 
 from .blocks import BlockSize, Cut, cut_by_rows, cut_by_time
 from .drift import DriftAlarms

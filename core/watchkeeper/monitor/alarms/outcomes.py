@@ -15,7 +15,8 @@ from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.at_hand import predictions
 from watchkeeper.monitor.evaluating import Judging, evaluation_of
-from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records, sorted_rows
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records
+from watchkeeper.monitor.time_order import sorted_rows
 
 from .blocks import Cut, cut_by_rows
 from .losses import losses_of

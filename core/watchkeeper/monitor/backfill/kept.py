@@ -12,7 +12,7 @@ from watchkeeper.contracts.storage import Append, Storage
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.domain.verdict import Status
 from watchkeeper.domain.window import Window
-from watchkeeper.monitor.records import sorted_rows
+from watchkeeper.monitor.time_order import sorted_rows
 
 MEASURED_WINDOWS: Final = "measured_windows"
 """The stream: a row a window, at the window's last moment; of a window that was measured again the last counts."""

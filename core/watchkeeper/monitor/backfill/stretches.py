@@ -9,7 +9,9 @@ import attrs
 
 from watchkeeper.contracts.storage import Batch, Storage
 from watchkeeper.domain.window import Window
-from watchkeeper.monitor.records import PREDICTIONS, Records, joined_records, sorted_rows
+from watchkeeper.monitor.records import PREDICTIONS, Records
+from watchkeeper.monitor.stored_windows import joined_records
+from watchkeeper.monitor.time_order import sorted_rows
 
 from .cutting import Cut, Cutter, Plan
 

@@ -24,7 +24,8 @@ from watchkeeper.domain.window import Window
 from watchkeeper.monitor.evaluating import Judging, evaluation_of
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.measuring import Subject, measured_metrics
-from watchkeeper.monitor.records import Records, records_between
+from watchkeeper.monitor.records import Records
+from watchkeeper.monitor.stored_windows import records_between
 
 WINDOWS: Final = Namespace("checked_windows")
 MOST_WINDOWS: Final = 200

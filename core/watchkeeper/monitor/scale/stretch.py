@@ -17,8 +17,8 @@ from watchkeeper.domain.table import Categories
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.window import iso_time
 from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
-from watchkeeper.monitor.records import records_between
 from watchkeeper.monitor.rollups.reading import window_profiles
+from watchkeeper.monitor.stored_windows import records_between
 
 from .profiled import ProfiledRows
 
