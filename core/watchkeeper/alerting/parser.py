@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from typing import Final
 
 import attrs
@@ -17,9 +16,6 @@ from .anomalies.methods import ANOMALY, AnomalyOf
 from .anomaly_words import read_question
 from .condition import Condition, Series, Threshold
 from .logic import Number, Truth
-
-MAX_DEPTH: Final = 32
-"""Parentheses, signs and ``not`` inside one another."""
 
 _RESERVED: Final = frozenset({"and", "or", "not"})
 
@@ -61,9 +57,8 @@ class _Parser:
     """One method for a line of the grammar, loosest first."""
 
     def __init__(self, text: str, known: Collection[str] | None) -> None:
-        self._words = Words(text)
+        self._words = Words(text, too_deep="split it into several rules")
         self._known = known
-        self._depth = 0
         self.series: list[Series] = []
         self.thresholds: list[Threshold] = []
         self.anomalies: list[AnomalyOf] = []
@@ -95,7 +90,7 @@ class _Parser:
         at = self._words.here.at
         if not self._words.take_name("not"):
             return self._comparison()
-        with self._deeper():
+        with self._words.deeper():
             return _Part(at, truth=logic.opposite(self._as_truth(self._negated())))
 
     def _comparison(self) -> _Part:
@@ -138,10 +133,10 @@ class _Parser:
     def _signed(self) -> _Part:
         at = self._words.here.at
         if self._words.take_sign("+"):
-            with self._deeper():
+            with self._words.deeper():
                 return _Part(at, number=self._as_number(self._signed()))
         if self._words.take_sign("-"):
-            with self._deeper():
+            with self._words.deeper():
                 inner = self._signed()
             constant = None if inner.constant is None else -inner.constant
             return _Part(at, number=logic.negative(self._as_number(inner)), constant=constant)
@@ -153,10 +148,7 @@ class _Parser:
             constant = self._words.number(token)
             return _Part(token.at, number=lambda _values: constant, constant=constant)
         if token.word is Word.SIGN and token.text == "(":
-            with self._deeper():
-                inner = self._either()
-            self._words.expect(")", "to close the parenthesis")
-            return inner
+            return self._words.enclosed(self._either)
         if token.word is Word.NAME and token.text not in _RESERVED:
             if self._words.is_sign("("):
                 return self._anomaly(token) if token.text == ANOMALY else self._call(token)
@@ -168,13 +160,7 @@ class _Parser:
         if function is None:
             raise self._words.error_at(name, f"there is no function {name.text!r}: only {', '.join(logic.FUNCTIONS)}")
         self._words.expect("(", "after the function")
-        with self._deeper():
-            numbers = [self._as_number(self._sum())]
-            while self._words.take_sign(","):
-                numbers.append(self._as_number(self._sum()))
-        self._words.expect(")", f"to close {name.text}(")
-        if name.text == "abs" and len(numbers) != 1:
-            raise self._words.error_at(name, f"abs takes one number, found {len(numbers)}")
+        numbers = self._words.arguments(name, lambda: self._as_number(self._sum()))
         return _Part(name.at, number=logic.applied(function, numbers))
 
     def _anomaly(self, word: Token) -> _Part:
@@ -214,9 +200,7 @@ class _Parser:
         return self.series.index(series)
 
     def _listed(self, end: str, item: Callable[[], tuple[str | None, str]]) -> list[tuple[str | None, str]]:
-        found = [item()]
-        while self._words.take_sign(","):
-            found.append(item())
+        found = self._words.listed(item)
         self._words.expect(end, "after the labels")
         return found
 
@@ -230,14 +214,6 @@ class _Parser:
         if token.word in {Word.NAME, Word.TEXT, Word.NUMBER}:
             return token.text
         raise self._words.error_at(token, f'expected a label\'s value such as "vol10", found {token}')
-
-    @contextmanager
-    def _deeper(self) -> Iterator[None]:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise self._words.error(f"nested deeper than {MAX_DEPTH}: split it into several rules")
-        yield
-        self._depth -= 1
 
     def _as_number(self, part: _Part) -> Number:
         if part.number is None:

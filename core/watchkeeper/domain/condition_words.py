@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -14,6 +15,10 @@ from watchkeeper.domain.errors import ConfigError
 
 MAX_LENGTH: Final = 1_000
 """Characters of a condition."""
+MAX_DEPTH: Final = 32
+"""Parentheses, signs and ``not`` inside one another."""
+
+_Item = TypeVar("_Item")
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t\r\n]+)
@@ -48,12 +53,20 @@ class Token:
 
 
 class Words:
-    """The words of one condition, read from left to right."""
+    """The words of one condition, read from left to right.
 
-    def __init__(self, text: str) -> None:
+    Parameters
+    ----------
+    too_deep
+        What to do about a text that is nested deeper than `MAX_DEPTH`.
+    """
+
+    def __init__(self, text: str, *, too_deep: str) -> None:
         self.text = text
         self._tokens = tokens(text)
         self._position = 0
+        self._depth = 0
+        self._too_deep = too_deep
 
     @property
     def here(self) -> Token:
@@ -98,6 +111,38 @@ class Words:
         """Read this sign, or a ConfigError."""
         if not self.take_sign(sign):
             raise self.error(f"expected {sign!r} {purpose}, found {self.here}")
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """Read what is inside something; a ConfigError where that is nested too deep."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self.error(f"nested deeper than {MAX_DEPTH}: {self._too_deep}")
+        yield
+        self._depth -= 1
+
+    def enclosed(self, inner: Callable[[], _Item]) -> _Item:
+        """Read what is inside a parenthesis that was opened, and close it."""
+        with self.deeper():
+            found = inner()
+        self.expect(")", "to close the parenthesis")
+        return found
+
+    def listed(self, item: Callable[[], _Item]) -> list[_Item]:
+        """Read one item, and as many more as follow, each after a comma."""
+        found = [item()]
+        while self.take_sign(","):
+            found.append(item())
+        return found
+
+    def arguments(self, function: Token, number: Callable[[], _Item]) -> list[_Item]:
+        """Read the numbers of a function whose parenthesis was opened, and close it; ``abs`` has one."""
+        with self.deeper():
+            numbers = self.listed(number)
+        self.expect(")", f"to close {function.text}(")
+        if function.text == "abs" and len(numbers) != 1:
+            raise self.error_at(function, f"abs takes one number, found {len(numbers)}")
+        return numbers
 
     def number(self, token: Token) -> float:
         """The number that a NUMBER token is; an infinite one is a ConfigError."""
