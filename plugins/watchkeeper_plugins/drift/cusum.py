@@ -14,9 +14,9 @@ from watchkeeper.contracts.drift import StreamValues
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
+from .signalled_changes import LARGEST, signalled_in_blocks
+
 _AT_ONCE = 4096
-_LARGEST = 1e150
-"""Values beyond it are all the same: sums of squares stay finite."""
 _OVERSHOOT = 1.166
 """How far a sum of normal steps lies beyond its border on both ends together, in sds (Siegmund 1985)."""
 
@@ -51,19 +51,7 @@ class Stream:
 
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
-        places = np.flatnonzero(np.isfinite(values))
-        finite = np.clip(np.asarray(values, dtype=np.float64)[places], -_LARGEST, _LARGEST)
-        found, start = [], 0
-        while start < len(finite):
-            if self._is_learning:
-                start += self._learn(finite[start:])
-                continue
-            used, is_change = self._until_change(finite[start : start + _AT_ONCE])
-            start += used
-            if is_change:
-                found.append(start - 1)
-                self.count, self.total, self.squares, self.up, self.down = 0, 0.0, 0.0, 0.0, 0.0
-        return places[np.array(found, dtype=np.int64)]
+        return signalled_in_blocks(values, self._taken, at_once=_AT_ONCE, limits=(-LARGEST, LARGEST))
 
     def to_record(self) -> dict[str, Any]:
         """Everything it knows."""
@@ -73,6 +61,15 @@ class Stream:
     def _is_learning(self) -> bool:
         is_given = self.options.mean is not None and self.options.deviation is not None
         return not is_given and self.count < self.options.warm_up
+
+    def _taken(self, values: NDArray[np.float64]) -> tuple[int, bool]:
+        """How many values were learnt from or used, and whether the last of them was a change."""
+        if self._is_learning:
+            return self._learn(values), False
+        used, is_change = self._until_change(values)
+        if is_change:
+            self.count, self.total, self.squares, self.up, self.down = 0, 0.0, 0.0, 0.0, 0.0
+        return used, is_change
 
     def _learn(self, values: NDArray[np.float64]) -> int:
         used = values[: self.options.warm_up - self.count]
@@ -92,7 +89,7 @@ class Stream:
     def _until_change(self, values: NDArray[np.float64]) -> tuple[int, bool]:
         mean, deviation = self._usual()
         with np.errstate(over="ignore"):
-            standard = np.clip((values - mean) / deviation, -_LARGEST, _LARGEST)
+            standard = np.clip((values - mean) / deviation, -LARGEST, LARGEST)
         half = 0.5 * self.options.change
         up, down = _page(standard - half, self.up), _page(-standard - half, self.down)
         changes = np.flatnonzero(np.maximum(up, down) >= self.threshold)

@@ -13,6 +13,8 @@ from watchkeeper.contracts.drift import StreamValues
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
+from .signalled_changes import signalled_in_blocks
+
 _AT_ONCE = 4096
 
 
@@ -42,16 +44,7 @@ class Stream:
 
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
-        places = np.flatnonzero(np.isfinite(values))
-        finite = np.asarray(values, dtype=np.float64)[places]
-        found, start = [], 0
-        while start < len(finite):
-            used, is_change = self._until_change(finite[start : start + _AT_ONCE])
-            start += used
-            if is_change:
-                found.append(start - 1)
-                self.count, self.total, self.lowest, self.rate, self.deviation = 0, 0.0, float("inf"), 0.0, 0.0
-        return places[np.array(found, dtype=np.int64)]
+        return signalled_in_blocks(values, self._until_change, at_once=_AT_ONCE)
 
     def to_record(self) -> dict[str, Any]:
         """Everything it knows."""
@@ -73,11 +66,13 @@ class Stream:
         spread = np.where(place >= 0, spreads[place], self.deviation)
         is_over = (counts > self.options.warm_up) & (rates + spreads > rate + self.options.deviations * spread)
         changes = np.flatnonzero(is_over)
-        used = int(changes[0]) + 1 if len(changes) else len(values)
-        self.count, self.total = int(counts[used - 1]), float(totals[used - 1])
-        self.lowest = float(min(before[used - 1], level[used - 1]))
-        self.rate, self.deviation = float(rate[used - 1]), float(spread[used - 1])
-        return used, bool(len(changes))
+        if len(changes):
+            self.count, self.total, self.lowest, self.rate, self.deviation = 0, 0.0, float("inf"), 0.0, 0.0
+            return int(changes[0]) + 1, True
+        self.count, self.total = int(counts[-1]), float(totals[-1])
+        self.lowest = float(min(before[-1], level[-1]))
+        self.rate, self.deviation = float(rate[-1]), float(spread[-1])
+        return len(values), False
 
 
 @attrs.frozen

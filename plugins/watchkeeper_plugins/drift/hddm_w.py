@@ -14,6 +14,8 @@ from watchkeeper.contracts.drift import StreamValues
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
+from .signalled_changes import signalled_one_by_one
+
 
 @attrs.frozen
 class Options:
@@ -47,10 +49,7 @@ class Stream:
 
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
-        places = np.flatnonzero(np.isfinite(values))
-        finite = np.asarray(values, dtype=np.float64)[places]
-        found = [at for at, value in enumerate(finite.tolist()) if self._is_change(value)]
-        return places[np.array(found, dtype=np.int64)]
+        return signalled_one_by_one(values, self._is_change)
 
     def to_record(self) -> dict[str, Any]:
         """Everything it knows."""

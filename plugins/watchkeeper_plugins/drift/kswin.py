@@ -14,6 +14,8 @@ from watchkeeper.contracts.drift import StreamValues
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
+from .signalled_changes import signalled_in_blocks
+
 _AT_ONCE = 2048
 
 
@@ -43,15 +45,7 @@ class Stream:
 
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
-        places = np.flatnonzero(np.isfinite(values))
-        finite = np.asarray(values, dtype=np.float64)[places]
-        found, start = [], 0
-        while start < len(finite):
-            used, is_change = self._until_change(finite[start : start + _AT_ONCE])
-            start += used
-            if is_change:
-                found.append(start - 1)
-        return places[np.array(found, dtype=np.int64)]
+        return signalled_in_blocks(values, self._until_change, at_once=_AT_ONCE)
 
     def to_record(self) -> dict[str, Any]:
         """Everything it knows."""

@@ -13,9 +13,9 @@ from watchkeeper.contracts.drift import StreamValues
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
+from .signalled_changes import LARGEST, signalled_in_blocks
+
 _AT_ONCE = 4096
-_LARGEST = 1e150
-"""Values beyond it are all the same: sums of squares stay finite."""
 
 
 @attrs.frozen
@@ -52,16 +52,7 @@ class Stream:
 
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
-        places = np.flatnonzero(np.isfinite(values))
-        finite = np.clip(np.asarray(values, dtype=np.float64)[places], -_LARGEST, _LARGEST)
-        found, start = [], 0
-        while start < len(finite):
-            used, is_change = self._until_change(finite[start : start + _AT_ONCE])
-            start += used
-            if is_change:
-                found.append(start - 1)
-                self.count, self.total, self.rise, self.fall, self.lowest, self.highest = 0, 0.0, 0.0, 0.0, 0.0, 0.0
-        return places[np.array(found, dtype=np.int64)]
+        return signalled_in_blocks(values, self._until_change, at_once=_AT_ONCE, limits=(-LARGEST, LARGEST))
 
     def to_record(self) -> dict[str, Any]:
         """Everything it knows."""
@@ -80,12 +71,13 @@ class Stream:
         highest = np.maximum.accumulate(np.concatenate(([self.highest], fall)))[1:]
         over = np.maximum(rise - lowest, highest - fall) > self.options.threshold
         changes = np.flatnonzero(over & (counts >= self.options.warm_up))
-        used = int(changes[0]) + 1 if len(changes) else len(values)
-        last = used - 1
-        self.count, self.total = int(counts[last]), float(totals[last])
-        self.rise, self.fall = float(rise[last]), float(fall[last])
-        self.lowest, self.highest = float(lowest[last]), float(highest[last])
-        return used, bool(len(changes))
+        if len(changes):
+            self.count, self.total, self.rise, self.fall, self.lowest, self.highest = 0, 0.0, 0.0, 0.0, 0.0, 0.0
+            return int(changes[0]) + 1, True
+        self.count, self.total = int(counts[-1]), float(totals[-1])
+        self.rise, self.fall = float(rise[-1]), float(fall[-1])
+        self.lowest, self.highest = float(lowest[-1]), float(highest[-1])
+        return len(values), False
 
 
 @attrs.frozen

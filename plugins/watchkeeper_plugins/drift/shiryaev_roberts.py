@@ -14,6 +14,8 @@ from watchkeeper.contracts.drift import StreamValues
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.hookspecs import hookimpl
 
+from .signalled_changes import signalled_in_blocks
+
 _RISES = np.array([0.1, 0.25, 0.5, 1.0])
 """The rises that are bet on, in sds of a wrong-or-right answer."""
 _BOLDEST = 0.9
@@ -47,23 +49,20 @@ class Stream:
 
     def update_many(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Where a change was signalled."""
-        places = np.flatnonzero(np.isfinite(values))
-        finite = np.clip(np.asarray(values, dtype=np.float64)[places], 0.0, 1.0)
-        found, start = [], 0
-        while start < len(finite):
-            if self.options.mean is None and self.count < self.options.warm_up:
-                start += self._learn(finite[start:])
-                continue
-            used, is_change = self._until_change(finite[start : start + _AT_ONCE])
-            start += used
-            if is_change:
-                found.append(start - 1)
-                self.count, self.total, self.sums = 0, 0.0, np.zeros(len(_RISES))
-        return places[np.array(found, dtype=np.int64)]
+        return signalled_in_blocks(values, self._taken, at_once=_AT_ONCE, limits=(0.0, 1.0))
 
     def to_record(self) -> dict[str, Any]:
         """Everything it knows."""
         return {"count": self.count, "total": self.total, "sums": self.sums.tolist()}
+
+    def _taken(self, values: NDArray[np.float64]) -> tuple[int, bool]:
+        """How many values were learnt from or used, and whether the last of them was a change."""
+        if self.options.mean is None and self.count < self.options.warm_up:
+            return self._learn(values), False
+        used, is_change = self._until_change(values)
+        if is_change:
+            self.count, self.total, self.sums = 0, 0.0, np.zeros(len(_RISES))
+        return used, is_change
 
     def _learn(self, values: NDArray[np.float64]) -> int:
         used = values[: self.options.warm_up - self.count]
