@@ -5,16 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.contracts.storage import Document, LoggedEntry, Storage
+from watchkeeper.contracts.storage import LoggedEntry, Storage
 from watchkeeper.domain.alert import Alert, AlertState, Background
-from watchkeeper.domain.errors import NotFound
 from watchkeeper.domain.measurement import Measurement
-from watchkeeper.domain.nearest import did_you_mean
-from watchkeeper.domain.plain import alert_of
 
 from . import life
 from .anomalies.methods import AnomalyOf
@@ -23,22 +19,19 @@ from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .grouping import Grouping
 from .groups import AlertGroup, grouped
+from .kept_alerts import KeptAlerts
 from .limits import Limit, RateLimits
 from .maintenance import MaintenanceWindow
 from .measured import Measured
 from .muting import Inhibition
 from .outbox import ALERT_LOG, Outbox
-from .outcome import Outcome, outcomes, vanished
-from .record import ALERTS, OPEN, Record, record_of
+from .outcome import Outcome, outcomes
+from .record import ALERTS, Record, record_of
 from .roster import Roster
 from .rules import Rule
 from .silences import Silences
+from .transitions import changes_of_check
 from .writing import Writer
-
-RULE_GONE: Final = "watchkeeper"
-"""Who resolves an alert whose rule is no longer there."""
-_MOST_ALIKE: Final = 20
-"""Alerts that are looked at when only the beginning of a fingerprint is given."""
 
 
 def _ignore(_alert: Alert) -> None:
@@ -98,12 +91,13 @@ class Alerting:
         self._storage = storage
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
-        self._roster = Roster(storage)
+        roster = Roster(storage)
+        self._kept = KeptAlerts(storage, roster)
         self.outbox = Outbox(storage)
         self.silences = Silences(storage, clock)
         self._writer = Writer(
             storage,
-            self._roster,
+            roster,
             self.outbox,
             self.silences,
             tuple(inhibitions),
@@ -141,15 +135,7 @@ class Alerting:
     def overdue(self, grace_us: int = 60_000_000, *, now_us: int | None = None) -> tuple[Alert, ...]:
         """Alerts whose escalation is stuck: its step is due for longer than `grace_us`, or nothing will find it."""
         moment = self._clock.now_us() if now_us is None else now_us
-        reminders = {document.key: document.value["next_us"] for document in self._storage.find(COURSES)}
-        firing = (record_of(found) for found in self._storage.find(ALERTS, {"state": AlertState.FIRING.value}))
-        return tuple(
-            record.alert
-            for record in firing
-            if record.course is not None
-            and record.course.next_us is not None
-            and min(reminders.get(record.alert.fingerprint, 0), record.course.next_us) < moment - grace_us
-        )
+        return self._kept.overdue(moment - grace_us)
 
     def questions(self, model: str) -> tuple[AnomalyOf, ...]:
         """What must be measured for the rules of a model beside what each check measures, each once."""
@@ -186,12 +172,7 @@ class Alerting:
         after
             The last alert of the page before.
         """
-        where = _where(state, model)
-        if limit is None and after is None and state in {None, *OPEN}:
-            return self._roster.alerts(where)
-        last = None if after is None else Document(after.fingerprint, {}, 0, {"changed_us": after.changed_us})
-        found = self._storage.find(ALERTS, where, ("-changed_us",), last, limit)
-        return tuple(alert_of(document.value["alert"]) for document in found)
+        return self._kept.alerts(state, model, limit, after=after)
 
     def groups(
         self, by: Sequence[str] = ("model",), state: AlertState | None = None, model: str | None = None
@@ -201,7 +182,7 @@ class Alerting:
 
     def alert(self, fingerprint: str) -> Alert:
         """One alert; the beginning of its fingerprint is enough when no other begins so."""
-        return self._record(fingerprint).alert
+        return self._kept.record(fingerprint).alert
 
     def log(self) -> Iterator[LoggedEntry]:
         """Every entry about alerts, silences and deliveries, oldest first, each checked against the one before."""
@@ -209,7 +190,7 @@ class Alerting:
 
     def history(self, fingerprint: str) -> tuple[LoggedEntry, ...]:
         """What the log says about it, oldest first."""
-        whole = self._record(fingerprint).alert.fingerprint
+        whole = self.alert(fingerprint).fingerprint
         return tuple(entry for entry in self.log() if entry.body.get("fingerprint") == whole)
 
     def acknowledge(self, fingerprint: str, by: str, comment: str = "") -> Alert:
@@ -257,29 +238,7 @@ class Alerting:
         return self.courier(notifiers, attempt, rng=rng or random.Random()).deliver()  # noqa: S311 - spreads retries
 
     def _changes(self, model: str, measured: Measured, now_us: int) -> list[Change]:
-        records = [record_of(document) for document in self._storage.find(ALERTS, {"model": model})]
-        by_fingerprint = {record.alert.fingerprint: record for record in records}
-        firing_rows = {
-            fingerprint: frozenset(record.rows) for fingerprint, record in by_fingerprint.items() if record.is_open
-        }
-        changes = []
-        for rule in self._rules.values():
-            if not rule.watches(model):
-                continue
-            for outcome in outcomes(rule, model, measured, firing_rows):
-                before = by_fingerprint.pop(outcome.fingerprint, None)
-                changes.append(Change(before, life.after(before, outcome, now_us), rule, outcome))
-        unseen = (record for record in by_fingerprint.values() if record.is_open)
-        return changes + [self._unseen(record, now_us) for record in unseen]
-
-    def _unseen(self, record: Record, now_us: int) -> Change:
-        """An open alert that no outcome is about: its rule is gone, or what it was about is not measured now."""
-        rule = self._rules.get(record.alert.rule)
-        if rule is None or not rule.watches(record.alert.model):
-            ended = life.resolved(record, RULE_GONE, "its rule is no longer there", now_us)
-            return Change(record, ended)
-        outcome = vanished(rule, record.alert.model, record.identity)
-        return Change(record, life.after(record, outcome, now_us), rule, outcome)
+        return changes_of_check(self._rules, self._kept.of_model(model), model, measured, now_us)
 
     def _escalations(self, fingerprint: str, now_us: int) -> list[Change]:
         """The step of one alert's escalation, if it is still to be taken."""
@@ -296,29 +255,11 @@ class Alerting:
         now_us = self._clock.now_us()
 
         def changes() -> list[Change]:
-            before = self._record(fingerprint)
+            before = self._kept.record(fingerprint)
             after = act(before, by, comment, now_us)
             said = after.alert.notes[-1] if after.alert.notes != before.alert.notes else None
             rule = self._rules.get(before.alert.rule)
             return [Change(before, after, rule, occasion=life.taken_over(before, after, rule), said=said)]
 
         self._writer.commit(changes, now_us)
-        return self._record(fingerprint).alert
-
-    def _record(self, fingerprint: str) -> Record:
-        document = self._storage.get(ALERTS, fingerprint) if fingerprint else None
-        if document is not None:
-            return record_of(document)
-        page = self._storage.find(ALERTS, after=Document(fingerprint, {}, 0), limit=_MOST_ALIKE) if fingerprint else ()
-        begins = [found for found in page if found.key.startswith(fingerprint)]
-        if len(begins) == 1:
-            return record_of(begins[0])
-        if begins:
-            raise NotFound(f"{fingerprint!r} begins {len(begins)} alerts: give more of it")
-        near = did_you_mean(fingerprint, self._roster.fingerprints())
-        raise NotFound(f"{fingerprint!r} is no alert's fingerprint{near}")
-
-
-def _where(state: AlertState | None, model: str | None) -> dict[str, Any]:
-    where: dict[str, Any] = {"is_open": 1} if state is None else {"state": AlertState(state).value}
-    return where if model is None else {**where, "model": model}
+        return self._kept.record(fingerprint).alert
