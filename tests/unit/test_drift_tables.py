@@ -57,6 +57,21 @@ def test_p_values_without_drift_are_as_rare_as_they_say(module):
     assert 0.4 <= (shares < 0.5).mean() <= 0.6
 
 
+@pytest.mark.parametrize("module", [mmd, pca_reconstruction], ids=["mmd", "pca"])
+@pytest.mark.parametrize(
+    ("reference", "window", "reason"),
+    [
+        (0, 4, "the reference has 0 rows, at least 2 are needed to tell what is usual"),
+        (1, 4, "the reference has 1 rows, at least 2 are needed to tell what is usual"),
+        (50, 0, "there are no rows in the window"),
+    ],
+    ids=["no reference", "one row of reference", "no window"],
+)
+def test_too_few_rows_are_undefined_with_the_reason(module, reference, window, reason):
+    found = module.build(module.Options()).fit(normal(reference, 1)).compare(normal(window, 2)).statistic
+    assert (found.number, found.reason, found.samples) == (None, reason, window)
+
+
 def test_p_values_of_the_classifier_without_drift_are_as_rare_as_they_say():
     detector = domain_classifier.build(domain_classifier.Options(trees=10))
     shares = np.array(
