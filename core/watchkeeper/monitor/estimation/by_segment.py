@@ -14,7 +14,6 @@ from watchkeeper.contracts.metric import Metric
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.table import Column, Table, missing
-from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.evaluating import Judging
 from watchkeeper.monitor.learned import Learned
@@ -24,7 +23,7 @@ from watchkeeper.monitor.segments import segments_of
 
 from .encoding import PREDICTION
 from .estimator import UNKNOWN_ROWS, Estimator
-from .names import estimate_of
+from .undefined import undefined_estimates
 
 _LONGEST_NAME: Final = 180
 
@@ -66,7 +65,7 @@ class SegmentEstimators:
         if estimator is not None:
             return [attrs.evolve(found, labels=labels) for found in estimator.estimated(subject, records)]
         reason = f"the reference has no rows of {name}, so that nothing tells how right predictions usually are there"
-        return [subject.measurement(estimate_of(metric), Value.undefined(reason), labels) for metric in self._metrics]
+        return undefined_estimates(subject, self._metrics, reason, labels)
 
     def _made(self) -> Mapping[str, Estimator]:
         with self._lock:

@@ -29,6 +29,7 @@ from .losses import LossOutlook
 from .names import estimate_of
 from .outlook import FEWEST_WINDOWS, Outlook, usable
 from .spread import Spread, number_of
+from .undefined import undefined_estimates
 
 FEWEST_ROWS: Final = 20 * FEWEST_WINDOWS
 """Of the reference, with an outcome: fewer say neither what to expect nor how far it may be off."""
@@ -91,13 +92,13 @@ class Estimator:
         """
         fitted = self._once_fitted()
         if isinstance(fitted, str):
-            return [subject.measurement(estimate_of(name), Value.undefined(fitted)) for name in self._metrics]
+            return undefined_estimates(subject, self._metrics, fitted)
         some = slice(None, None, max(-(-len(records) // MOST_ROWS), 1))
         prediction = records.prediction[some]
         try:
             expected = fitted.outlook.expected(prediction, records.features.rows(some))
         except DataError as error:
-            return [subject.measurement(estimate_of(name), Value.undefined(str(error))) for name in self._metrics]
+            return undefined_estimates(subject, self._metrics, str(error))
         rows = round(expected.total_weight)  # the rows that stand for one row weigh 1 together
         found, failed = measured_metrics(subject, expected, self._metrics)
         told = {one.name: one.value for one in found} | {
