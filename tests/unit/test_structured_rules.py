@@ -55,7 +55,12 @@ def mistake(loaded, text):
     ("text", "condition"),
     [
         ('metric = "accuracy"\nbelow = 0.8', "accuracy < 0.8"),
-        ('metric = "accuracy"\nbelow = 0.8\nsamples = 500', "accuracy < 0.8 and samples >= 500"),
+        ('metric = "accuracy"\nbelow = 0.8\nsamples = 500', "accuracy < 0.8 and accuracy.samples >= 500"),
+        (
+            'metric = "accuracy"\nsegment = "venue=NYSE"\nabove = 1.0\nsamples = 9',
+            'accuracy{segment="venue=NYSE"} > 1.0 and accuracy{segment="venue=NYSE"}.samples >= 9',
+        ),
+        ('metric = "drift_share"\nabove = 0.5\nsamples = 30', "drift_share > 0.5 and samples >= 30"),
         ('metric = "samples"\nbelow = 10\nabove = 1e9', "(samples < 10.0 or samples > 1000000000.0)"),
         ('metric = "ks"\nfeature = "vol 10"\nabove = 0.2', 'ks{feature="vol 10"} > 0.2'),
         ('metric = "accuracy"\nsegment = "venue=NYSE"\nbelow = -1.5', 'accuracy{segment="venue=NYSE"} < -1.5'),
@@ -84,6 +89,18 @@ def test_the_alert_ends_only_when_the_number_is_far_enough_back(loaded):
         alerting.evaluate("momentum", [Measurement("accuracy", Value.of(number), "momentum", None, Window(0, 1))])
         states += [alert.state for alert in alerting.alerts()] or [AlertState.RESOLVED]
     assert states == [AlertState.FIRING] * 3 + [AlertState.RESOLVED]
+
+
+def test_samples_are_the_outcomes_that_a_metric_was_made_of_and_not_the_rows(loaded):
+    rules = rules_of(loaded('metric = "accuracy"\nbelow = 0.8\nsamples = 500'))
+    rows = Measurement("samples", Value.of(10_000), "momentum", None, Window(0, 1))
+    states = []
+    for outcomes in (3, 500):
+        low = Measurement("accuracy", Value.of(0.1, samples=outcomes), "momentum", None, Window(0, 1))
+        alerting = Alerting(MemoryStorage(), FakeClock(0), rules)
+        alerting.evaluate("momentum", [rows, low])
+        states.append([alert.state for alert in alerting.alerts()])
+    assert states == [[], [AlertState.FIRING]]
 
 
 def test_labels_go_along_with_the_alert_and_can_be_matched(loaded):

@@ -1,6 +1,6 @@
 """A rule's condition: an expression over measurements that is true, false, or without data.
 
-    accuracy < 0.8 and samples >= 500
+    accuracy < 0.8 and accuracy.samples >= 500
     ks > 0.2                          any feature
     ks{feature=vol10} > 0.2           this feature; `ks["vol10"]` is short for it
     ks.p_value < 0.001                a detail of the measurement

@@ -93,7 +93,7 @@ def _rule(name: str, config: RuleConfig, loaded: LoadedConfig, problems: list[st
         text = recovery_text(config)
         recover = None if text is None else parsed(text, None if config.recovers is not None else known)
     with placed(loaded, problems, "rules", name, "when" if config.metric is None else "metric"):
-        condition = parsed(condition_text(config, known), known)
+        condition = parsed(condition_text(config, known, ALWAYS_MEASURED), known)
         said = _said(name, config, condition, loaded, problems)
         with placed(loaded, problems, "rules", name):
             escalation = escalation_of(loaded.config, config.escalation)

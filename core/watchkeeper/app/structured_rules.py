@@ -9,13 +9,16 @@ from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.nearest import did_you_mean
 
 
-def condition_text(rule: RuleConfig, known: Collection[str]) -> str:
+def condition_text(rule: RuleConfig, known: Collection[str], of_rows: Collection[str]) -> str:
     """The condition of a rule, as it would be written in `when`.
 
     Parameters
     ----------
     known
         The names of measurements that there can be.
+    of_rows
+        Those among them that are of all rows of a window and count nothing of their own: for them `samples` means the
+        rows, for others what the measurement itself was made of, which for a metric are rows with an outcome.
 
     Raises
     ------
@@ -36,7 +39,8 @@ def condition_text(rule: RuleConfig, known: Collection[str]) -> str:
         limits = [f"{number} < {rule.below!r}"] if rule.below is not None else []
         limits += [f"{number} > {rule.above!r}"] if rule.above is not None else []
         holds = limits[0] if len(limits) == 1 else f"({' or '.join(limits)})"
-    return holds if rule.samples is None else f"{holds} and samples >= {rule.samples}"
+    counted = "samples" if rule.metric in of_rows else f"{measured}.samples"
+    return holds if rule.samples is None else f"{holds} and {counted} >= {rule.samples}"
 
 
 def recovery_text(rule: RuleConfig) -> str | None:

@@ -54,7 +54,7 @@ class RuleConfig:
 
     when: Text | None = attrs.field(
         default=None,
-        metadata=told('the condition, such as "accuracy < 0.8 and samples >= 500"; or `metric` and its keys'),
+        metadata=told('the condition, such as "accuracy < 0.8 and accuracy.samples >= 500"; or `metric` and its keys'),
     )
     metric: Text | None = attrs.field(
         default=None, metadata=told("instead of `when`: the measurement that is looked at")
@@ -73,7 +73,8 @@ class RuleConfig:
         default=None, metadata=told("with `anomaly`: the false alarms of this rule, instead of the model's budget")
     )
     samples: Annotated[int, AtLeast(1)] | None = attrs.field(
-        default=None, metadata=told("with `metric`: how many rows the window must have for it to hold")
+        default=None,
+        metadata=told("with `metric`: of how many samples it must be to hold; of a metric, rows with an outcome"),
     )
     feature: Text | None = attrs.field(default=None, metadata=told("with `metric`: of this feature"))
     segment: Text | None = attrs.field(default=None, metadata=told('with `metric`: of this segment, "venue=NYSE"'))
