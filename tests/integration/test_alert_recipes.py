@@ -75,7 +75,7 @@ class Desk:
         whole = Measurement("samples", Value.of(600), "momentum", "1.4.0", Window(0, 1))
         found = [whole]
         found += [
-            attrs.evolve(whole, name=name, value=Value.of(number))
+            attrs.evolve(whole, name=name, value=Value.of(number, samples=600))
             for name, number in numbers.items()
             if name != "drift"
         ]
