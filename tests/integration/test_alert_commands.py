@@ -348,3 +348,19 @@ def test_the_doctor_says_whether_news_arrives(project, command, refusing):
 
     status, finding = doctors_word(command)
     assert (status, "were given up (`watchkeeper alerts dead`)" in finding) == ("ALERT", True)
+
+
+def test_the_doctor_says_what_waits_for_another_attempt_and_a_command_lists_it(firing, project, command):
+    project.configure(project.config.replace('kind = "console"', NOBODY_LISTENS))
+    assert command("alerts", "deliver").code == 1
+
+    status, finding = doctors_word(command)
+    (waiting,) = json.loads(command("alerts", "waiting", "--json").out)
+
+    assert status == "WARN"
+    assert finding.startswith("1 notification for ops failed and will be tried again, the oldest written 0 minutes ago")
+    assert waiting["error"] in finding
+    assert (waiting["receiver"], waiting["rule"], waiting["attempts"]) == ("ops", "accuracy-fell", 1)
+    assert waiting["next_us"] > waiting["first_us"]
+    shown = command("alerts", "waiting")
+    assert (shown.code, "ops" in shown.out) == (0, True)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from watchkeeper.alerting.outbox import Letter
 from watchkeeper.config.reading import load
 from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
+from watchkeeper.domain.wording import one_line
 from watchkeeper.plugins import Plugins
 
 from .watchkeeper import Watchkeeper, open_project
 
 _MOST: Final = 1_000
 _LATE_US: Final = 300_000_000
+_MINUTE_US: Final = 60_000_000
 
 
 def examined(path: str) -> tuple[Finding, ...]:
@@ -78,7 +81,21 @@ def _delivery(watch: Watchkeeper) -> Finding:
     if late:
         told = f"{len(late)} notifications are due and nobody sends them: see `watchkeeper run` and `alerts deliver`"
         return Finding(Status.WARN, "delivery", told)
+    failing = [letter for letter in outbox.waiting(limit=_MOST) if letter.error]
+    if failing:
+        return Finding(Status.WARN, "delivery", _told_of_failing(failing, now_us))
     return Finding(Status.OK, "delivery", f"{len(watch.config.notifiers)} notifiers, and nothing left lying")
+
+
+def _told_of_failing(letters: Sequence[Letter], now_us: int) -> str:
+    """How many wait after a failure, for whom, for how long, and what went wrong last."""
+    oldest = min(letters, key=lambda letter: letter.first_us)
+    receivers = ", ".join(sorted({letter.receiver for letter in letters}))
+    minutes = max(0, now_us - oldest.first_us) // _MINUTE_US
+    return one_line(
+        f"{counted(len(letters), 'notification')} for {receivers} failed and will be tried again, the oldest written "
+        f"{counted(minutes, 'minute')} ago: {oldest.error} (`watchkeeper alerts waiting` lists them)"
+    )
 
 
 def _model(watch: Watchkeeper, name: str) -> Callable[[], str]:

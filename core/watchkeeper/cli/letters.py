@@ -1,4 +1,4 @@
-"""``alerts deliver``, ``dead``, ``resend`` and ``drop``: notifications on their way, and those that did not arrive."""
+"""``alerts deliver``, ``waiting``, ``dead``, ``resend`` and ``drop``: notifications on their way or given up."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ Every = Annotated[bool, typer.Option("--all", help="All of them.")]
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(deliver)
+    app.command()(waiting)
     app.command()(dead)
     app.command()(resend)
     app.command()(drop)
@@ -33,6 +34,24 @@ def deliver(config: ConfigPath = DEFAULT_CONFIG) -> None:
     tell_report(report)
 
 
+def waiting(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Notifications that are still to be delivered, soonest due first: why each waits, and when it is tried again."""
+    with opened(config) as watch:
+        letters = watch.alerting.outbox.waiting()
+    if as_json:
+        show_json([{**_plain_letter(letter), "next_us": letter.next_us} for letter in letters])
+        return
+    from rich.table import Table
+
+    from watchkeeper.domain.window import iso_time
+
+    table = Table("key", "receiver", "alert", "state", "attempts", "written", "due", "error")
+    for letter in letters:
+        times = (iso_time(letter.first_us), iso_time(letter.next_us))
+        table.add_row(*_cells(letter), *times, _error(letter))
+    show(table)
+
+
 def dead(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Notifications that could not be delivered and are not tried again; exit code 1 when there are any."""
     with opened(config) as watch:
@@ -42,13 +61,9 @@ def dead(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     else:
         from rich.table import Table
 
-        from watchkeeper.domain.wording import one_line
-
         table = Table("key", "receiver", "alert", "state", "attempts", "error")
         for letter in letters:
-            alert = letter.notification.alert
-            about = one_line(f"{alert.rule} of {alert.model}")
-            table.add_row(letter.key, letter.receiver, about, alert.state, str(letter.attempts), one_line(letter.error))
+            table.add_row(*_cells(letter), _error(letter))
         show(table)
     if letters:
         raise typer.Exit(1)
@@ -103,6 +118,20 @@ def tell_report(report: DeliveryReport) -> None:
         say(f"not delivered to {missed.receiver}: {missed.error}")
     if report.undelivered or report.failures:
         raise typer.Exit(1)
+
+
+def _cells(letter: Letter) -> tuple[str, ...]:
+    from watchkeeper.domain.wording import one_line
+
+    alert = letter.notification.alert
+    about = one_line(f"{alert.rule} of {alert.model}")
+    return (letter.key, letter.receiver, about, str(alert.state), str(letter.attempts))
+
+
+def _error(letter: Letter) -> str:
+    from watchkeeper.domain.wording import one_line
+
+    return one_line(letter.error)
 
 
 def _plain_letter(letter: Letter) -> dict[str, Any]:
