@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -23,6 +22,7 @@ from watchkeeper.monitor.segments import segments_of
 
 from .encoding import PREDICTION
 from .estimator import UNKNOWN_ROWS, Estimator
+from .once import Once
 from .undefined import undefined_estimates
 
 _LONGEST_NAME: Final = 180
@@ -51,31 +51,22 @@ class SegmentEstimators:
         learned: Learned | None = None,
     ) -> None:
         self._judging = judging
-        self._rows: tuple[Table, Column | None] | None = (reference, outcome)
         self._metrics = metrics
-        self._segments = segments
         self._learned = learned
-        self._lock = threading.Lock()
-        self._estimators: dict[str, Estimator] = {}
+        self._estimators = Once(lambda: self._made(_records(reference, outcome), segments))
 
     def estimated(self, subject: Subject, name: str, records: Records) -> list[Measurement]:
         """``estimated_<metric>`` of every metric for the rows of the segment called `name`."""
         labels = {"segment": name}
-        estimator = self._made().get(name)
+        estimator = self._estimators().get(name)
         if estimator is not None:
             return [attrs.evolve(found, labels=labels) for found in estimator.estimated(subject, records)]
         reason = f"the reference has no rows of {name}, so that nothing tells how right predictions usually are there"
         return undefined_estimates(subject, self._metrics, reason, labels)
 
-    def _made(self) -> Mapping[str, Estimator]:
-        with self._lock:
-            if self._rows is not None:
-                whole = _records(*self._rows)
-                for segment in self._segments:
-                    for name, rows in segments_of(whole, segment):
-                        self._estimators[name] = self._estimator(name, rows)
-                self._rows = None  # each estimator has its part
-            return self._estimators
+    def _made(self, whole: Records, segments: Sequence[Segment]) -> Mapping[str, Estimator]:
+        parts = (part for segment in segments for part in segments_of(whole, segment))
+        return {name: self._estimator(name, rows) for name, rows in parts}
 
     def _estimator(self, name: str, rows: Records) -> Estimator:
         known = Table({**rows.features.columns, PREDICTION: rows.prediction})

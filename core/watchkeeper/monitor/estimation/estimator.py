@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,6 +26,7 @@ from .confidence import ConfidenceOutlook
 from .encoding import PREDICTION
 from .losses import LossOutlook
 from .names import estimate_of
+from .once import Once
 from .outlook import FEWEST_WINDOWS, Outlook, usable
 from .spread import Spread, number_of
 from .undefined import undefined_estimates
@@ -68,12 +68,8 @@ class Estimator:
         learned: Learned | None = None,
     ) -> None:
         self._judging = judging
-        self._reference: tuple[Table, Column | None] | None = (reference, outcome)
         self._metrics = metrics
-        self._usual_rows = usual_rows
-        self._learned = learned
-        self._lock = threading.Lock()
-        self._fitted: _Fitted | str = ""
+        self._fitted = Once(lambda: _fitted(judging, (reference, outcome), metrics, usual_rows, learned))
 
     @property
     def assumption(self) -> str:
@@ -90,7 +86,7 @@ class Estimator:
         The interval is where the realised value should lie, 95 %; ``details`` hold the realised value on the
         reference, and the number and size of the reference's windows that the interval comes from.
         """
-        fitted = self._once_fitted()
+        fitted = self._fitted()
         if isinstance(fitted, str):
             return undefined_estimates(subject, self._metrics, fitted)
         some = slice(None, None, max(-(-len(records) // MOST_ROWS), 1))
@@ -109,13 +105,6 @@ class Estimator:
     def _measurement(self, subject: Subject, fitted: _Fitted, name: str, told: Value, rows: int) -> Measurement:
         value, details = _judged(fitted, name, told, rows)
         return subject.measurement(estimate_of(name), value, details=details)
-
-    def _once_fitted(self) -> _Fitted | str:
-        with self._lock:
-            if self._reference is not None:
-                self._fitted = _fitted(self._judging, self._reference, self._metrics, self._usual_rows, self._learned)
-                self._reference = None  # what was learned is kept, the rows are not
-            return self._fitted
 
 
 @attrs.frozen(eq=False)
