@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.domain.alert import Alert, AlertState, Severity
+from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
 from watchkeeper.domain.window import told_time
@@ -19,7 +20,7 @@ from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_res
 from watchkeeper.monitor.health import health_findings, judged
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.outcomes import later_outcomes
-from watchkeeper.monitor.records import Records
+from watchkeeper.monitor.records import PREDICTIONS, Records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
 from watchkeeper.monitor.stored_windows import stored_records
@@ -35,27 +36,46 @@ STATUS_OF_SEVERITY: Final = {
 }
 
 
-def checked(systems: Systems, model: str, data: Any, *, until_us: int | None, source: str) -> CheckResult:
-    """Check one window, keep what was measured, evaluate the rules, and put open alerts into the verdict.
-
-    With `until_us` it is a look at the past: nothing is kept, and no alert begins or ends by it.
-    """
+def checked(
+    systems: Systems, model: str, data: Any, *, until_us: int | None, source: str, act: bool | None = None
+) -> CheckResult:
+    """Check one window; keep what was measured, and let rules act, unless it is a look: see `acts`."""
+    is_acting = acts(systems, model, is_of_files=data is not None, until_us=until_us, act=act)
     watched = systems.models.watched(model)
     config = systems.models.config(model)
     if data is None:
         records = stored_records(systems.storage, model, config.window, watched.recorded, until_us)
     else:
         records = records_of(config, watched.references, data, source, kinds=watched.kinds)
-    evidence = _evidence(systems, watched, records, until_us) if data is None else None
     now_us = systems.clock.now_us()
-    risk = _risk(systems, watched, records, until_us, now_us) if data is None else None
+    at_us = until_us if is_acting or until_us is not None else now_us
+    evidence = _evidence(systems, watched, records, at_us) if data is None else None
+    risk = _risk(systems, watched, records, at_us, now_us) if data is None else None
     if until_us is not None:
         result = watched.check(records, None, evidence, risk)
         return looked_at(systems, result if data is not None else _with_later(systems, result, records, until_us))
-    whole = acted_upon(systems, watched, watched.check(records, now_us, evidence, risk), now_us)
+    result = watched.check(records, now_us, evidence, risk)
+    if not is_acting:
+        return looked_at(systems, result)
+    whole = acted_upon(systems, watched, result, now_us)
     if data is None:
         listed_and_restated(systems.storage, records, Remeasuring(model, watched.judging, watched.metrics), now_us)
     return whole
+
+
+def acts(
+    systems: Systems, model: str, *, is_of_files: bool, until_us: int | None = None, act: bool | None = None
+) -> bool:
+    """Whether a check keeps what it measures and lets rules act; if not, it is a look: nothing kept, nobody told.
+
+    As `act` says. Without a word: the live window acts, the past does not, and files only for a model that has no
+    stored predictions. Where there are some, the files are not how the model is now.
+    """
+    if act and until_us is not None:
+        raise UsageError("a check that ends in the past is a look, and rules cannot act on it: leave out the one")
+    if act is not None:
+        return act
+    return until_us is None and not (is_of_files and systems.storage.span(PREDICTIONS, model) is not None)
 
 
 def _with_later(systems: Systems, result: CheckResult, records: Records, until_us: int) -> CheckResult:
@@ -78,7 +98,7 @@ def _lacks_outcomes(finding: Finding) -> bool:
 
 
 def looked_at(systems: Systems, result: CheckResult) -> CheckResult:
-    """The result of a look at the past, with the rules that hold in it: nothing is kept, nobody is told."""
+    """The result of a look, with the rules that hold in it: nothing is kept, nobody is told."""
     return without_consequences(systems, _with_anomalies(systems, result))
 
 

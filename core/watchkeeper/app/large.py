@@ -25,13 +25,19 @@ from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.plugins.boundary import attempt
 
 from .assembly import Systems
-from .checking import acted_upon, looked_at
+from .checking import acted_upon, acts, looked_at
 
 
 def folder_checked(
-    systems: Systems, model: str, folder: Path, open_pool: Callable[[], Executor], tell: Callable[[Progress], None]
+    systems: Systems,
+    model: str,
+    folder: Path,
+    open_pool: Callable[[], Executor],
+    tell: Callable[[Progress], None],
+    *,
+    act: bool | None = None,
 ) -> CheckResult:
-    """Check all rows of a folder's files as one window, keep what was measured, and let rules act."""
+    """Check all rows of a folder's files as one window; keep it and let rules act, or only look: see `acts`."""
     watched = systems.models.watched(model)
     columns = systems.models.config(model).columns
     question = Question(
@@ -44,7 +50,10 @@ def folder_checked(
     )
     rows = profiled_folder(planned_folder(folder), question, open_pool, tell)
     now_us = systems.clock.now_us()
-    return acted_upon(systems, watched, watched.check_profiles(rows, now_us), now_us)
+    result = watched.check_profiles(rows, now_us)
+    if not acts(systems, model, is_of_files=True, act=act):
+        return looked_at(systems, result)
+    return acted_upon(systems, watched, result, now_us)
 
 
 def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) -> CheckResult:

@@ -37,7 +37,7 @@ from watchkeeper.registry.report import Report
 
 from .assembly import Systems, assembled
 from .backfilling import BackfillProgress, PastWindow, backfilled
-from .checking import checked
+from .checking import acts, checked
 from .comparing import VersionComparison, versions_compared
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
@@ -174,7 +174,15 @@ class Watchkeeper:
         """Return when everything recorded so far is in the store."""
         self._systems.recorder.flush()
 
-    def check(self, model: str, data: Any = None, *, until_us: int | None = None, source: str = "data") -> CheckResult:
+    def check(
+        self,
+        model: str,
+        data: Any = None,
+        *,
+        until_us: int | None = None,
+        source: str = "data",
+        act: bool | None = None,
+    ) -> CheckResult:
         """Measure and judge the model's latest window, store the measurements, and let rules act on them.
 
         Parameters
@@ -184,6 +192,9 @@ class Watchkeeper:
         until_us
             Where the window ends; with the model's last row when left out. With it the check is a look at the past:
             nothing is kept, and no alert begins or ends by it.
+        act
+            Whether measurements are stored and rules act; if not, it is a look. When left out, `data` is looked at
+            where predictions of the model are stored, and acted upon where there are none.
 
         Raises
         ------
@@ -191,9 +202,16 @@ class Watchkeeper:
             There are no rows.
         DataError
             The reference or `data` cannot be read as configured.
+        UsageError
+            `act` with `until_us`: rules do not act on the past.
         """
         self._systems.recorder.flush()
-        return checked(self._systems, model, data, until_us=until_us, source=source)
+        return checked(self._systems, model, data, until_us=until_us, source=source, act=act)
+
+    def acts_on_files(self, model: str) -> bool:
+        """Whether checks of files are acted upon when nobody says: where no predictions of the model are stored."""
+        self._systems.recorder.flush()
+        return acts(self._systems, model, is_of_files=True)
 
     def check_folder(
         self,
@@ -203,11 +221,12 @@ class Watchkeeper:
         executor: str | None = None,
         workers: int | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
+        act: bool | None = None,
     ) -> CheckResult:
         """Check all rows of a folder of Parquet files as one window; memory does not grow with them.
 
         Features are compared by profiles, with the bounds of each distance; metrics are of the files' own outcomes. A
-        file that cannot be read is a finding, and the others are checked. Rules act on the result.
+        file that cannot be read is a finding, and the others are checked. Rules act on the result as `check` says.
 
         Parameters
         ----------
@@ -217,6 +236,8 @@ class Watchkeeper:
             How many; one a core when left out.
         progress
             Called when a part of a file is done.
+        act
+            As in `check`.
 
         Raises
         ------
@@ -226,7 +247,8 @@ class Watchkeeper:
             None of the files has a row that can be read.
         """
         opener = pools(self._systems, executor, workers)
-        return folder_checked(self._systems, model, Path(folder), opener, progress)
+        self._systems.recorder.flush()
+        return folder_checked(self._systems, model, Path(folder), opener, progress, act=act)
 
     def check_stretch(self, model: str, since_us: int, until_us: int | None = None) -> CheckResult:
         """Check a long stretch of stored rows as one window: days and weeks, merged from hourly roll-ups.
@@ -283,14 +305,14 @@ class Watchkeeper:
         """
         return tidied(self._systems, budget_seconds)
 
-    def check_all(self, *, until_us: int | None = None) -> dict[str, CheckResult]:
+    def check_all(self, *, until_us: int | None = None, act: bool | None = None) -> dict[str, CheckResult]:
         """Check every model; one that cannot be checked is UNKNOWN with its reason, and the others go on."""
-        return {model: self.check_alone(model, until_us=until_us) for model in self.models}
+        return {model: self.check_alone(model, until_us=until_us, act=act) for model in self.models}
 
-    def check_alone(self, model: str, *, until_us: int | None = None) -> CheckResult:
+    def check_alone(self, model: str, *, until_us: int | None = None, act: bool | None = None) -> CheckResult:
         """Check one model; when it cannot be checked it is UNKNOWN with the reason, which `status` then shows."""
-        is_now = until_us is None
-        return isolated(self._systems, model, lambda: self.check(model, until_us=until_us), keep=is_now)
+        is_kept = until_us is None and act is not False
+        return isolated(self._systems, model, lambda: self.check(model, until_us=until_us, act=act), keep=is_kept)
 
     def compact(self, budget_seconds: float = 1.0) -> Failure | None:
         """Let the store compact and expire, for about this long: what each flush brought becomes larger chunks.

@@ -43,6 +43,15 @@ Since = Annotated[
         "--since", help="Measure every window since then, in order, and keep what is measured; nobody is told."
     ),
 ]
+Act = Annotated[
+    bool | None,
+    typer.Option(
+        "--act/--look",
+        help="Store what is measured and let rules act, or only look. Left out: --data is looked at where predictions "
+        "of the model are logged, and acted upon where none are.",
+        show_default=False,
+    ),
+]
 FailOn = Annotated[
     str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, unknown, alert or never.")
 ]
@@ -74,6 +83,7 @@ def check(
     ] = False,
     executor: WithExecutor = None,
     workers: Workers = None,
+    act: Act = None,
     fail_on: FailOn = "unknown",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List what is well, too.")] = False,
     as_json: AsJson = False,
@@ -84,6 +94,7 @@ def check(
         from .past import history_checked
 
         _require_alone(data, over)
+        _require_no_word(act, "--since stores what it measures, and nobody is told")
         bounds = moment(since, "--since", is_end=False), _moment(until)
         last = history_checked(config, models, *bounds, verbose=verbose, as_json=as_json)
         if any(window.status.value in failing for window in last):
@@ -91,20 +102,23 @@ def check(
         return
     with opened(config) as watch:
         if over is not None:
+            _require_no_word(act, "--over is a look")
             results = _stretches(watch, models, data, over, _moment(until))
         elif data is not None:
             _require_no_until(until)
-            results = _of_files(watch, models, data, each_file=each_file, executor=executor, workers=workers)
+            act = _acting(watch, _only_model(watch, models), act)
+            results = _of_files(watch, models, data, each_file=each_file, executor=executor, workers=workers, act=act)
         else:
             _require_no_each_file(each_file)
-            results = _stored(watch, models, _moment(until))
-        report = watch.deliver()
+            results = _stored(watch, models, _moment(until), act)
+        report = None if act is False else watch.deliver()
     if as_json:
         show_json([result.to_dict() for result in results])
     else:
         for result in results:
             show(result.table(verbose=verbose))
-    _say_what_failed(report)
+    if report is not None:
+        _say_what_failed(report)
     if any(result.status.value in failing for result in results):
         raise typer.Exit(1)
 
@@ -150,11 +164,13 @@ def report(
     data: Data = None,
     until: Until = None,
 ) -> None:
-    """Check one model and write the result as one self-contained HTML page."""
+    """Write how one model is as one self-contained HTML page: a look, nothing is stored and nobody is told."""
     with opened(config) as watch:
         if data is not None:
             _require_no_until(until)
-        result = _stored(watch, [model], _moment(until))[0] if data is None else _file(watch, model, data)
+            result = _file(watch, model, data, act=False)
+        else:
+            result = _stored(watch, [model], _moment(until), act=False)[0]
     result.to_html(output)
     say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
 
@@ -192,12 +208,34 @@ def _require_alone(data: object, over: object) -> None:
         raise UsageError(f"{other} and --since every window of the stored rows; give one of the two")
 
 
-def _stored(watch: Watchkeeper, models: list[str] | None, until_us: int | None) -> list[CheckResult]:
+def _acting(watch: Watchkeeper, model: str, act: bool | None) -> bool:
+    """Whether the check of files is acted upon; says so when it is not, and nobody asked for that."""
+    if act is not None:
+        return act
+    acting = watch.acts_on_files(model)
+    if not acting:
+        say(
+            f"this is a look: predictions of {model} are logged, so that nothing of these files is stored and nobody "
+            "is told; --act stores it and lets rules act"
+        )
+    return acting
+
+
+def _require_no_word(act: bool | None, why: str) -> None:
+    from watchkeeper.domain.errors import UsageError
+
+    if act is not None:
+        raise UsageError(f"{why}; leave out {'--act' if act else '--look'}")
+
+
+def _stored(
+    watch: Watchkeeper, models: list[str] | None, until_us: int | None, act: bool | None = None
+) -> list[CheckResult]:
     """Of the named models, or of all; a model that is asked for by name and cannot be checked is an error."""
     names = models or list(watch.models)
     if models or len(names) == 1:
-        return [watch.check(name, until_us=until_us) for name in names]
-    return list(watch.check_all(until_us=until_us).values())
+        return [watch.check(name, until_us=until_us, act=act) for name in names]
+    return list(watch.check_all(until_us=until_us, act=act).values())
 
 
 def _of_files(
@@ -208,23 +246,24 @@ def _of_files(
     each_file: bool,
     executor: str | None,
     workers: int | None,
+    act: bool,
 ) -> list[CheckResult]:
     """Of the model whose rows they are: the file, the folder as one window, or each of its files."""
     model = _only_model(watch, models)
     if each_file:
-        return [_file(watch, model, file) for file in _files_of(data)]
+        return [_file(watch, model, file, act=act) for file in _files_of(data)]
     if data.is_dir():
         from .folder import folder_result
 
-        return [folder_result(watch, model, data, executor=executor, workers=workers)]
-    return [_file(watch, model, data)]
+        return [folder_result(watch, model, data, executor=executor, workers=workers, act=act)]
+    return [_file(watch, model, data, act=act)]
 
 
-def _file(watch: Watchkeeper, model: str, file: Path) -> CheckResult:
+def _file(watch: Watchkeeper, model: str, file: Path, *, act: bool) -> CheckResult:
     from watchkeeper.data.files import read_table
 
     with busy("checking", file):
-        return watch.check(model, read_table(file), source=file.name)
+        return watch.check(model, read_table(file), source=file.name, act=act)
 
 
 def _files_of(folder: Path) -> tuple[Path, ...]:

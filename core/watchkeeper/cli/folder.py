@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def folder_result(
-    watch: Watchkeeper, model: str, folder: Path, *, executor: str | None, workers: int | None
+    watch: Watchkeeper, model: str, folder: Path, *, executor: str | None, workers: int | None, act: bool | None = None
 ) -> CheckResult:
     """The check of all the folder's files; talk goes to stderr, and none when that is not a terminal."""
     from rich.console import Console
@@ -29,4 +29,4 @@ def folder_result(
             told = f"checking {folder.name}: {progress.done_files} of {progress.files} files,"
             bars.update(bar, description=told, total=progress.rows, completed=progress.done_rows)
 
-        return watch.check_folder(model, folder, executor=executor, workers=workers, progress=tell)
+        return watch.check_folder(model, folder, executor=executor, workers=workers, progress=tell, act=act)
