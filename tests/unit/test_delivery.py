@@ -519,20 +519,75 @@ def test_when_a_sender_dies_its_letter_is_due_again_at_the_end_of_its_lease():
     assert len(desk.deliver(0.1).delivered) == 1
 
 
-def test_a_sender_whose_lease_ran_out_does_not_undo_what_another_did():
-    desk = Desk(ops=Receiver())
+def _taken_twice(desk):
+    """One letter as two senders have it: the lease of the first ran out."""
     desk.write("a")
     now = desk.clock.now_us()
     (late,) = desk.outbox.take("ops", now, now + 60 * SECOND, 8)
     desk.clock.advance(61)
     (taken,) = desk.outbox.take("ops", desk.clock.now_us(), desk.clock.now_us() + 60 * SECOND, 8)
+    return late, taken
 
-    desk.outbox.accepted(late, Delivery("ops"), desk.clock.now_us())
+
+def test_a_sender_whose_lease_ran_out_does_not_undo_what_another_did():
+    desk = Desk(ops=Receiver())
+    late, taken = _taken_twice(desk)
+
     desk.outbox.given_up(late, "404", desk.clock.now_us())
     desk.outbox.postponed(late, 0, "503")
 
     assert desk.outbox.waiting() == (taken,)
     assert desk.events() == []
+
+
+def test_acceptance_counts_though_the_lease_ran_out():
+    desk = Desk(ops=Receiver())
+    late, taken = _taken_twice(desk)
+
+    desk.outbox.accepted(late, Delivery("ops"), desk.clock.now_us())
+    desk.outbox.accepted(taken, Delivery("ops"), desk.clock.now_us())
+
+    assert desk.outbox.waiting() == ()
+    assert len(desk.events()) == 1
+
+
+def test_a_late_acceptance_leaves_a_dead_letter_where_it_is():
+    desk = Desk(ops=Receiver())
+    late, taken = _taken_twice(desk)
+    desk.outbox.given_up(taken, "404", desk.clock.now_us())
+
+    desk.outbox.accepted(late, Delivery("ops"), desk.clock.now_us())
+
+    assert [letter.error for letter in desk.outbox.dead_letters()] == ["404"]
+
+
+def test_a_lease_is_renewed_while_the_letter_is_being_sent():
+    desk = Desk()
+    desk.patience = Patience(lease_seconds=0.06)
+    renewed = threading.Event()
+
+    class Watched(Outbox):
+        def renewed(self, letter, lease_until_us):
+            found = super().renewed(letter, lease_until_us)
+            until.append(found.next_us)
+            renewed.set()
+            return found
+
+    def slow():
+        desk.clock.advance(0.05)
+        assert renewed.wait(10)
+        return Delivery("ops")
+
+    until = []
+    desk.receivers = {"ops": Receiver(slow)}
+    desk.write("a")
+    desk.alerting.outbox = Watched(desk.storage)
+    begun = desk.clock.now_us()
+
+    assert len(desk.deliver().delivered) == 1
+
+    assert max(until) >= begun + 0.11 * SECOND
+    assert desk.outbox.waiting() == ()
 
 
 def test_a_batch_that_takes_long_is_left_before_its_lease_ends():

@@ -293,7 +293,8 @@ def test_tls_from_the_first_byte(served, certificate):
         ({"to": ("ops",)}, "to: expected an address such as ops@example.com, found 'ops'"),
         ({"to": ("a@b\r\nBcc: c@d",)}, "to: expected an address such as ops@example.com, found 'a@b"),
         ({"sender": "@b"}, "sender: expected an address such as ops@example.com, found '@b'"),
-        ({"timeout_seconds": 0.0}, "timeout_seconds: expected more than 0, found 0"),
+        ({"timeout_seconds": 60.0}, "timeout_seconds: expected more than 0 and less than 60, found 60"),
+        ({"timeout_seconds": 0.0}, "timeout_seconds: expected more than 0 and less than 60, found 0"),
         ({"password": "p"}, 'security: expected "starttls" or "tls" when there is a password, found "none"'),
     ],
 )

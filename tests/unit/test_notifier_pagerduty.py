@@ -92,7 +92,8 @@ def test_an_answer_other_than_accepted(receiver, notifier, status, error):
     [
         ({"routing_key": " "}, "routing_key: expected the service's integration key, found an empty text"),
         ({"url": "events"}, "url: expected http:// or https:// and a host"),
-        ({"timeout_seconds": 0.0}, "timeout_seconds: expected more than 0, found 0"),
+        ({"timeout_seconds": 60.0}, "timeout_seconds: expected more than 0 and less than 60, found 60"),
+        ({"timeout_seconds": 0.0}, "timeout_seconds: expected more than 0 and less than 60, found 0"),
     ],
 )
 def test_options_that_cannot_work_are_an_error_at_once(settings, message):

@@ -182,7 +182,10 @@ def test_every_block_is_as_short_as_slack_wants_it():
         ({"token": "t"}, "channel: expected a channel such as #ops beside the token"),
         ({"url": "hooks"}, "url: expected http:// or https:// and a host"),
         ({"token": "t", "channel": "c", "api_url": "slack"}, "api_url: expected http:// or https:// and a host"),
-        ({"url": "http://x", "timeout_seconds": -1.0}, "timeout_seconds: expected more than 0, found -1"),
+        (
+            {"url": "http://x", "timeout_seconds": -1.0},
+            "timeout_seconds: expected more than 0 and less than 60, found -1",
+        ),
     ],
 )
 def test_options_that_cannot_work_are_an_error_at_once(settings, error):

@@ -219,7 +219,7 @@ def test_an_address_that_cannot_be_called_is_a_refusal():
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
 def test_a_timeout_that_is_none_is_an_error_at_once(seconds):
-    with pytest.raises(ConfigError, match="timeout_seconds: expected more than 0, found"):
+    with pytest.raises(ConfigError, match="timeout_seconds: expected more than 0 and less than 60, found"):
         build(Options("http://127.0.0.1/", timeout_seconds=seconds))
 
 

@@ -10,12 +10,13 @@ from typing import Final, Protocol, TypeVar
 import attrs
 
 from watchkeeper.clock import Clock
-from watchkeeper.contracts.notifier import Notifier
+from watchkeeper.contracts.notifier import LEASE_SECONDS, Notifier
 from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryError, DeliveryRefused, PluginError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
 
+from .lease import Lease
 from .limits import RateLimits
 from .outbox import Letter, Outbox
 
@@ -44,8 +45,8 @@ class Patience:
     """A letter that could not be delivered for so long is dead."""
     broken_attempts: int = 5
     """So many attempts are made with a notifier that raises what it must not."""
-    lease_seconds: float = 60.0
-    """For how long a sender has a letter to itself; longer than any notifier's time-out."""
+    lease_seconds: float = LEASE_SECONDS
+    """For how long a sender has a letter to itself; longer than any notifier's time-out, renewed while it sends."""
     batch: int = 8
     """How many letters are leased together."""
     failures_in_a_row: int = 3
@@ -212,11 +213,9 @@ class Courier:
         return attrs.evolve(notification, reason="; ".join(filter(None, [notification.reason, told])))
 
     def _sent(self, letter: Letter) -> DeliveryReport:
-        result = self.attempt(
-            f"notifier.{letter.receiver}",
-            letter.key,
-            lambda: self._delivery_or_error(letter),
-        )
+        with Lease(self.outbox, letter, self.clock, self.patience.lease_seconds) as lease:
+            result = self.attempt(f"notifier.{letter.receiver}", letter.key, lambda: self._delivery_or_error(letter))
+        letter = lease.letter
         if isinstance(result, Delivery):
             self.outbox.accepted(letter, result, self.clock.now_us())
             return DeliveryReport((result,))

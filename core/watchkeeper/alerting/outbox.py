@@ -1,9 +1,9 @@
 """The outbox: what is still to be delivered, one row for each receiver, kept until the receiver has accepted.
 
 A row is written in the commit that changes the alert. A sender takes it by a compare-and-swap that moves ``next_us``
-to the end of its lease; when the sender dies, the row is due again at that time. It is deleted only after acceptance:
-a receiver may get it twice (with the same key) and never not at all. What is refused, or was tried for too long, is a
-dead letter: kept, listed, and sent again on request.
+to the end of its lease, and again while it sends; when the sender dies, the row is due again at that time. It is
+deleted only after acceptance: a receiver may get it twice (with the same key) and never not at all. What is refused,
+or was tried for too long, is a dead letter: kept, listed, and sent again on request.
 """
 
 from __future__ import annotations
@@ -159,15 +159,33 @@ class Outbox:
             return ()
 
     def accepted(self, letter: Letter, delivery: Delivery, now_us: int) -> None:
-        """The receiver has it: the row goes, the log says so."""
+        """The receiver has it: the row goes, the log says so.
+
+        Acceptance wins over whoever took the letter after the lease had ended; only a dead letter stays.
+        """
         entry = _entry("delivered", letter, now_us, detail=f"{delivery.receiver} {delivery.detail}".strip())
-        done: list[Operation] = [Delete(OUTBOX, letter.key, expect=letter.revision), entry]
+        done: list[Operation] = [entry]
         if letter.notification.alert.state is AlertState.RESOLVED:
             done.append(Delete(THREADS, letter.thread_key))
         elif delivery.thread is not None:
             since = {"since_us": letter.notification.alert.since_us}
             done.append(Put(THREADS, letter.thread_key, {"thread": delivery.thread}, since))
-        self._finish(done)
+        known: Letter | None = letter
+        for _ in range(_LEASE_ATTEMPTS):
+            if known is None:
+                return
+            try:
+                self._storage.commit([Delete(OUTBOX, letter.key, expect=known.revision), *done], Durability.FLUSHED)
+            except Conflict:
+                known = self._same(letter)
+            else:
+                return
+
+    def renewed(self, letter: Letter, lease_until_us: int) -> Letter:
+        """The same letter with a later end of its lease; a Conflict when somebody else has it."""
+        longer = attrs.evolve(letter, next_us=lease_until_us)
+        receipt = self._storage.commit([longer.put()], Durability.FLUSHED)
+        return attrs.evolve(longer, revision=receipt.revisions[0])
 
     def threaded(self, letter: Letter) -> Notification:
         """The letter's notification with the thread that its receiver has about this firing."""
@@ -259,6 +277,13 @@ class Outbox:
     def _waiting(self, receiver: str, limit: int | None) -> tuple[Letter, ...]:
         where = {"receiver": receiver, "status": Status.WAITING.value}
         return tuple(letter_of(found) for found in self._storage.find(OUTBOX, where, ("next_us",), limit=limit))
+
+    def _same(self, letter: Letter) -> Letter | None:
+        """The letter as it is stored now; None when it is gone, dead, or says something else."""
+        document = self._storage.get(OUTBOX, letter.key)
+        found = letter_of(document) if document else None
+        is_same = found is not None and found.status is Status.WAITING and found.notification == letter.notification
+        return found if is_same else None
 
     def _finish(self, operations: Sequence[Operation]) -> None:
         """Write what became of a letter, unless its lease ran out and another sender has it now."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from watchkeeper.domain.alert import Delivery, Notification
+
+LEASE_SECONDS: Final = 60.0
+"""For how long a sender has a notification to itself; a notifier's time-out is shorter."""
 
 
 @runtime_checkable

@@ -17,6 +17,8 @@ from watchkeeper.domain.alert import Delivery, Notification
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.hookspecs import hookimpl
 
+from .http_answers import check_timeout
+
 
 @attrs.frozen
 class Options:
@@ -80,8 +82,7 @@ def build(options: Options) -> EmailNotifier:
         name, at, place = address.rpartition("@")
         if not (name and at and place) or any(letter in address for letter in " ,;<>\r\n"):
             raise ConfigError(f"{key}: expected an address such as ops@example.com, found {address!r}")
-    if not options.timeout_seconds > 0:
-        raise ConfigError(f"timeout_seconds: expected more than 0, found {options.timeout_seconds:g}")
+    check_timeout(options.timeout_seconds)
     if options.password is not None and options.security == "none":
         raise ConfigError('security: expected "starttls" or "tls" when there is a password, found "none"')
     if options.ca_file is not None and not options.ca_file.is_file():

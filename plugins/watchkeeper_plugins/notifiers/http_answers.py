@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from watchkeeper.contracts.notifier import LEASE_SECONDS
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from watchkeeper.domain.wording import one_line
 
@@ -31,6 +32,12 @@ def check_address(key: str, url: str) -> None:
         raise ConfigError(
             f"{key}: expected http:// or https:// and a host, found something else (not shown, it may be secret)"
         )
+
+
+def check_timeout(seconds: float) -> None:
+    """A ConfigError when a sender could lose the notification to another while it waits."""
+    if not 0 < seconds < LEASE_SECONDS:
+        raise ConfigError(f"timeout_seconds: expected more than 0 and less than {LEASE_SECONDS:g}, found {seconds:g}")
 
 
 def posted(
@@ -117,8 +124,7 @@ def client(timeout_seconds: float, **settings: Any) -> httpx.Client:
     """A client that keeps its connections; each of connecting, sending and waiting may take `timeout_seconds`."""
     import httpx
 
-    if not timeout_seconds > 0:
-        raise ConfigError(f"timeout_seconds: expected more than 0, found {timeout_seconds:g}")
+    check_timeout(timeout_seconds)
     return httpx.Client(timeout=timeout_seconds, headers={"User-Agent": "watchkeeper"}, **settings)
 
 
