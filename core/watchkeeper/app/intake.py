@@ -15,6 +15,7 @@ from watchkeeper.data.lengths import is_free_text, length_names, with_lengths
 from watchkeeper.domain.errors import DataError, NothingToCheck
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.reference import ReferenceColumn
+from watchkeeper.domain.reserved_names import reserved
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.records import Records
@@ -64,6 +65,7 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     kinds = {name: kind_of(table[name]) for name in table}
     named = tuple(dict.fromkeys((*feature_names(columns, table), *columns.text)))
     required(table, named, source)
+    _check_names(model, named, source)
     features = tuple(one for name in named for one in _watched_as(name, columns, table))
     table = with_lengths(table, features)
     given = list(columns.probabilities.values())
@@ -80,6 +82,17 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     needed = {name for segment in columns.segments for name in segment.columns if name not in chosen and name in table}
     segments = Table({name: _segment_column(table, name, is_number=name in numbers) for name in sorted(needed)})
     return ReferenceRows(Table(chosen), outcome, features, probabilities, kinds, segments)
+
+
+def _check_names(model: str, features: Sequence[str], source: str) -> None:
+    """Refuse features that something else of the same name would hide."""
+    taken = reserved(features)
+    if taken:
+        raise DataError(
+            f"the column {taken[0]!r} of {source} would be a feature of model {model!r}, and watchkeeper has that name "
+            "for something else, so that it could not be watched: rename it, leave it out by listing "
+            f"models.{model}.columns.features, or give it its role there"
+        )
 
 
 def _watched_as(name: str, columns: ColumnsConfig, table: Table) -> tuple[str, ...]:

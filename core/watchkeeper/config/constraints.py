@@ -11,6 +11,7 @@ import attrs
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import checked_name
+from watchkeeper.domain.reserved_names import RESERVED_NAMES
 
 from .problems import Problem, Wrong, did_you_mean, dotted, listed, mistaken, quoted, refused, said
 from .secrets import check_form, is_secret, without_password
@@ -70,6 +71,25 @@ class NotEmpty:
         """The same."""
         del plugins
         return {"minLength": 1} if self.unit == "character" else {"minItems": 1}
+
+
+@attrs.frozen
+class FeatureName:
+    """A column that can be watched: stored rows and measurements have no other thing of this name."""
+
+    def check(self, value: Any, context: Context) -> None:
+        """Refuse what would be hidden by that thing, and never watched."""
+        del context
+        if value in RESERVED_NAMES:
+            raise said(
+                f"is {quoted(value)}, a name that watchkeeper has for something else, so that the feature could not be "
+                "watched; rename the column in your data"
+            )
+
+    def schema(self, plugins: InstalledPlugins) -> dict[str, Any]:
+        """The same."""
+        del plugins
+        return {"not": {"enum": list(RESERVED_NAMES)}}
 
 
 @attrs.frozen

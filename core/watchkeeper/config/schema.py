@@ -24,7 +24,7 @@ from .alerting import (
     MaintenanceConfig,
     RuleConfig,
 )
-from .constraints import AtLeast, Distinct, Inside, InstalledStorage, Named, NameIn, NotEmpty
+from .constraints import AtLeast, Distinct, FeatureName, Inside, InstalledStorage, Named, NameIn, NotEmpty
 from .governance import IdentityConfig, RegistryConfig, RoleConfig, SignerConfig
 from .health import HealthConfig
 from .keys import IS_NO_KEY, KEY, told
@@ -41,6 +41,7 @@ DEFAULT_METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
 DEFAULT_DRIFT: Final = ("ks", "psi", "chi2")
 
 Text = Annotated[str, NotEmpty("character")]
+Feature = Annotated[str, NotEmpty("character"), FeatureName()]
 MetricUse = Annotated[PluginUse, InstalledPlugin(Kind.METRIC)]
 DriftUse = Annotated[PluginUse, InstalledPlugin(Kind.DRIFT)]
 WeightingUse = Annotated[PluginUse, InstalledPlugin(Kind.WEIGHTING)]
@@ -90,10 +91,10 @@ class ColumnsConfig:
         metadata=told("the column that joins a prediction to its outcome; needed when outcomes come later"),
     )
     outcome: Text | None = attrs.field(default=None, metadata=told("the column with what turned out to be true"))
-    features: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
+    features: Annotated[tuple[Feature, ...], Distinct()] = attrs.field(
         default=(), metadata=told("the columns that are watched for drift and quality")
     )
-    text: Annotated[tuple[Text, ...], Distinct()] = attrs.field(
+    text: Annotated[tuple[Feature, ...], Distinct()] = attrs.field(
         default=(), metadata=told("features that are free text: their length is watched, in characters and words")
     )
     segments: Annotated[tuple[Segment, ...], Distinct()] = attrs.field(
