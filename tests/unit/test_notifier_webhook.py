@@ -1,9 +1,12 @@
 """The webhook notifier against a real server: what it sends, and how it understands each answer."""
 
+import contextlib
 import email.utils
 import hashlib
 import hmac
 import json
+import socket
+import threading
 import time
 
 import pytest
@@ -225,3 +228,46 @@ def test_a_timeout_that_is_none_is_an_error_at_once(seconds):
 
 def test_it_announces_itself():
     assert [plugin.title for plugin in watchkeeper_notifiers()] == ["notifier.webhook"]
+
+
+class Drip:
+    """A server that answers a byte at a time, and never ends."""
+
+    def __init__(self, first):
+        self.first = first
+        self.closed = threading.Event()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self.work)
+
+    def work(self):
+        connection, _ = self.socket.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(self.first)
+            while not self.closed.wait(0.05):
+                connection.sendall(b"x")
+
+    def __enter__(self):
+        self.thread.start()
+        return f"http://127.0.0.1:{self.socket.getsockname()[1]}/"
+
+    def __exit__(self, *error):
+        self.closed.set()
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.mark.parametrize(
+    "first", [b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "], ids=["body", "head"]
+)
+def test_a_server_that_drips_its_answer_does_not_hold_the_sender(first, sent):
+    with Drip(first) as url, pytest.raises(DeliveryDelayed, match="did not answer in time"):
+        sent(url=url, timeout_seconds=0.3)
+
+
+def test_proxies_of_the_environment_keep_deadlines_too(monkeypatch):
+    with Drip(b"HTTP/1.1 200 OK\r\nX: ") as url:
+        monkeypatch.setenv("HTTP_PROXY", url)
+        monkeypatch.setenv("NO_PROXY", "")
+        with client(0.3) as http, pytest.raises(DeliveryDelayed, match="did not answer in time"):
+            posted(http, "http://elsewhere.example/", b"{}", {}, time.time)

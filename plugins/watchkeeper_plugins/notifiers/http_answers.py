@@ -63,10 +63,15 @@ def posted(
     """
     import httpx
 
+    from .http_deadline import deadline
+
     if client.is_closed:
         raise DeliveryDelayed("the notifier has been closed; it sends again when it is built anew")
     try:
-        with client.stream("POST", url, content=body, headers=dict(headers), follow_redirects=False) as response:
+        with (
+            deadline(client.timeout.read or LEASE_SECONDS),
+            client.stream("POST", url, content=body, headers=dict(headers), follow_redirects=False) as response,
+        ):
             answer = _beginning(response)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
         raise DeliveryRefused(f"{place(url)} cannot be called: {error}; expected an http or https address") from error
@@ -121,11 +126,13 @@ def retry_after(header: str | None, now_seconds: float) -> float | None:
 
 
 def client(timeout_seconds: float, **settings: Any) -> httpx.Client:
-    """A client that keeps its connections; each of connecting, sending and waiting may take `timeout_seconds`."""
+    """A client that keeps its connections; an exchange, all of it, may take `timeout_seconds`."""
     import httpx
 
+    from .http_deadline import keep_deadlines
+
     check_timeout(timeout_seconds)
-    return httpx.Client(timeout=timeout_seconds, headers={"User-Agent": "watchkeeper"}, **settings)
+    return keep_deadlines(httpx.Client(timeout=timeout_seconds, headers={"User-Agent": "watchkeeper"}, **settings))
 
 
 def _beginning(response: httpx.Response) -> bytes:

@@ -44,7 +44,7 @@ class Options:
     url: str = "https://events.pagerduty.com/v2/enqueue"
     """Where events go; another one for the service regions of the EU."""
     timeout_seconds: float = 10.0
-    """How long connecting, and each wait for the answer, may take; more than 0."""
+    """How long one request may take in all; more than 0 and less than 60."""
 
 
 class PagerDutyNotifier:

@@ -51,7 +51,7 @@ class Options:
     api_url: str = "https://slack.com/api"
     """Where the Web API is."""
     timeout_seconds: float = 10.0
-    """How long connecting, and each wait for the answer, may take; more than 0."""
+    """How long one request may take in all; more than 0 and less than 60."""
 
 
 class SlackNotifier:

@@ -48,7 +48,7 @@ class Options:
     secret: str | None = attrs.field(default=None, repr=False)
     """Signs every request when given."""
     timeout_seconds: float = 10.0
-    """How long connecting, and each wait for the answer, may take; more than 0."""
+    """How long one request may take in all; more than 0 and less than 60."""
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     """Sent along, such as ``Authorization``."""
 
