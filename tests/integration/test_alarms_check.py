@@ -114,6 +114,25 @@ def test_performance_that_fell_is_told_with_its_beginning(project):
     assert worse.measurement("risk_evidence").value.number > 1.0
 
 
+def test_open_alarms_are_told_of_windows_with_fewer_rows_than_can_be_judged(project):
+    clock, day = Clock(), DAYS * 24
+    project.write_text(project.read_text(encoding="utf-8") + f"min_rows = {2 * ROWS}\n", encoding="utf-8")
+    with wk.open(project, clock=clock) as watch:
+        live(watch, clock, day, day + 48, shift=1.0, noise=2.0)
+        result = watch.check("momentum")
+    assert any("at least 80 are needed" in sentence for sentence in sentences(result, "samples"))
+    assert any("drifted since" in sentence for sentence in sentences(result, "x"))
+    assert any(sentence.startswith("performance fell since") for sentence in sentences(result, "performance"))
+
+
+def test_a_file_of_fewer_rows_than_can_be_judged_raises_no_alarm_by_them_alone(project):
+    project.write_text(project.read_text(encoding="utf-8") + f"min_rows = {2 * ROWS}\n", encoding="utf-8")
+    far = rows(5000, 5001, shift=9.0, noise=9.0)
+    with wk.open(project) as watch:
+        result = watch.check("momentum", {**far, "ts": far["ts"].astype("datetime64[us]")})
+    assert not [finding for finding in result.verdict.findings if finding.status is Status.WARN]
+
+
 def test_a_file_is_judged_by_its_own_rows(project, tmp_path):
     with wk.open(project) as watch:
         written(tmp_path / "calm.csv", rows(5000, 5004))

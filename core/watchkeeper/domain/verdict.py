@@ -37,6 +37,8 @@ class Finding:
     """What was judged: a feature, a metric, a rule."""
     sentence: str
     measurements: tuple[Measurement, ...] = ()
+    is_accumulated: bool = False
+    """Whether it rests on evidence gathered over many windows, which holds however few rows this one has."""
 
 
 @attrs.frozen

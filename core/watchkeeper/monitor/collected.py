@@ -38,9 +38,12 @@ class Collected:
         return [found for found in self.measurements if found.name == name]
 
     def result(self, subject: Subject, *, is_judged: bool = True) -> CheckResult:
-        """The check's result; what is not judged has no warnings: what was found is kept, not acted upon."""
+        """The check's result; what is not judged has no warnings by its own rows: they are kept, not acted upon.
+
+        Open alarms are told all the same: they rest on evidence of many windows.
+        """
         findings = self.findings
         if not is_judged:
-            findings = [finding for finding in findings if finding.status is not Status.WARN]
+            findings = [found for found in findings if found.status is not Status.WARN or found.is_accumulated]
         verdict = verdict_of(findings, self.failures)
         return CheckResult(subject.model, subject.version, subject.window, verdict, tuple(self.measurements))

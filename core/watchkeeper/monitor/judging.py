@@ -104,7 +104,7 @@ def _metric_finding(metric: Measurement) -> Finding:
 def risk_finding(state: RiskState, evidence: Measurement) -> Finding:
     """Whether predictions cost more than in the reference, by more than the tolerance."""
     status = Status.OK if state.alarm is None else Status.WARN
-    return Finding(status, "performance", state.sentence, (evidence,))
+    return Finding(status, "performance", state.sentence, (evidence,), is_accumulated=state.has_times)
 
 
 def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> Finding:
@@ -118,7 +118,8 @@ def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState
         return Finding(Status.OK, feature, f"{called(feature)} {are(feature)} as in the reference", tuple(drifts))
     if state is not None and feature in state.open:
         told = alarm_sentence(state.open[feature], has_times=state.has_times)
-        return Finding(Status.WARN, feature, f"{called(feature)} {told}{_weight(drifts)}", tuple(drifts))
+        sentence = f"{called(feature)} {told}{_weight(drifts)}"
+        return Finding(Status.WARN, feature, sentence, tuple(drifts), is_accumulated=state.is_accumulated)
     told = ", ".join(_against_threshold(drift) for drift in drifts if _exceeds(drift))
     return Finding(Status.WARN, feature, f"{called(feature)} drifted: {told}{_weight(drifts)}", tuple(drifts))
 

@@ -75,6 +75,7 @@ class RiskState:
     """An alarm is raised at 1."""
     alarm: RiskAlarm | None
     has_times: bool = True
+    """Whether outcomes that arrived were counted in the order of their times; a window's own rows otherwise."""
 
     @property
     def sentence(self) -> str:

@@ -27,6 +27,8 @@ class DriftState:
     """Of every column that is watched; an alarm is raised when they add up to 1."""
     has_times: bool
     """Whether the alarms' times are times; positions in a file otherwise."""
+    is_accumulated: bool = True
+    """Whether blocks before the window were counted; by the window's own rows otherwise."""
 
 
 def drift_state(alarms: DriftAlarms, evidence: Evidence | None, records: Records, prediction_name: str) -> DriftState:
@@ -48,6 +50,7 @@ def drift_state(alarms: DriftAlarms, evidence: Evidence | None, records: Records
         open=evidence.open if is_alone else evidence.open_at(records.window.end_us),
         evidence=dict(zip(alarms.legs, by_column.tolist(), strict=True)),
         has_times=not is_alone or records.time is not None,
+        is_accumulated=not is_alone,
     )
 
 
