@@ -20,6 +20,8 @@ from watchkeeper.domain.alert import AlertState, Delivery, Notification, Severit
 from watchkeeper.domain.errors import Conflict, NotFound
 from watchkeeper.domain.plain import notification_of, plain_notification
 
+from .permission import Permit, anybody
+
 OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
 THREADS: Final = Namespace("threads", ("since_us",))
 """By what each receiver finds its first message about a firing again."""
@@ -124,10 +126,17 @@ def letter_of(document: Document) -> Letter:
 
 
 class Outbox:
-    """Takes, finishes and postpones letters; safe for many senders in many processes."""
+    """Takes, finishes and postpones letters; safe for many senders in many processes.
 
-    def __init__(self, storage: Storage) -> None:
+    Parameters
+    ----------
+    permit
+        Asked with the model before somebody drops a letter or sends it again.
+    """
+
+    def __init__(self, storage: Storage, permit: Permit = anybody) -> None:
         self._storage = storage
+        self._permit = permit
         self._taking = threading.Lock()
         self._filled = threading.Condition()
         self._fillings = 0
@@ -272,6 +281,7 @@ class Outbox:
         letter = letter_of(document) if document else None
         if letter is None or letter.status is not Status.DEAD:
             raise NotFound(f"there is no dead letter {key!r}; list them to see their keys")
+        self._permit(letter.notification.alert.model)
         return letter
 
     def _waiting(self, receiver: str, limit: int | None) -> tuple[Letter, ...]:

@@ -18,6 +18,7 @@ from watchkeeper.domain.window import iso_time
 
 from .matching import Matcher, fits_all
 from .outbox import ALERT_LOG
+from .permission import Permit, anybody, model_of
 
 SILENCES: Final = Namespace("silences", ("ends_us",))
 _PAGE: Final = 100
@@ -68,11 +69,18 @@ class Silence:
 
 
 class Silences:
-    """Adds, ends and lists silences. They are never removed: an ended one is history."""
+    """Adds, ends and lists silences. They are never removed: an ended one is history.
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+    Parameters
+    ----------
+    permit
+        Asked before one is added or ended: with the model that it names, or else for all of them.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, permit: Permit = anybody) -> None:
         self._storage = storage
         self._clock = clock
+        self._permit = permit
 
     def add(
         self, matchers: Iterable[Matcher], ends_us: int, *, by: str, comment: str, starts_us: int | None = None
@@ -85,6 +93,7 @@ class Silences:
             raise UsageError(
                 "a silence needs at least one matcher, such as model=momentum: without any it means everything"
             )
+        self._permit(model_of(wanted))
         if not by.strip() or not comment.strip():
             raise UsageError("a silence needs who wants it and why: give a name and a comment")
         if ends_us <= max(start_us, now_us):
@@ -100,6 +109,7 @@ class Silences:
     def end(self, silence_id: str, by: str) -> Silence:
         """End it now; one that has not begun never will."""
         silence = self.get(silence_id)
+        self._permit(model_of(silence.matchers))
         now_us = self._clock.now_us()
         if silence.state(now_us) is SilenceState.EXPIRED:
             raise UsageError(f"silence {silence.id} ended at {iso_time(silence.ends_us)}; nothing to end")

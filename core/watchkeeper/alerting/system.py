@@ -26,6 +26,7 @@ from .measured import Measured
 from .muting import Inhibition
 from .outbox import ALERT_LOG, Outbox
 from .outcome import Outcome, outcomes
+from .permission import Permit, anybody
 from .record import ALERTS, Record, record_of
 from .roster import Roster
 from .rules import Rule
@@ -73,6 +74,9 @@ class Alerting:
         Which alerts are told in one message; None: each in its own.
     windows
         Maintenance windows, in which nobody is told about certain alerts.
+    permit
+        ``permit(model)`` is asked before somebody changes an alert, a silence or a letter by hand; it raises a
+        NotAllowed when they may not.
     """
 
     def __init__(  # noqa: PLR0913 - two that are needed, and by name what a project may add
@@ -87,14 +91,16 @@ class Alerting:
         inhibitions: Sequence[Inhibition] = (),
         grouping: Grouping | None = None,
         windows: Sequence[MaintenanceWindow] = (),
+        permit: Permit = anybody,
     ) -> None:
         self._storage = storage
+        self._permit = permit
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
         roster = Roster(storage)
         self._kept = KeptAlerts(storage, roster)
-        self.outbox = Outbox(storage)
-        self.silences = Silences(storage, clock)
+        self.outbox = Outbox(storage, permit)
+        self.silences = Silences(storage, clock, permit)
         self._writer = Writer(
             storage,
             roster,
@@ -256,6 +262,7 @@ class Alerting:
 
         def changes() -> list[Change]:
             before = self._kept.record(fingerprint)
+            self._permit(before.alert.model)
             after = act(before, by, comment, now_us)
             said = after.alert.notes[-1] if after.alert.notes != before.alert.notes else None
             rule = self._rules.get(before.alert.rule)

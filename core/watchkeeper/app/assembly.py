@@ -17,6 +17,7 @@ from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.data.lengths import length_features, lengths_added
+from watchkeeper.domain.access import Action
 from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Version
@@ -165,7 +166,7 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         recorder=recorder,
         models=Models(loaded, plugins, registry, storage),
         registry=registry,
-        alerting=_alerting(loaded, storage, clock, plugins, Backgrounds(registry, explaining)),
+        alerting=_alerting(loaded, storage, registry, plugins, explaining),
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
         ensembles=Ensembles(storage, clock),
         explaining=explaining,
@@ -173,18 +174,19 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
 
 
 def _alerting(
-    loaded: LoadedConfig, storage: Storage, clock: Clock, plugins: Plugins, backgrounds: Backgrounds
+    loaded: LoadedConfig, storage: Storage, registry: Registry, plugins: Plugins, explaining: Explaining
 ) -> Alerting:
     return Alerting(
         storage,
-        clock,
+        registry.acting.clock,
         rules_of(loaded),
         observer=_observer(plugins),
         history=lambda measurement: earlier(storage, measurement),
-        backgrounds=backgrounds,
+        backgrounds=Backgrounds(registry, explaining),
         inhibitions=inhibitions_of(loaded),
         grouping=grouping_of(loaded.config),
         windows=windows_of(loaded),
+        permit=lambda model: registry.acting.require(Action.HANDLE_ALERTS, model),
     )
 
 

@@ -109,6 +109,11 @@ class Watchkeeper:
         return self._systems.config
 
     @property
+    def actor(self) -> str:
+        """Who acts, for roles and the logs."""
+        return self.registry.acting.actor
+
+    @property
     def models(self) -> tuple[str, ...]:
         """The configured models' names."""
         return tuple(self.config.models)
@@ -386,11 +391,11 @@ class Watchkeeper:
 
     def resend(self, key: str) -> Letter:
         """Make a notification that could not be delivered due again; `deliver` sends it."""
-        return self.alerting.outbox.send_again(key, self._systems.clock.now_us(), getpass.getuser())
+        return self.alerting.outbox.send_again(key, self._systems.clock.now_us(), self.actor)
 
     def drop(self, key: str) -> Letter:
         """Remove a notification that could not be delivered, because it is of no use any more; the log says who did."""
-        return self.alerting.outbox.drop(key, self._systems.clock.now_us(), getpass.getuser())
+        return self.alerting.outbox.drop(key, self._systems.clock.now_us(), self.actor)
 
     def silence(
         self, matchers: Iterable[Matcher], lasts_us: int, *, by: str, comment: str, wait_us: int = 0

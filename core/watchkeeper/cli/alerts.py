@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Alerts: what fires, and who takes care of it.", no_args_is_help=True)
 Fingerprint = Annotated[str, typer.Argument(help="The alert's fingerprint, or its beginning.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="What to note.")]
-By = Annotated[str | None, typer.Option(help="Who does it; the operating system's user when left out.")]
+By = Annotated[str | None, typer.Option(help="Who does it, for the log; who acts when left out.")]
 Model = Annotated[str | None, typer.Option(help="Only alerts of this model.")]
 State = Annotated[str | None, typer.Option(help="Only alerts in this state; the open ones when left out.")]
 
@@ -158,7 +157,7 @@ def acknowledge(
 ) -> None:
     """Say that you take care of it: it is not told again until it is over, and its escalation stops."""
     with opened(config) as watch:
-        alert = watch.alerting.acknowledge(fingerprint, by or getpass.getuser(), comment)
+        alert = watch.alerting.acknowledge(fingerprint, by or watch.actor, comment)
     _say_state(alert)
 
 
@@ -168,7 +167,7 @@ def give_back(
 ) -> None:
     """Take an acknowledgement back: it is told again, and its escalation goes on."""
     with opened(config) as watch:
-        alert = watch.alerting.give_back(fingerprint, by or getpass.getuser(), comment)
+        alert = watch.alerting.give_back(fingerprint, by or watch.actor, comment)
     _say_state(alert)
 
 
@@ -181,7 +180,7 @@ def comment_on(
 ) -> None:
     """Say something about it: it stays with the alert, and is in what is told from now on."""
     with opened(config) as watch:
-        alert = watch.alerting.comment(fingerprint, by or getpass.getuser(), text)
+        alert = watch.alerting.comment(fingerprint, by or watch.actor, text)
     _say_state(alert)
 
 
@@ -191,7 +190,7 @@ def resolve(
 ) -> None:
     """End it; should its condition hold at the next check, it begins anew."""
     with opened(config) as watch:
-        alert = watch.alerting.resolve(fingerprint, by or getpass.getuser(), comment)
+        alert = watch.alerting.resolve(fingerprint, by or watch.actor, comment)
     _say_state(alert)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,7 +35,7 @@ def add(
     length_us = Duration.parse(lasts).us
     wait_us = 0 if after is None else Duration.parse(after).us
     with opened(config) as watch:
-        made = watch.silence(wanted, length_us, by=getpass.getuser(), comment=comment, wait_us=wait_us)
+        made = watch.silence(wanted, length_us, by=watch.actor, comment=comment, wait_us=wait_us)
         covered = sum(made.covers(alert) for alert in watch.alerting.alerts())
     show(made.id)
     times = f"from {iso_time(made.starts_us)} to {iso_time(made.ends_us)}"
@@ -78,7 +77,7 @@ def end(
 ) -> None:
     """End it now; what still fires is told at the next check."""
     with opened(config) as watch:
-        ended = watch.alerting.silences.end(silence, getpass.getuser())
+        ended = watch.alerting.silences.end(silence, watch.actor)
     say(f"silence {ended.id} is over: {_meant(ended)}")
 
 

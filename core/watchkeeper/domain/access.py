@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be done to a model's versions."""
+    """What can be done to a model's versions and alerts."""
 
     VIEW = "view"
     REGISTER = "register"
@@ -34,6 +34,7 @@ class Action(StrEnum):
     APPROVE = "approve"
     HOLD = "hold"
     DELETE = "delete"
+    HANDLE_ALERTS = "handle the alerts of"
 
 
 _OPERATES: Final = frozenset(
@@ -46,6 +47,7 @@ _OPERATES: Final = frozenset(
         Action.ALIAS,
         Action.DEPLOY,
         Action.SIGN,
+        Action.HANDLE_ALERTS,
     }
 )
 ALLOWED: Final = {
