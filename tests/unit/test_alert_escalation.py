@@ -408,3 +408,21 @@ def test_the_caretaker_can_be_started_and_stopped_twice():
     caretaker.stop()
 
     assert "watchkeeper-caretaker" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_the_thread_that_looks_outlives_whatever_is_raised(monkeypatch):
+    desk = Desk()
+    looks = threading.Semaphore(0)
+
+    def broken(**_settings):
+        looks.release()
+        raise KeyError("severity")
+
+    monkeypatch.setattr(desk.alerting, "escalate", broken)
+    caretaker = Caretaker(desk.alerting, desk.clock, attempt, every_seconds=0.001)
+    caretaker.start()
+    try:
+        assert looks.acquire(timeout=10)
+        assert looks.acquire(timeout=10), "it looks again"
+    finally:
+        caretaker.stop()

@@ -8,7 +8,8 @@ import pytest
 
 from watchkeeper.alerting import Alerting, Limit, Patience, Rule, Sender, parsed
 from watchkeeper.alerting.limits import RateLimits
-from watchkeeper.alerting.outbox import Letter, Outbox
+from watchkeeper.alerting.outbox import OUTBOX, Letter, Outbox, letter_of
+from watchkeeper.contracts.storage import Put
 from watchkeeper.domain.alert import Delivery, Severity
 from watchkeeper.domain.errors import (
     ConfigError,
@@ -588,6 +589,58 @@ def test_a_lease_is_renewed_while_the_letter_is_being_sent():
 
     assert max(until) >= begun + 0.11 * SECOND
     assert desk.outbox.waiting() == ()
+
+
+def _spoilt(desk, key):
+    """A letter as a later version may write it."""
+    (document,) = (one for one in desk.storage.find(OUTBOX) if one.key == key)
+    notification = document.value["notification"]
+    value = {**document.value, "notification": {**notification, "alert": {**notification["alert"], "severity": "?"}}}
+    desk.storage.commit([Put(OUTBOX, key, value, document.index)])
+
+
+def test_a_letter_that_cannot_be_read_is_put_aside_and_the_others_are_sent():
+    desk = Desk(ops=Receiver())
+    desk.write("a", "b")
+    _spoilt(desk, "a")
+
+    assert len(desk.deliver().delivered) == 1
+
+    (dead,) = desk.outbox.dead_letters()
+    assert (dead.key, dead.receiver) == ("a", "ops")
+    assert dead.error.startswith("the letter cannot be read: ValueError: '?' is not")
+    assert [event for event, _ in desk.events()] == ["undeliverable", "delivered"]
+    assert desk.storage.get(OUTBOX, "a").value["unreadable"]["notification"]["key"] == "a"
+
+
+def test_a_letter_that_cannot_be_read_holds_up_no_later_one():
+    desk = Desk(ops=Receiver())
+    desk.write("a", "b")
+    _spoilt(desk, "a")
+    (later,) = (letter_of(one) for one in desk.storage.find(OUTBOX) if one.key == "b")
+
+    assert desk.outbox.held_until(attrs.evolve(later, after=("a",)), desk.clock.now_us()) is None
+
+
+def test_a_thread_that_sends_outlives_whatever_is_raised():
+    desk = Desk(ops=Receiver())
+    heard = threading.Semaphore(0)
+
+    def broken(_report):
+        heard.release()
+        raise BrokenPipeError
+
+    sender = Sender(desk.courier, threads=1, heard=broken)
+    desk.write("a")
+    sender.start()
+    try:
+        assert heard.acquire(timeout=10)
+        desk.write("b")
+        desk.outbox.wake()
+        assert heard.acquire(timeout=10), "it delivers again"
+        assert sender.is_running
+    finally:
+        sender.stop()
 
 
 def test_a_batch_that_takes_long_is_left_before_its_lease_ends():

@@ -98,7 +98,7 @@ class Caretaker:
 
     def _work(self) -> None:
         while not self._stopping.wait(self._every_seconds):
-            self.look()
+            self._attempt("caretaker", "", self.look)  # one broken look does not end the thread
 
     def _audit(self) -> None:
         """Look whether every escalation goes on and news is sent; only then give the sign of life."""

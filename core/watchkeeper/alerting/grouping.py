@@ -19,7 +19,7 @@ from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
 from watchkeeper.domain.errors import ConfigError
 
 from .matching import label_of
-from .outbox import OUTBOX, Letter, Status, letter_of
+from .outbox import OUTBOX, Letter, Status, readable
 
 GROUPS: Final = Namespace("groups")
 """For each receiver and group the key and the time of the last message."""
@@ -77,8 +77,10 @@ def bundled(
 def _waiting(storage: Storage, key: str) -> Letter | None:
     """The group's last message, if nobody has begun to send it."""
     document = storage.get(OUTBOX, key)
-    letter = letter_of(document) if document else None
-    can_grow = letter is not None and letter.status is Status.WAITING and not letter.is_leased and not letter.attempts
+    letter = readable(document) if document else None
+    if not isinstance(letter, Letter):
+        return None
+    can_grow = letter.status is Status.WAITING and not letter.is_leased and not letter.attempts
     return letter if can_grow else None
 
 

@@ -8,6 +8,7 @@ or was tried for too long, is a dead letter: kept, listed, and sent again on req
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,8 +17,8 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Durability, LogEntry, Namespace, Operation, Put, Storage
-from watchkeeper.domain.alert import AlertState, Delivery, Notification, Severity
-from watchkeeper.domain.errors import Conflict, NotFound
+from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
+from watchkeeper.domain.errors import Conflict, NotFound, WatchkeeperError
 from watchkeeper.domain.plain import notification_of, plain_notification
 
 from .permission import Permit, anybody
@@ -26,6 +27,9 @@ OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
 THREADS: Final = Namespace("threads", ("since_us",))
 """By what each receiver finds its first message about a firing again."""
 ALERT_LOG: Final = "alerts"
+UNREADABLE: Final = "unreadable-letter"
+"""The rule that a letter names which stands for one that cannot be read."""
+_log = logging.getLogger("watchkeeper.alerting")
 _AHEAD_US: Final = 30 * 86_400_000_000
 """By so much urgent letters are found before others: longer than any of them waits."""
 _LEASE_ATTEMPTS: Final = 5
@@ -125,6 +129,14 @@ def letter_of(document: Document) -> Letter:
     )
 
 
+def readable(document: Document) -> Letter | str:
+    """The letter, or why it cannot be read."""
+    try:
+        return letter_of(document)
+    except (AttributeError, KeyError, TypeError, ValueError, WatchkeeperError) as error:
+        return f"the letter cannot be read: {type(error).__name__}: {error}"
+
+
 class Outbox:
     """Takes, finishes and postpones letters; safe for many senders in many processes.
 
@@ -215,11 +227,11 @@ class Outbox:
     def held_until(self, letter: Letter, now_us: int) -> int | None:
         """When to look again at a letter that must wait for an earlier one; None when it may go."""
         found = (self._storage.get(OUTBOX, key) for key in letter.after)
-        earlier = [letter_of(document) for document in found if document is not None]
+        earlier = [readable(document) for document in found if document is not None]
         waits = [
             now_us + _SENDING_US if one.is_leased else one.next_us + 1
             for one in earlier
-            if one.status is Status.WAITING
+            if isinstance(one, Letter) and one.status is Status.WAITING
         ]
         return max(waits, default=None)
 
@@ -257,8 +269,7 @@ class Outbox:
         """What is not delivered yet, soonest due first."""
         if receiver is not None:
             return self._waiting(receiver, limit)
-        found = self._storage.find(OUTBOX, {"status": Status.WAITING.value}, ("next_us",), limit=limit)
-        return tuple(letter_of(document) for document in found)
+        return self._letters({"status": Status.WAITING.value}, limit)
 
     def late(self, before_us: int, limit: int = 1_000) -> tuple[Letter, ...]:
         """What was due before that time and lies there: failures are put off, so nobody seems to send it."""
@@ -285,8 +296,39 @@ class Outbox:
         return letter
 
     def _waiting(self, receiver: str, limit: int | None) -> tuple[Letter, ...]:
-        where = {"receiver": receiver, "status": Status.WAITING.value}
-        return tuple(letter_of(found) for found in self._storage.find(OUTBOX, where, ("next_us",), limit=limit))
+        return self._letters({"receiver": receiver, "status": Status.WAITING.value}, limit)
+
+    def _letters(self, where: dict[str, Any], limit: int | None) -> tuple[Letter, ...]:
+        """Those that wait, soonest due first; what cannot be read is put aside and holds up nothing."""
+        letters: list[Letter] = []
+        for document in self._storage.find(OUTBOX, where, ("next_us",), limit=limit):
+            found = readable(document)
+            if isinstance(found, Letter):
+                letters.append(found)
+            else:
+                self._put_aside(document, found)
+        return tuple(letters)
+
+    def _put_aside(self, document: Document, error: str) -> None:
+        """A letter that cannot be read becomes a dead one that says so, with what it held beside it."""
+        _log.error("%s; it is a dead letter now", error, extra={"key": document.key})
+        due_us = document.index["next_us"]
+        now_us = due_us if isinstance(due_us, int) else 0
+        alert = Alert(
+            fingerprint=UNREADABLE,
+            rule=UNREADABLE,
+            model="watchkeeper",
+            severity=Severity.WARNING,
+            state=AlertState.FIRING,
+            summary=f"a notification was kept that cannot be read: {document.key}",
+            since_us=now_us,
+            changed_us=now_us,
+        )
+        notification = Notification(document.key, alert)
+        dead = Letter(str(document.index["receiver"]), notification, now_us, now_us, status=Status.DEAD, error=error)
+        put = attrs.evolve(dead, revision=document.revision).put()
+        kept = attrs.evolve(put, value={**put.value, "unreadable": document.value})
+        self._finish([kept, _entry("undeliverable", dead, now_us, detail=error)])
 
     def _same(self, letter: Letter) -> Letter | None:
         """The letter as it is stored now; None when it is gone, dead, or says something else."""

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Final
 
 from watchkeeper.domain.errors import StoreError
+from watchkeeper.domain.verdict import Failure
 
 from .delivery import Courier, DeliveryReport
 
 _log = logging.getLogger("watchkeeper.alerting")
-_STORE_PAUSE_SECONDS: Final = 1.0
+_PAUSE_SECONDS: Final = 1.0
 
 
 class Sender:
@@ -84,11 +85,16 @@ class Sender:
             seen = self._courier.outbox.wait(seen, self._poll_seconds)
             if self._stopping.is_set():
                 return
-            try:
-                unknown = self._courier.unknown_receivers
-                report = unknown() if receiver is None else self._courier.deliver_to(receiver)
-                if self._heard is not None and not report.is_empty:
-                    self._heard(report)
-            except StoreError as error:
-                _log.warning("delivery pauses, the store cannot be used: %s", error, extra={"receiver": receiver})
-                self._stopping.wait(_STORE_PAUSE_SECONDS)
+            if isinstance(self._courier.attempt("sender", receiver or "", lambda: self._pass(receiver)), Failure):
+                self._stopping.wait(_PAUSE_SECONDS)  # one broken pass ends no thread
+
+    def _pass(self, receiver: str | None) -> None:
+        """Deliver once."""
+        try:
+            report = self._courier.unknown_receivers() if receiver is None else self._courier.deliver_to(receiver)
+        except StoreError as error:
+            _log.warning("delivery pauses, the store cannot be used: %s", error, extra={"receiver": receiver})
+            self._stopping.wait(_PAUSE_SECONDS)
+            return
+        if self._heard is not None and not report.is_empty:
+            self._heard(report)
