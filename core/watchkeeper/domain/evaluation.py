@@ -17,6 +17,9 @@ from .ranking import STRETCH, Ranking
 SUM_TOLERANCE = 1e-5
 """How far a row's probabilities may add up from 1: what float32 models with a hundred classes produce."""
 
+_REACH = 1e50
+"""How much larger one weight may be than another: metrics multiply up to five of them."""
+
 
 def _array(values: ArrayLike) -> NDArray[Any]:
     return np.asarray(values)
@@ -52,7 +55,11 @@ class Evaluation:
     """(n,) float64: probability (or score) of ``classes[1]``; or (n, k), a column a class; None if there are none."""
     classes: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     weights: NDArray[np.float64] | None = attrs.field(default=None, converter=_optional_array)
-    """(n,) float64, at least 0; None: every row counts 1."""
+    """(n,) float64, at least 0; None: every row counts 1.
+
+    Where products of them would leave what float64 can hold, they are in another unit, the largest being about 1, and
+    those below 1e-50 of it are 0.
+    """
 
     def __attrs_post_init__(self) -> None:
         if self.truth.ndim != 1:
@@ -71,6 +78,8 @@ class Evaluation:
         self._check_scores(rows)
         if self.weights is not None and len(self.weights) and self.weights.min() < 0:
             raise DataError(f"weights must be at least 0, found {self.weights.min()}; 0 leaves a row out")
+        if self.weights is not None:
+            object.__setattr__(self, "weights", _within_reach(self.weights))  # as above
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -202,6 +211,19 @@ def _numbers(name: str, values: NDArray[Any]) -> NDArray[np.float64]:
         bad = int(numbers.size - np.count_nonzero(is_finite))
         raise DataError(f"{name} holds {bad} numbers that are missing or infinite; count such rows and leave them out")
     return numbers
+
+
+def _within_reach(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same weights where their squares and products are ordinary numbers; otherwise in a unit where they are."""
+    largest = float(weights.max(initial=0.0))
+    if not largest:
+        return weights
+    smallest = float(weights.min(initial=largest, where=weights > 0))
+    if 1.0 / _REACH <= largest <= _REACH and smallest * _REACH >= largest:
+        return weights
+    scaled = np.ldexp(weights, -int(np.frexp(largest)[1]) + 1)  # a power of two: nothing is rounded
+    scaled[scaled * _REACH < 1.0] = 0.0
+    return scaled
 
 
 def _sealed(values: NDArray[np.float64]) -> NDArray[np.float64]:
