@@ -2,6 +2,7 @@
 
 import re
 
+import attrs
 import numpy as np
 import pytest
 
@@ -579,3 +580,44 @@ def test_without_the_rules_wish_an_acknowledgement_is_no_news():
     desk.alerting.acknowledge(desk.fingerprint, "ada")
 
     assert desk.letters() == [("ops", "firing", "")]
+
+
+def test_an_alert_about_nothing_measured_ends_when_something_is_measured_again():
+    desk = Desk(each=("feature",), no_data="alert")
+    desk.check(GOOD, feature="a")
+    desk.clock.advance(60)
+    (silent,) = desk.alerting.evaluate("momentum", [])
+    assert (silent.state, silent.labels) == ("firing", {})
+
+    (over,) = desk.check(GOOD, feature="a")
+
+    assert (over.state, over.comment) == ("resolved", "what its rule tells apart is measured (again)")
+    assert desk.alerting.alerts() == ()
+    assert [state for _, state, _ in desk.letters()] == ["firing", "resolved"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "comment"),
+    [
+        ((), ("feature",), "what its rule tells apart is measured (again)"),
+        (("feature",), (), "its rule tells alerts apart by other labels now"),
+    ],
+    ids=["more labels", "fewer labels"],
+)
+def test_an_alert_ends_when_its_rule_tells_alerts_apart_otherwise(was, now, comment):
+    desk = Desk(each=was)
+    desk.check(BAD, feature="a")
+    desk.alerting = Alerting(desk.storage, desk.clock, [attrs.evolve(desk.rule, each=now)])
+
+    (over,) = desk.check(GOOD, feature="a")
+
+    assert (over.state, over.by, over.comment) == ("resolved", "watchkeeper", comment)
+
+
+def test_an_alert_with_some_of_the_labels_is_kept_while_nothing_has_all_of_them():
+    desk = Desk(each=("feature", "segment"))
+    desk.check(BAD, feature="a")
+
+    assert desk.check(GOOD, feature="b") == ()
+
+    assert [alert.state for alert in desk.alerting.alerts()] == ["firing"]

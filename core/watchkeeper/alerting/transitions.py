@@ -13,7 +13,9 @@ from .record import Record
 from .rules import Rule
 
 RULE_GONE: Final = "watchkeeper"
-"""Who resolves an alert whose rule is no longer there."""
+"""Who resolves an alert whose rule is no longer there, or is about something else."""
+_OTHERWISE: Final = "its rule tells alerts apart by other labels now"
+_AGAIN: Final = "what its rule tells apart is measured (again)"
 
 
 def changes_of_check(
@@ -24,21 +26,38 @@ def changes_of_check(
     firing_rows = {
         fingerprint: frozenset(record.rows) for fingerprint, record in by_fingerprint.items() if record.is_open
     }
-    changes = []
+    changes: list[Change] = []
+    told_apart: set[str] = set()
     for rule in rules.values():
         if not rule.watches(model):
             continue
         for outcome in outcomes(rule, model, measured, firing_rows):
+            if set(outcome.identity) == set(rule.each):
+                told_apart.add(rule.name)
             before = by_fingerprint.pop(outcome.fingerprint, None)
             changes.append(Change(before, life.after(before, outcome, now_us), rule, outcome))
-    unseen = (record for record in by_fingerprint.values() if record.is_open)
-    return changes + [_unseen(rules.get(record.alert.rule), record, now_us) for record in unseen]
+    for record in by_fingerprint.values():
+        if record.is_open:
+            rule_of_it = rules.get(record.alert.rule)
+            changes.append(_unseen(rule_of_it, record, now_us, is_told_apart=record.alert.rule in told_apart))
+    return changes
 
 
-def _unseen(rule: Rule | None, record: Record, now_us: int) -> Change:
-    """An open alert that no outcome is about: its rule is gone, or what it was about is not measured now."""
+def _unseen(rule: Rule | None, record: Record, now_us: int, *, is_told_apart: bool) -> Change:
+    """An open alert that no outcome is about: its rule is gone, or what it was about is not measured now.
+
+    Parameters
+    ----------
+    is_told_apart
+        Whether the check has found something with all of the rule's labels.
+    """
     if rule is None or not rule.watches(record.alert.model):
         ended = life.resolved(record, RULE_GONE, "its rule is no longer there", now_us)
         return Change(record, ended)
+    labels, each = set(record.identity), set(rule.each)
+    if not labels <= each:
+        return Change(record, life.resolved(record, RULE_GONE, _OTHERWISE, now_us), rule)
+    if labels < each and is_told_apart:
+        return Change(record, life.resolved(record, RULE_GONE, _AGAIN, now_us), rule)
     outcome = vanished(rule, record.alert.model, record.identity)
     return Change(record, life.after(record, outcome, now_us), rule, outcome)
