@@ -24,7 +24,7 @@ name = "desk"
 presets = false
 [models.momentum]
 task = "classification"
-columns = { time = "ts", prediction = "p" }
+columns = { time = "ts", prediction = "p", segments = ["venue"] }
 window = "1h"
 metrics = ["accuracy"]
 drift = ["ks"]

@@ -34,6 +34,7 @@ from watchkeeper.monitor.watched_columns import PREDICTION_DRIFT
 from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 from watchkeeper.monitor.whole_window import TOGETHER_DRIFT
 
+from .rule_labels import check_labels
 from .structured_rules import condition_text, recovery_text
 from .telling import escalation_of, placed, with_escalations
 
@@ -85,20 +86,30 @@ def _presets(config: Config) -> list[Rule]:
 
 def _rule(name: str, config: RuleConfig, loaded: LoadedConfig, problems: list[str]) -> Rule | None:
     """The rule, or None with what is wrong in `problems`."""
-    models = loaded.config.models
-    known = _measured_by([model for key, model in models.items() if config.models is None or key in config.models])
+    models = [one for key, one in loaded.config.models.items() if config.models is None or key in config.models]
+    known = _measured_by(models)
     rule: Rule | None = None
     recover: Condition | None = None
     with placed(loaded, problems, "rules", name, "recover" if config.recovers is None else "recovers"):
         text = recovery_text(config)
-        recover = None if text is None else parsed(text, None if config.recovers is not None else known)
+        if text is not None:
+            recover = parsed(text, None if config.recovers is not None else known)
+            check_labels(recover, models if config.recovers is None else ())
     with placed(loaded, problems, "rules", name, "when" if config.metric is None else "metric"):
         condition = parsed(condition_text(config, known, ALWAYS_MEASURED), known)
+        with placed(loaded, problems, "rules", name, _key_of_labels(config)):
+            check_labels(condition, models)
         said = _said(name, config, condition, loaded, problems)
         with placed(loaded, problems, "rules", name):
             escalation = escalation_of(loaded.config, config.escalation)
             rule = _made(name, config, condition, recover=recover, escalation=escalation, **said)
     return rule
+
+
+def _key_of_labels(config: RuleConfig) -> str:
+    if config.metric is None:
+        return "when"
+    return "feature" if config.feature is not None else "segment"
 
 
 def _said(
