@@ -179,6 +179,21 @@ def test_a_silence_that_cannot_be_is_told(project, command):
     assert "there is no silence 'nothing'" in ended.err
 
 
+def test_a_silence_about_a_label_that_no_alert_has_is_refused(project, command):
+    answer = command("silences", "add", "modle=momentum", "--for", "1h", "-m", "feed")
+    assert answer.code == 2
+    assert "no alert has a label 'modle'; did you mean 'model'?" in answer.err
+    assert command("silences", "list", "--json").out.strip() == "[]"
+
+
+def test_a_silence_about_a_model_that_is_not_configured_is_made_with_a_warning(project, command):
+    answer = command("silences", "add", "model=momentun", "--for", "1h", "-m", "feed")
+    assert answer.code == 0
+    warning = "WARNING: no model of the configuration is meant by model=momentun; did you mean 'momentum'?"
+    assert warning in " ".join(answer.err.split())
+    assert "WARNING" not in command("silences", "add", "model=mom*", "feature=vol10", "--for", "1h", "-m", "feed").err
+
+
 def test_the_verdict_says_that_an_alert_is_muted(project, command):
     command("silences", "add", "rule=accuracy-fell", "--for", "2h", "--comment", "backfill")
     rows = project.rows()

@@ -48,6 +48,7 @@ from .isolation import isolated
 from .large import compacted, folder_checked, pools, stretch_checked, tidied
 from .recording import RecordedOutcomes, logged, outcomes_recorded
 from .reporting import reported
+from .silencing import require_known_labels
 from .weighing import reweighed
 
 
@@ -400,7 +401,15 @@ class Watchkeeper:
     def silence(
         self, matchers: Iterable[Matcher], lasts_us: int, *, by: str, comment: str, wait_us: int = 0
     ) -> Silence:
-        """Tell nobody about alerts that fit all matchers, for so long, beginning in `wait_us`."""
+        """Tell nobody about alerts that fit all matchers, for so long, beginning in `wait_us`.
+
+        Raises
+        ------
+        UsageError
+            A matcher has a label that no alert has, with the nearest known one; or there is none at all.
+        """
+        matchers = tuple(matchers)
+        require_known_labels(matchers, self.config, self.alerting.alerts())
         starts_us = self._systems.clock.now_us() + wait_us
         ends_us = starts_us + lasts_us
         return self.alerting.silences.add(matchers, ends_us, by=by, comment=comment, starts_us=starts_us)

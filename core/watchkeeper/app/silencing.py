@@ -1,0 +1,42 @@
+"""Whether the matchers of a silence can mean anything in this project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from watchkeeper.alerting.anomalies.methods import OWN_LABELS
+from watchkeeper.alerting.matching import Matcher
+from watchkeeper.config.schema import Config
+from watchkeeper.domain.alert import Alert
+from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.nearest import did_you_mean
+
+_OF_EVERY_ALERT: Final = frozenset({"rule", "model", "version", "severity"})
+_OF_MEASUREMENTS: Final = frozenset({"feature", "segment", *OWN_LABELS})
+
+
+def require_known_labels(matchers: Iterable[Matcher], config: Config, alerts: Iterable[Alert]) -> None:
+    """Pass, or a UsageError for a label that neither rules nor open alerts have, with the nearest one that they have.
+
+    Such a matcher fits nothing, or with ``!=`` everything.
+    """
+    known = {*_OF_EVERY_ALERT, *_OF_MEASUREMENTS}
+    known |= {label for rule in config.rules.values() for label in (*rule.labels, *rule.each)}
+    known |= {label for alert in alerts for label in alert.labels}
+    for matcher in matchers:
+        if matcher.label not in known:
+            near = did_you_mean(matcher.label, known) or f"; known are {', '.join(sorted(known))}"
+            raise UsageError(f"no alert has a label {matcher.label!r}{near}")
+
+
+def doubts_about_models(matchers: Iterable[Matcher], models: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each matcher that no configured model fits: it may be meant for one that is yet to come."""
+    return tuple(
+        f"no model of the configuration is meant by {matcher}{did_you_mean(matcher.pattern, models)}"
+        for matcher in matchers
+        if matcher.label == "model"
+        and not matcher.is_negated
+        and not any(fnmatchcase(name, matcher.pattern) for name in models)
+    )
