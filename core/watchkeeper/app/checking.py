@@ -10,8 +10,9 @@ import attrs
 from watchkeeper.domain.alert import Alert, AlertState, Severity
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
-from watchkeeper.domain.window import told_time
+from watchkeeper.domain.window import CLOCKS_DIFFER_US, told_time
 from watchkeeper.monitor.alarms.counting import counted_evidence, past_evidence
 from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
@@ -23,7 +24,7 @@ from watchkeeper.monitor.outcomes import later_outcomes
 from watchkeeper.monitor.records import PREDICTIONS, Records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
-from watchkeeper.monitor.stored_windows import stored_records
+from watchkeeper.monitor.stored_windows import rows_after, stored_records
 from watchkeeper.monitor.watched import WatchedModel
 
 from .assembly import Systems
@@ -43,18 +44,20 @@ def checked(
     is_acting = acts(systems, model, is_of_files=data is not None, until_us=until_us, act=act)
     watched = systems.models.watched(model)
     config = systems.models.config(model)
+    now_us = systems.clock.now_us()
     if data is None:
-        records = stored_records(systems.storage, model, config.window, watched.recorded, until_us)
+        records = stored_records(systems.storage, model, config.window, watched.recorded, until_us, now_us=now_us)
     else:
         records = records_of(config, watched.references, data, source, kinds=watched.kinds)
-    now_us = systems.clock.now_us()
     at_us = until_us if is_acting or until_us is not None else now_us
-    evidence = _evidence(systems, watched, records, at_us) if data is None else None
+    evidence = _evidence(systems, watched, records, at_us, now_us) if data is None else None
     risk = _risk(systems, watched, records, at_us, now_us) if data is None else None
     if until_us is not None:
         result = watched.check(records, None, evidence, risk)
         return looked_at(systems, result if data is not None else _with_later(systems, result, records, until_us))
     result = watched.check(records, now_us, evidence, risk)
+    if data is None:
+        result = _with_future(systems, result, now_us)
     if not is_acting:
         return looked_at(systems, result)
     whole = acted_upon(systems, watched, result, now_us)
@@ -91,6 +94,21 @@ def _with_later(systems: Systems, result: CheckResult, records: Records, until_u
     )
     changed = (*findings[:at], attrs.evolve(findings[at], sentence=told), *findings[at + 1 :])
     return attrs.evolve(result, verdict=attrs.evolve(result.verdict, findings=changed))
+
+
+def _with_future(systems: Systems, result: CheckResult, now_us: int) -> CheckResult:
+    """The result; where rows are stamped later than now, with how many, and up to when."""
+    rows, last_us = rows_after(systems.storage, result.model, now_us)
+    if not rows:
+        return result
+    sentence = (
+        f"{counted(rows, 'prediction')} {'is' if rows == 1 else 'are'} stamped later than now, up to "
+        f"{told_time(last_us)}, and not in the window: are their times UTC microseconds of when they were made?"
+    )
+    arrival = Finding(Status.WARN, "arrival", sentence)
+    others = [one for one in result.verdict.findings if one.subject != "arrival" or one.status is not Status.OK]
+    verdict = attrs.evolve(result.verdict, findings=tuple(others))
+    return _with(attrs.evolve(result, verdict=verdict), [arrival], result.alerts)
 
 
 def _lacks_outcomes(finding: Finding) -> bool:
@@ -132,12 +150,14 @@ def _with_anomalies(systems: Systems, result: CheckResult) -> CheckResult:
     return attrs.evolve(result, measurements=(*result.measurements, *found))
 
 
-def _evidence(systems: Systems, watched: WatchedModel, records: Records, until_us: int | None) -> Evidence | None:
+def _evidence(
+    systems: Systems, watched: WatchedModel, records: Records, until_us: int | None, now_us: int
+) -> Evidence | None:
     if isinstance(watched.alarms, str):
         return None
     if until_us is not None:
         return past_evidence(systems.storage, watched.name, watched.alarms, until_us)
-    return counted_evidence(systems.storage, watched.name, watched.alarms, records)
+    return counted_evidence(systems.storage, watched.name, watched.alarms, records, until_us=now_us + CLOCKS_DIFFER_US)
 
 
 def _risk(

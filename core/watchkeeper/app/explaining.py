@@ -34,7 +34,10 @@ def explained(systems: Systems, model: str, rows: Any, explainer: str) -> Explan
     version = _version(systems, model)
     predict = prediction_of(systems.registry.load(version.ref), config.task)
     background, source = systems.models.reference(model)
-    table = stored_records(systems.storage, model, config.window, features).features if rows is None else table_of(rows)
+    if rows is None:
+        table = stored_records(systems.storage, model, config.window, features, now_us=systems.clock.now_us()).features
+    else:
+        table = table_of(rows)
     built = cast("Explainer", systems.plugins.build(Kind.EXPLAINER, explainer))
     return systems.explaining.explain(
         f"explainer.{explainer}",

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from watchkeeper.data.frames import required, table_of, times_us
 from watchkeeper.domain.errors import DataError, StoreError
+from watchkeeper.domain.plural import counted
 from watchkeeper.domain.table import Categories, Column, Table, missing
+from watchkeeper.domain.window import CLOCKS_DIFFER_US, told_time
 from watchkeeper.monitor.records import OUTCOMES
 from watchkeeper.monitor.stored_windows import times_of_ids
 
@@ -35,6 +37,22 @@ def logged(systems: Systems, model: str, data: Any, source: str) -> int:
         systems.recorder.record_outcomes(model, named, records.outcome[known], times_us=times[known])
     _require_all_taken(systems, refused, source)
     return len(records)
+
+
+def doubts_of_rows(systems: Systems, model: str, data: Any) -> tuple[str, ...]:
+    """What is suspicious about rows of predictions, in sentences: it can be stored, and hardly be meant."""
+    columns = systems.models.config(model).columns
+    table = table_of(data)
+    now_us = systems.clock.now_us()
+    time = times_us(table, columns.time)
+    later = int((time > now_us + CLOCKS_DIFFER_US).sum())
+    told = []
+    if later:
+        told.append(
+            f"{counted(later, 'row')} of {model} {'is' if later == 1 else 'are'} stamped later than now, up to "
+            f"{told_time(int(time.max()))}: checks leave them out until then; are their times UTC?"
+        )
+    return tuple(told)
 
 
 @attrs.frozen

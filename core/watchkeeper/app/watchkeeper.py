@@ -46,7 +46,7 @@ from .identity import TOKEN_VARIABLE, identified
 from .intake import doubts_about
 from .isolation import isolated
 from .large import compacted, folder_checked, pools, stretch_checked, tidied
-from .recording import RecordedOutcomes, logged, outcomes_recorded
+from .recording import RecordedOutcomes, doubts_of_rows, logged, outcomes_recorded
 from .reporting import reported
 from .silencing import require_known_labels
 from .weighing import reweighed
@@ -166,6 +166,10 @@ class Watchkeeper:
         """
         self._systems.declare(model)
         return logged(self._systems, model, data, source)
+
+    def doubts_of_rows(self, model: str, data: Any) -> tuple[str, ...]:
+        """What is suspicious about rows that `log_table` takes, in sentences: it can be stored, and hardly be meant."""
+        return doubts_of_rows(self._systems, model, data)
 
     def record_outcomes_table(self, model: str, data: Any, *, source: str = "data") -> RecordedOutcomes:
         """Record outcomes from rows with the configured id and outcome columns.

@@ -47,8 +47,10 @@ def _history(systems: Systems, name: str) -> MemberHistory:
     if len(tasks) > 1:
         told = ", ".join(f"{member} {systems.models.config(member).task}" for member in config.members)
         raise DataError(f"the members of ensemble {name!r} must have one task, found {told}")
+    now_us = systems.clock.now_us()
     said = [
-        _said(systems, member, stored_records(systems.storage, member, config.window, ())) for member in config.members
+        _said(systems, member, stored_records(systems.storage, member, config.window, (), now_us=now_us))
+        for member in config.members
     ]
     truths = {row: truth for _, known in said for row, truth in known.items()}
     if not truths:

@@ -30,7 +30,11 @@ def log(model: Model, file: File, config: ConfigPath = DEFAULT_CONFIG) -> None:
     from watchkeeper.data.files import read_table
 
     with opened(config) as watch, busy("storing", file):
-        rows = watch.log_table(model, read_table(file), source=file.name)
+        table = read_table(file)
+        rows = watch.log_table(model, table, source=file.name)
+        doubts = watch.doubts_of_rows(model, table)
+    for told in doubts:
+        say(told)
     say(f"{counted(rows, 'prediction')} of {model} {'is' if rows == 1 else 'are'} stored")
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 import attrs
+
+CLOCKS_DIFFER_US: Final = 300_000_000
+"""Five minutes: how much later than now a row may be stamped by another machine's clock."""
 
 
 def iso_time(time_us: int) -> str:

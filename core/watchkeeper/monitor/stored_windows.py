@@ -13,7 +13,7 @@ from watchkeeper.contracts.storage import Batch, Storage
 from watchkeeper.domain.errors import NothingToCheck
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import Table
-from watchkeeper.domain.window import Window, iso_time
+from watchkeeper.domain.window import CLOCKS_DIFFER_US, Window, iso_time, told_time
 
 from .outcomes import outcomes_of
 from .records import PREDICTIONS, Records, last_version, plain_values
@@ -21,22 +21,30 @@ from .time_order import sorted_rows
 
 _FIRST_GUESS_US: Final = 60_000_000
 """A minute: how far back the search for the last rows begins; a busy model has ten thousand in it."""
+_ONE_ROW: Final = WindowSize.parse("1 rows")
 _STEP_WHILE_NONE: Final = 8.0
 _BOLDEST_STEP: Final = 64.0
 """A few rows tell little about how dense the ones before them are."""
 
 
 def stored_records(
-    storage: Storage, model: str, size: WindowSize, features: Sequence[str], until_us: int | None = None
+    storage: Storage,
+    model: str,
+    size: WindowSize,
+    features: Sequence[str],
+    until_us: int | None = None,
+    *,
+    now_us: int | None = None,
 ) -> Records:
     """The model's latest window in the store: its last rows, or its last stretch of time, before `until_us`.
 
-    Without `until_us` the window ends with the model's last row. Outcomes are joined by id; the last one counts.
+    Without `until_us` the window ends with the model's last row; with `now_us` with its last row up to now, or as much
+    later as clocks differ. Outcomes are joined by id; the last one counts.
     """
     span = storage.span(PREDICTIONS, model)
     if span is None:
         raise NothingToCheck(f"the store has no predictions of model {model!r}; log some, or check a file with --data")
-    end_us = span[1] + 1 if until_us is None else until_us
+    end_us = _end_us(storage, model, span, now_us) if until_us is None else until_us
     start_us, time, table = _last_rows(
         storage, model, size, Window(min(span[0], end_us), end_us), ["id", "prediction", "version", *features]
     )
@@ -47,6 +55,15 @@ def stored_records(
         )
     found = joined_records(storage, model, time, table, features, until_us=until_us)
     return attrs.evolve(found, window=Window(start_us, end_us, len(time)))
+
+
+def rows_after(storage: Storage, model: str, now_us: int) -> tuple[int, int]:
+    """How many predictions are stamped later than now, by more than clocks differ, and the time of the last one."""
+    latest_us = now_us + CLOCKS_DIFFER_US
+    span = storage.span(PREDICTIONS, model)
+    if span is None or span[1] <= latest_us:
+        return 0, now_us
+    return sum(len(batch.time) for batch in storage.scan(PREDICTIONS, model, latest_us + 1, None, ["version"])), span[1]
 
 
 def records_between(
@@ -127,6 +144,20 @@ def times_of_ids(storage: Storage, model: str, ids: set[str]) -> dict[str, int]:
                     found[str(name)] = time_us
         until_us, reach_us = since_us, reach_us * 4
     return found
+
+
+def _end_us(storage: Storage, model: str, span: tuple[int, int], now_us: int | None) -> int:
+    """The end of the latest window: after the last row that is not of the future."""
+    if now_us is None or span[1] <= now_us + CLOCKS_DIFFER_US:
+        return span[1] + 1
+    latest = Window(span[0], max(now_us + CLOCKS_DIFFER_US + 1, span[0]))
+    _, time, _ = _last_rows(storage, model, _ONE_ROW, latest, ["version"])
+    if not len(time):
+        raise NothingToCheck(
+            f"all predictions of model {model!r} are stamped later than now, {told_time(now_us)}: from "
+            f"{told_time(span[0])} to {told_time(span[1])}; expected UTC microseconds of when they were made"
+        )
+    return int(time[-1]) + 1
 
 
 def _last_rows(

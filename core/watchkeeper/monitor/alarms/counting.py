@@ -22,10 +22,18 @@ _BLOCKS_AT_ONCE: Final = 64
 _HOUR_US: Final = 3_600_000_000
 
 
-def counted_evidence(storage: Storage, model: str, alarms: DriftAlarms, at_hand: Records | None = None) -> Evidence:
+def counted_evidence(
+    storage: Storage,
+    model: str,
+    alarms: DriftAlarms,
+    at_hand: Records | None = None,
+    *,
+    until_us: int | None = None,
+) -> Evidence:
     """Count the model's complete blocks that were not counted yet, keep the evidence, and return it.
 
-    Rows of the window `at_hand` are not read again.
+    Rows of the window `at_hand` are not read again, and rows after `until_us` are not counted yet: what is stamped in
+    the future must not hide what comes now.
 
     A block is complete when a row at or after its end has arrived. It is counted once: the evidence is written with
     compare-and-swap, and whoever comes second counts on from there. Rows that arrive later for a block that was
@@ -34,7 +42,8 @@ def counted_evidence(storage: Storage, model: str, alarms: DriftAlarms, at_hand:
     """
     while True:
         document = storage.get(EVIDENCE, model)
-        advanced = _advanced(storage, model, alarms, known := _kept(document, alarms), at_hand=at_hand)
+        known = _kept(document, alarms)
+        advanced = _advanced(storage, model, alarms, known, until_us=until_us, at_hand=at_hand)
         if advanced is None:
             return known
         put = Put(EVIDENCE, model, advanced.to_document(), expect=0 if document is None else document.revision)

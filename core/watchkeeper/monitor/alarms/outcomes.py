@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from watchkeeper.contracts.storage import Document, Durability, Namespace, Put, Storage
 from watchkeeper.domain.errors import Conflict, DataError
 from watchkeeper.domain.table import Categories, Column, Table
-from watchkeeper.domain.window import Window
+from watchkeeper.domain.window import CLOCKS_DIFFER_US, Window
 from watchkeeper.monitor.at_hand import predictions
 from watchkeeper.monitor.evaluating import Judging, evaluation_of
 from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records
@@ -82,7 +82,7 @@ class OutcomeCounting:
         span = self.storage.span(OUTCOMES, self.model)
         if span is None:
             return None
-        reach_us = span[1] + 1 if now_us > span[1] + _SETTLED_US else span[1]
+        reach_us = span[1] + 1 if now_us > span[1] + _SETTLED_US else min(span[1], now_us + CLOCKS_DIFFER_US)
         since_us = max(evidence.through_us, span[0])
         slice_us = max(int((self.alarms.typical_us or _SHORTEST_LOOK_US) * _BLOCKS_AT_ONCE), 1)
         while since_us < reach_us:
