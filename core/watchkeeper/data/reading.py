@@ -109,6 +109,21 @@ def as_times(column: Column, name: str) -> NDArray[np.datetime64]:
     return np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]")
 
 
+def unit_of(number: int) -> str | None:
+    """The unit since 1970, other than microseconds, that a whole number looks like; None when it looks like none."""
+    return next((unit for unit, (low, high) in _OTHER_UNITS.items() if low <= number < high), None)
+
+
+def not_microseconds(what: str, number: int, row: int) -> DataError:
+    """That `what` holds a number at position `row` which is no time in microseconds."""
+    unit = unit_of(number)
+    looks = f" (it looks like {unit})" if unit else ""
+    return DataError(
+        f"{what} {number} in row {row + 1}{looks}, expected times: datetimes, ISO 8601 text, or "
+        "whole microseconds since 1970; convert it, such as with numpy's datetime64"
+    )
+
+
 def _not_numbers(column: NDArray[Any] | Categories, name: str) -> str:
     texts = column.texts() if isinstance(column, Categories) else column
     first: int | None = None
@@ -142,13 +157,7 @@ def _from_whole_numbers(column: NDArray[Any], name: str) -> NDArray[np.datetime6
         least, most = int(column.min()), int(column.max())
         if least < _MICROSECONDS[0] or most >= _MICROSECONDS[1]:
             row = int(column.argmin() if least < _MICROSECONDS[0] else column.argmax())
-            found = int(column[row])
-            unit = next((unit for unit, (low, high) in _OTHER_UNITS.items() if low <= found < high), None)
-            looks = f" (it looks like {unit})" if unit else ""
-            raise DataError(
-                f"column {name!r} holds {found} in row {row + 1}{looks}, expected times: datetimes, ISO 8601 text, or "
-                "whole microseconds since 1970; convert it, such as with numpy's datetime64"
-            )
+            raise not_microseconds(f"column {name!r} holds", int(column[row]), row)
     return column.astype(np.int64).view("datetime64[us]")
 
 

@@ -183,7 +183,7 @@ class Recorder:
             version = str(version)
         numbers, texts = channel.row(features)
         now_us = self._clock.now_us()
-        time_us = now_us if times_us is None else one_time(times_us)
+        time_us = now_us if times_us is None else one_time(times_us, now_us)
         waiting = self._waiting
         if waiting.is_held():
             raise reentered()

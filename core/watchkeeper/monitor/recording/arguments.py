@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from watchkeeper.data.frames import column_of
 from watchkeeper.data.objects import is_missing, shown
+from watchkeeper.data.reading import not_microseconds, unit_of
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.table import Categories, Column, ColumnKind, kind_of, missing
 
 from .entries import Prediction
 
-_EARLIEST: Final = -(2**63) + 1
-_LATEST: Final = 2**63 - 1
+_SURE: Final = (10**13, 10**16)
+"""What can only be microseconds since 1970: April 1970 to 2286."""
+_SECONDS_OF_1973: Final = 10**8
+_YEAR_1973_US: Final = 10**14
+"""Where it is earlier than this, as for a clock that begins at 0, small numbers are what they are."""
 
 
 def is_single(value: Any) -> bool:
@@ -47,11 +51,11 @@ def ids_of(found: Any, rows: int, what: str) -> list[str]:
     return [str(value) for value in values]
 
 
-def one_time(found: Any) -> int:
+def one_time(found: Any, now_us: int) -> int:
     """The time of one row, UTC microseconds since 1970."""
-    if type(found) is int and _EARLIEST <= found <= _LATEST:
+    if type(found) is int and _SURE[0] <= found < _SURE[1]:
         return found
-    return int(times_of(found, 0, 1, "one row")[0])
+    return int(times_of(found, now_us, 1, "one row")[0])
 
 
 def times_of(found: Any, now_us: int, rows: int, what: str) -> NDArray[np.int64]:
@@ -68,7 +72,20 @@ def times_of(found: Any, now_us: int, rows: int, what: str) -> NDArray[np.int64]
     absent = np.flatnonzero(missing(column))
     if len(absent):
         raise DataError(f"the time of row {absent[0] + 1} of {what} is missing; expected one for each row")
-    return np.array(column).astype(np.int64)
+    times = np.array(column).astype(np.int64)
+    if now_us > _YEAR_1973_US and len(times) and column.dtype.kind in "iu":
+        _require_microseconds(times, what)
+    return times
+
+
+def _require_microseconds(times: NDArray[np.int64], what: str) -> None:
+    """A DataError when a number is of a day since 1973 in another unit: taken as microseconds it is of early 1970."""
+    if _SURE[0] <= times.min() and times.max() < _SURE[1]:
+        return
+    for row in (int(times.argmin()), int(times.argmax())):
+        number = int(times[row])
+        if unit_of(number) is not None and number >= _SECONDS_OF_1973:
+            raise not_microseconds(f"the times of {what} hold", number, row)
 
 
 def values_of(column: Column) -> list[Prediction | None]:
