@@ -160,3 +160,43 @@ def test_the_page_says_of_each_what_it_is():
         for preset, one in SAID.items()
     ]
     assert rows == said
+
+
+def _silent_checks(loaded, *seconds):
+    """What is open after checks at these times that could measure nothing."""
+    clock = FakeClock(0)
+    alerting = Alerting(MemoryStorage(), clock, rules_of(loaded()))
+    for wait in seconds:
+        clock.advance(wait)
+        alerting.evaluate("momentum", [])
+    return clock, alerting
+
+
+def test_a_model_that_never_logged_misses_its_predictions_after_a_day(loaded):
+    _, alerting = _silent_checks(loaded, 0, 3_600, 86_399 - 3_600)
+    assert alerting.alerts(AlertState.FIRING) == ()
+
+    _, alerting = _silent_checks(loaded, 0, 86_400)
+
+    (alert,) = alerting.alerts(AlertState.FIRING)
+    assert alert.rule == "missing-predictions"
+    assert alert.summary == ("momentum: nothing could be measured: no prediction of it is known, or its check fails")
+
+
+def test_a_check_that_failed_for_a_while_is_forgotten_when_predictions_arrive(loaded):
+    clock, alerting = _silent_checks(loaded, 0, 80_000)
+
+    alerting.evaluate("momentum", [measured("samples", 100), measured("age_seconds", 9.0, limit=10.0)])
+    clock.advance(10_000)
+    alerting.evaluate("momentum", [])
+
+    assert alerting.alerts(AlertState.FIRING) == ()
+
+
+def test_a_file_without_times_is_no_silence(loaded):
+    clock, alerting = _silent_checks(loaded)
+    for _ in range(3):
+        alerting.evaluate("momentum", [measured("samples", 100)])
+        clock.advance(86_400)
+
+    assert alerting.alerts() == ()

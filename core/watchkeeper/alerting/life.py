@@ -46,7 +46,7 @@ def after(before: Record | None, outcome: Outcome, now_us: int) -> Record | None
         return before
     if outcome.is_true:
         going_on = before if before is not None and before.is_open else _begun(before, outcome, now_us)
-        return _remembering(_ripened(_seen(going_on, outcome, now_us), outcome.rule, now_us))
+        return _remembering(_ripened(_seen(going_on, outcome, now_us), outcome, now_us))
     found = _fading(before, outcome, now_us) if before is not None and before.is_open else before
     return _remembering(found) if found is not None else None
 
@@ -220,10 +220,11 @@ def _remembering(record: Record) -> Record:
     return attrs.evolve(after_check, is_told=False) if has_settled and is_firing else after_check
 
 
-def _ripened(record: Record, rule: Rule, now_us: int) -> Record:
+def _ripened(record: Record, outcome: Outcome, now_us: int) -> Record:
     """Fires when it has been pending for long enough."""
-    alert = record.alert
-    is_ripe = alert.checks >= rule.for_checks and now_us - alert.since_us >= rule.for_us
+    alert, rule = record.alert, outcome.rule
+    long_us = max(rule.for_us, rule.silence_us) if outcome.is_silence else rule.for_us
+    is_ripe = alert.checks >= rule.for_checks and now_us - alert.since_us >= long_us
     return _in_state(record, AlertState.FIRING, now_us) if alert.state is AlertState.PENDING and is_ripe else record
 
 
@@ -245,6 +246,8 @@ def _said(record: Record, by: str, comment: str) -> Record:
 
 
 def _summary(outcome: Outcome) -> str:
+    if outcome.is_silence:
+        return f"{outcome.model}: nothing could be measured: no prediction of it is known, or its check fails"
     if outcome.rule.summary is not None and outcome.is_true:
         return outcome.rule.summary(outcome)
     return f"{outcome.model}: {outcome.sentence}"

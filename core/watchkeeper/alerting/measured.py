@@ -68,6 +68,11 @@ class Measured:
         self._by_name = latest
         self._groups: dict[tuple[tuple[Series, ...], tuple[str, ...]], dict[Labels, tuple[Row, ...]]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was measured."""
+        return not self._by_name
+
     def names(self) -> tuple[str, ...]:
         """What was measured, sorted."""
         return tuple(sorted(self._by_name))

@@ -40,6 +40,8 @@ class Outcome:
     """Titles of the rows for which it is true."""
     evidence: tuple[Row, ...] = ()
     """The rows that led to it; none when nothing is measured any more."""
+    is_silence: bool = False
+    """Whether it is true because nothing at all was measured, see `Rule.silence_us`."""
     check: Callable[[], Iterable[Measurement]] = tuple
     """Everything that the check measured."""
 
@@ -111,7 +113,8 @@ def _outcome(
     firing_rows: Mapping[str, frozenset[str]],
 ) -> Outcome:
     true, unknown = _parted(rule.condition, rows)
-    if rule.no_data is NoData.ALERT:
+    is_silence = rule.silence_us > 0 and measured.is_empty
+    if rule.no_data is NoData.ALERT or is_silence:
         true += unknown
     is_held = False
     if unknown and not true and rule.no_data is NoData.KEEP:
@@ -126,6 +129,7 @@ def _outcome(
         is_recovered=not true and not is_held and _is_recovered(rule, measured, identity),
         rows=tuple(row.title for row in true),
         evidence=tuple(true or (unknown if is_held else rows)),
+        is_silence=is_silence,
         check=measured.every,
     )
 

@@ -2,7 +2,8 @@
 
 They judge nothing themselves: what they ask for is what the monitor has decided within its budget of false alarms
 (an alarm that is open, a feature that has drifted, predictions that stay away), or a share that needs no statistics.
-Where a model does not have the measurement, the rule has no data and stays silent.
+Where a model does not have the measurement, the rule has no data and stays silent; but a model of which nothing at all
+can be measured for a day misses its predictions.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ class _Said:
     next_step: str
     for_checks: int = 1
     severity: Severity = Severity.WARNING
+    silence_us: int = 0
 
+
+_DAY_US: Final = 86_400_000_000
+"""So long may a model, too, be silent whose predictions come more often."""
 
 SAID: Final[Mapping[Preset, _Said]] = {
     Preset.PERFORMANCE_DROP: _Said(
@@ -56,6 +61,7 @@ SAID: Final[Mapping[Preset, _Said]] = {
         "age_seconds > age_seconds.limit",
         "no prediction of {model} has come for {age_seconds:.0f} s, longer than is usual for it",
         "Look whether the service runs, and whether it still logs here.",
+        silence_us=_DAY_US,
     ),
     Preset.LABEL_DELAY: _Said(
         "labelled < samples / 2 and samples >= 30",
@@ -94,6 +100,7 @@ def preset_rule(
         condition=condition,
         for_checks=said.for_checks,
         severity=said.severity,
+        silence_us=said.silence_us,
         receivers=receivers,
         models=models,
         summary=summary_of(said.summary, condition).of,

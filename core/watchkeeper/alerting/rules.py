@@ -55,6 +55,8 @@ class Rule:
     cooldown_us: int = 0
     """The least time between two notifications that the same alert has begun to fire."""
     no_data: NoData = attrs.field(default=NoData.KEEP, converter=NoData)
+    silence_us: int = 0
+    """It holds, too, when nothing at all could be measured of a model for so long, in microseconds; 0: never."""
     labels: Mapping[str, str] = attrs.field(factory=dict)
     """What all its alerts carry along, such as ``team``: for matchers, groups and texts; no part of their identity."""
     each: tuple[str, ...] = ()
@@ -77,7 +79,7 @@ class Rule:
             raise ConfigError(f"rule {self.name!r}: for_checks: expected at least 1, found {self.for_checks}")
         if clash := set(self.labels) & {*self.each, *NAMED}:
             raise ConfigError(f"rule {self.name!r}: labels: {min(clash)!r} says something else already; choose a name")
-        for name in ("for_us", "cooldown_us", "keep_firing_us", "repeat_us"):
+        for name in ("for_us", "cooldown_us", "keep_firing_us", "repeat_us", "silence_us"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"rule {self.name!r}: {name}: expected at least 0, found {getattr(self, name)}")
 
