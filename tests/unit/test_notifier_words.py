@@ -3,6 +3,7 @@
 import io
 import json
 
+import attrs
 import pytest
 
 from watchkeeper.domain.alert import Alert, AlertState, Background, Notification, Severity
@@ -93,3 +94,15 @@ def test_a_notification_that_was_stored_before_there_were_backgrounds_is_read():
 def test_many_numbers_become_few_bars_of_which_the_last_is_the_last():
     assert bars([0.0] * 239 + [1.0]) == "▁" * 23 + "█"
     assert bars([5.0, 5.0]) == "▄▄"
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [(1.94, "1.94 times its edge"), (1000.0, "1000 times its edge"), (1e6, "over 1000 times its edge")],
+    ids=["near", "at the cap", "capped"],
+)
+def test_how_far_beyond_an_edge_a_feature_is_ends_at_a_thousand_times(times, told):
+    sample = sample_notification()
+    (one,) = sample.background.drifted
+    far = attrs.evolve(sample, background=attrs.evolve(sample.background, drifted=(attrs.evolve(one, times=times),)))
+    assert told in console(far)

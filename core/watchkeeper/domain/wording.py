@@ -14,6 +14,7 @@ _MOST_OTHERS: Final = 10
 _MOST_NOTES: Final = 5
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MOST_BARS: Final = 24
+_MOST_TIMES: Final = 1000
 _LEFT: Final = "(… {} more characters)"
 
 
@@ -110,11 +111,18 @@ def _background(background: Background) -> list[tuple[str, str]]:
         by = f", by {one_line(background.deployed_by)}" if background.deployed_by else ""
         deployed = f"{one_line(background.deployed)} at {iso_time(background.deployed_us)}{by}"
     drifted = [
-        f"{one_line(found.feature)} ({one_line(found.detector)} {found.number:.4g}, {found.times:.2g} times its edge)"
-        for found in background.drifted
+        f"{one_line(one.feature)} ({one_line(one.detector)} {one.number:.4g}, {_times_told(one.times)} its edge)"
+        for one in background.drifted
     ]
     important = [f"{one_line(feature)} {share:.0%}" for feature, share in background.important]
     return [("deployed", deployed), ("drifted", ", ".join(drifted)), ("important", ", ".join(important))]
+
+
+def _times_told(times: float) -> str:
+    """``1.9 times``; how many thousand times it is says nothing."""
+    if times > _MOST_TIMES:
+        return f"over {_MOST_TIMES} times"
+    return f"{times:.0f} times" if times >= 100 else f"{times:.3g} times"
 
 
 def _more(count: int) -> str:

@@ -17,6 +17,7 @@ from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, OUT_OF_RANGE_SHARE
 
 _STALE_AFTER_US = 86_400_000_000
 _GAPS_BEFORE_STALE = 3
+_SMALLEST_TOLD = 1e-15
 _UNSEEN_LIMIT = 0.01
 _OUTSIDE_LIMIT = 0.5
 _REPEATED_SLACK = 0.05
@@ -171,6 +172,15 @@ def _exceeds(drift: Measurement) -> bool | None:
     return None
 
 
+def p_value_told(p_value: float) -> str:
+    """``p = 0.0012``; a p-value that is smaller than its computation is exact is told as a bound.
+
+    >>> p_value_told(0.00123), p_value_told(0.0)
+    ('p = 0.0012', 'p < 1e-15')
+    """
+    return f"p = {p_value:.2g}" if p_value >= _SMALLEST_TOLD else f"p < {_SMALLEST_TOLD:g}"
+
+
 def _against_threshold(drift: Measurement) -> str:
     number = f"{drift.value.number or 0.0:.3g}"
     if (
@@ -179,7 +189,7 @@ def _against_threshold(drift: Measurement) -> str:
         number += f" to {drift.value.interval[1]:.3g}"
     if "threshold" in drift.details:
         return f"{drift.name} {number} > {drift.details['threshold']:.3g}"
-    return f"{drift.name} {number} (p = {drift.details['p_value']:.2g})"
+    return f"{drift.name} {number} ({p_value_told(drift.details['p_value'])})"
 
 
 def quality_finding(feature: str, shares: Sequence[Measurement], reference_missing: float) -> Finding:
