@@ -370,3 +370,39 @@ def test_two_alerts_that_fit_both_sides_do_not_silence_each_other():
 def test_an_inhibition_without_a_side_is_refused(parts, message):
     with pytest.raises(ConfigError, match=message):
         Inhibition(*parts)
+
+
+ROUND = [
+    Inhibition(matchers("rule=a"), matchers("rule=b")),
+    Inhibition(matchers("rule=b"), matchers("rule=c")),
+    Inhibition(matchers("rule=c"), matchers("rule=a")),
+]
+
+
+@pytest.mark.parametrize("order", ["abc", "cba", "bac"])
+def test_of_alerts_that_explain_each_other_in_a_circle_one_is_told(order):
+    desk = Desk([Desk.rule(name, f"{name} > 0") for name in order], inhibitions=ROUND)
+
+    for _ in range(3):
+        desk.check(a=1.0, b=1.0, c=1.0)
+
+    assert len(desk.told()) == 1
+    assert [found.muted for found in desk.alerting.alerts()].count("") == 1
+
+
+def test_of_alerts_that_explain_each_other_the_most_severe_is_told():
+    rules = [Desk.rule("a", "a > 0"), Desk.rule("b", "b > 0", severity="critical")]
+    crossed = [ROUND[0], Inhibition(matchers("rule=b"), matchers("rule=a"))]
+    desk = Desk(rules, inhibitions=crossed)
+
+    desk.check(a=1.0, b=1.0)
+
+    assert desk.told() == [("b", "firing")]
+
+
+def test_what_is_explained_explains_others():
+    desk = Desk([Desk.rule(name, f"{name} > 0") for name in "abc"], inhibitions=ROUND[:2])
+
+    desk.check(a=1.0, b=1.0, c=1.0)
+
+    assert desk.told() == [("a", "firing")]

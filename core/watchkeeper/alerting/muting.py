@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Final
 
 import attrs
@@ -73,9 +74,41 @@ class Muting:
                 return f"in the maintenance window {window.name} until {iso_time(ends_us)}"
         for inhibition in self.inhibitions:
             for source in self.alerts:
-                if inhibition.inhibits(source, alert):
+                if inhibition.inhibits(source, alert) and not self._is_turned_round(source, alert):
                     return f"explained by {source.rule} ({source.fingerprint[:8]})"
         return ""
+
+    def _is_turned_round(self, source: Alert, alert: Alert) -> bool:
+        """Whether `alert` explains `source`, too, and comes first: of alerts that explain each other one is told."""
+        return _order(alert) < _order(source) and source.fingerprint in self._explained_by(alert)
+
+    def _explained_by(self, alert: Alert) -> set[str]:
+        """The fingerprints of the sources that it explains, by way of others too."""
+        found: set[str] = set()
+        ways = [alert.fingerprint]
+        while ways:
+            new = self._explains.get(ways.pop(), frozenset()) - found
+            found |= new
+            ways += new
+        return found
+
+    @cached_property
+    def _explains(self) -> dict[str, frozenset[str]]:
+        """By the fingerprint of each source that may be explained itself, the others of this kind that it explains."""
+        both = [one for one in self.alerts if any(fits_all(inhibition.target, one) for inhibition in self.inhibitions)]
+        return {
+            source.fingerprint: frozenset(
+                target.fingerprint
+                for target in both
+                if any(inhibition.inhibits(source, target) for inhibition in self.inhibitions)
+            )
+            for source in both
+        }
+
+
+def _order(alert: Alert) -> tuple[int, int, str]:
+    """Who comes first of those that explain each other: the most severe, the oldest."""
+    return (-alert.severity.rank, alert.since_us, alert.fingerprint)
 
 
 def has_targets(inhibitions: Iterable[Inhibition], alerts: Iterable[Alert]) -> bool:
