@@ -118,3 +118,22 @@ def test_a_window_is_about_what_fits_its_matchers():
 def test_a_window_that_makes_no_sense_is_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         MaintenanceWindow(**{"name": "nightly", "cron": "0 2 * * *", "duration_us": HOUR, "matchers": ALL, **settings})
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "begins"),
+    [
+        ("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00"),
+        ("30 1 * * *", "America/New_York", "2026-11-01T05:30:00"),
+        ("30 1 * * *", "Europe/London", "2026-10-25T00:30:00"),
+        ("30 2 * * *", "Europe/Berlin", "2026-10-24T00:30:00"),
+    ],
+    ids=["Berlin", "New York", "London", "the day before"],
+)
+def test_a_window_lasts_its_whole_length_where_clocks_go_back(cron, zone, begins):
+    window = MaintenanceWindow("w", cron, HOUR, ALL, zone)
+    begun_us = us(begins)
+
+    open_minutes = [minute for minute in range(-30, 90) if window.until_us(begun_us + minute * HOUR // 60) is not None]
+
+    assert open_minutes == list(range(60))

@@ -15,6 +15,8 @@ from watchkeeper.domain.errors import ConfigError
 from .matching import Matcher, fits_all
 
 _LONGEST_US: Final = 7 * 86_400_000_000
+_CLOCKS_GO_BACK: Final = timedelta(hours=4)
+"""Further than clocks go back anywhere."""
 
 
 @attrs.frozen
@@ -74,11 +76,13 @@ class MaintenanceWindow:
     def until_us(self, now_us: int) -> int | None:
         """When the window that is open at that time ends; None when none is open."""
         now = datetime.fromtimestamp(now_us // 1_000_000, UTC)
-        after_now = (now.replace(second=0) + timedelta(minutes=1)).astimezone(_zone(self.timezone))
-        begun = next(CronSim(self.cron, after_now, reverse=True), None)
-        if begun is None:
+        # searching back from now itself, cronsim misses beginnings in an hour that comes twice
+        later = (now.replace(second=0) + _CLOCKS_GO_BACK).astimezone(_zone(self.timezone))
+        beginnings = (round(begun.timestamp()) * 1_000_000 for begun in CronSim(self.cron, later, reverse=True))
+        begun_us = next((at_us for at_us in beginnings if at_us <= now_us), None)
+        if begun_us is None:
             return None
-        end_us = round(begun.timestamp()) * 1_000_000 + self.duration_us
+        end_us = begun_us + self.duration_us
         return end_us if now_us < end_us else None
 
 
