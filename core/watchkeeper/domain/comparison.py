@@ -31,6 +31,8 @@ class Counts:
     """(b,) int64 reference rows in each cell."""
     current: NDArray[np.int64]
     """(b,) int64 current rows in each cell."""
+    is_ordered: bool = False
+    """Whether cells follow each other by their values, as bins of numbers do and labels do not."""
 
     @cached_property
     def rows(self) -> tuple[int, int]:
@@ -218,7 +220,7 @@ class Comparison:
         before = np.add.reduceat(counted.counts, starts)
         now = np.add.reduceat(self.cell_counts, starts)
         filled = before + now > 0
-        return Counts(before[filled], now[filled])
+        return Counts(before[filled], now[filled], is_ordered=True)
 
     @cached_property
     def categories(self) -> Counts:

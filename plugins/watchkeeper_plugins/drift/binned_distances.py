@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from watchkeeper.contracts.drift import Drift
@@ -16,6 +18,7 @@ from watchkeeper.domain.value import Value
 
 BINNED: Final = frozenset({ColumnKind.NUMERIC, ColumnKind.CATEGORY})
 """The kinds of column that have cells to count in."""
+_FEWEST_EXPECTED: Final = 5.0
 
 
 @attrs.frozen
@@ -48,7 +51,7 @@ def over_bins(
     return measured(comparison.counts(bins))
 
 
-def smooth_divergence(counts: Counts, distance: float, divergence: float) -> Drift:
+def smooth_divergence(counts: Counts, distance: float, divergence: Callable[[Counts], float]) -> Drift:
     """A distance that is its own effect, with its p-value.
 
     Parameters
@@ -58,14 +61,56 @@ def smooth_divergence(counts: Counts, distance: float, divergence: float) -> Dri
     distance
         The statistic.
     divergence
-        What, divided by ``1/n + 1/m``, follows approximately a chi-square law without drift.
+        Of counts, what, divided by ``1/n + 1/m``, follows approximately a chi-square law without drift.
     """
     before, now = counts.rows
-    p_value = chi_square_p_value(counts, divergence / (1 / before + 1 / now))
+    p_value = chi_square_p_value(counts, lambda cells: divergence(cells) / (1 / before + 1 / now))
     return Drift(Value.of(distance, samples=now), p_value, distance)
 
 
-def chi_square_p_value(counts: Counts, statistic: float) -> float:
-    """The chance of at least this, with one degree of freedom less than there are cells; 1 for a single cell."""
-    freedom = len(counts.reference) - 1
-    return float(chdtrc(freedom, statistic)) if freedom else 1.0
+def chi_square_p_value(counts: Counts, statistic: Callable[[Counts], float]) -> float | None:
+    """The chance of at least the statistic of the cells that are `filled`, one degree of freedom less than there are.
+
+    1 for a single cell; None where there are several, and too few rows to tell them apart.
+    """
+    if len(counts.reference) == 1:
+        return 1.0
+    cells = filled(counts)
+    freedom = len(cells.reference) - 1
+    return float(chdtrc(freedom, statistic(cells))) if freedom else None
+
+
+def filled(counts: Counts) -> Counts:
+    """The cells in which at least 5 rows of either side are expected without drift; sparse ones are put together.
+
+    The law of Pearson's statistic does not hold where fewer are expected (Cochran 1954), and less so that of other
+    divergences. Sparse bins join those beside them; sparse labels are one cell, as their order tells which of them the
+    reference never had. What is still sparse then goes with the last, or the smallest, of the others. O(cells).
+    """
+    both = counts.reference + counts.current
+    needed = _FEWEST_EXPECTED * sum(counts.rows) / min(counts.rows)
+    if not (both < needed).any():
+        return counts
+    place = _neighbours(both, needed) if counts.is_ordered else _together(both, needed)
+    before, now = (np.bincount(place, side).astype(np.int64) for side in (counts.reference, counts.current))
+    return Counts(before, now, counts.is_ordered)
+
+
+def _neighbours(both: NDArray[np.int64], needed: float) -> NDArray[np.int64]:
+    """(b,) the new cell of each: from left to right, each as large as needed."""
+    place, total, group = np.empty(len(both), dtype=np.int64), 0, 0
+    for at, rows in enumerate(both.tolist()):
+        place[at] = group
+        total += rows
+        if total >= needed:
+            total, group = 0, group + 1
+    return np.minimum(place, max(group - 1, 0))
+
+
+def _together(both: NDArray[np.int64], needed: float) -> NDArray[np.int64]:
+    """(b,) the new cell of each: one for all that are sparse, which are the last, and with them what it lacks."""
+    ranks = np.argsort(np.argsort(-both, kind="stable"))
+    alone = int((both >= needed).sum())
+    if alone and both[both < needed].sum() < needed:
+        alone -= 1
+    return np.minimum(ranks, alone).astype(np.int64)

@@ -40,10 +40,10 @@ class ChiSquare:
     >>> from watchkeeper.domain.comparison import Comparison
     >>> from watchkeeper.domain.reference import ReferenceColumn
     >>> from watchkeeper.domain.table import Categories
-    >>> reference = ReferenceColumn.fit("venue", Categories.of(["A"] * 10 + ["B"] * 10))
-    >>> found = ChiSquare().compare(Comparison(reference, Categories.of(["A"] * 5 + ["C"] * 5)))
-    >>> round(found.statistic.number, 6), round(found.p_value, 4), round(found.effect, 4)
-    (15.0, 0.0006, 0.7071)
+    >>> reference = ReferenceColumn.fit("venue", Categories.of(["A"] * 40 + ["B"] * 40))
+    >>> found = ChiSquare().compare(Comparison(reference, Categories.of(["A"] * 20 + ["C"] * 20)))
+    >>> round(found.statistic.number, 6), found.p_value < 1e-12, round(found.effect, 4)
+    (60.0, True, 0.7071)
     """
 
     options: Options = Options()
@@ -58,7 +58,7 @@ def measured(counts: Counts) -> Drift:
     """The statistic with its p-value and Cramér's V."""
     statistic = chi_square(counts)
     value = Value.of(statistic, samples=counts.rows[1])
-    return Drift(value, chi_square_p_value(counts, statistic), math.sqrt(statistic / sum(counts.rows)))
+    return Drift(value, chi_square_p_value(counts, chi_square), math.sqrt(statistic / sum(counts.rows)))
 
 
 def chi_square(counts: Counts) -> float:

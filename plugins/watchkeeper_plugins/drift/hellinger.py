@@ -60,7 +60,7 @@ class Hellinger:
 def measured(counts: Counts) -> Drift:
     """The distance with its p-value."""
     square = squared_distance(counts)
-    return smooth_divergence(counts, math.sqrt(square), 8 * square)
+    return smooth_divergence(counts, math.sqrt(square), lambda cells: 8 * squared_distance(cells))
 
 
 def squared_distance(counts: Counts) -> float:

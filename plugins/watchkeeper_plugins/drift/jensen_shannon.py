@@ -60,7 +60,7 @@ class JensenShannon:
 def measured(counts: Counts) -> Drift:
     """The distance with its p-value."""
     bits = divergence_bits(counts)
-    return smooth_divergence(counts, math.sqrt(bits), 8 * math.log(2) * bits)
+    return smooth_divergence(counts, math.sqrt(bits), lambda cells: 8 * math.log(2) * divergence_bits(cells))
 
 
 def divergence_bits(counts: Counts) -> float:

@@ -60,7 +60,7 @@ class PopulationStability:
 
     def _measured(self, counts: Counts) -> Drift:
         index = stability_index(counts, self.options.empty_rows)
-        return smooth_divergence(counts, index, index)
+        return smooth_divergence(counts, index, lambda cells: stability_index(cells, self.options.empty_rows))
 
 
 def stability_index(counts: Counts, empty_rows: float) -> float:
