@@ -522,6 +522,38 @@ def test_a_plugin_that_refuses_to_start_without_options_is_not_broken():
     assert row.reason == "not built without options: give a url or a file"
 
 
+def test_a_plugin_says_which_module_it_lacks_before_it_is_needed():
+    late = metric("late", extra="heavy", modules=("json", "no_such_module_of_ours"))
+    asking = Plugin(Kind.STORAGE, "far", lambda _: Half(), extra="heavy", modules=("no_such_module_of_ours",))
+    there = metric("there", extra="heavy", modules=("json",))
+    plugins = Plugins(
+        entry_points_of(
+            "mine",
+            {
+                "metric.late": offering(late),
+                "storage.far": offering(asking, kind=Kind.STORAGE),
+                "metric.there": offering(there),
+            },
+        )
+    )
+
+    rows = {row.title: row for row in plugins.rows()}
+
+    for title in ("metric.late", "storage.far"):
+        told = f"{title} needs the module 'no_such_module_of_ours', which is not installed: pip install \"mine[heavy]\""
+        assert (rows[title].is_ok, rows[title].reason) == (True, told)
+        assert rows[title].needs == 'pip install "mine[heavy]"'
+    assert (rows["metric.there"].reason, rows["metric.there"].needs) == ("", "")
+
+
+def test_every_built_in_plugin_with_an_extra_is_looked_for_or_built():
+    named = {"apprise", "dask", "keras", "lightgbm", "onnx", "postgresql", "torch", "xgboost"}
+    plugins = Plugins()
+    found = {row.name: plugins.get(row.kind, row.name).modules for row in plugins.rows() if row.name in named}
+    assert found.keys() == named
+    assert all(found.values())
+
+
 def needing(package, extra, **fields):
     def build(_):
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)

@@ -38,7 +38,7 @@ def list_plugins(as_json: AsJson = False) -> None:
     else:
         _show_table(
             ("", "plugin", "from", "what it does, or what is wrong"),
-            [(_mark(row), row.title, _origin(row), row.reason or row.summary) for row in rows],
+            [(_mark(row), row.title, _origin(row), _told(row)) for row in rows],
         )
         say(f"{len(rows)} plugins, {_broken(rows)} broken")
     _leave(is_well=not _broken(rows))
@@ -148,6 +148,11 @@ def _mark(row: PluginRow) -> str:
     if not row.is_ok:
         return "✗ broken"
     return "○ needs a package" if row.needs else "✓ ok"
+
+
+def _told(row: PluginRow) -> str:
+    """Why it cannot be used now, or else what it is for: that it needs options says `plugins show`."""
+    return row.summary if row.is_ok and not row.needs and row.summary else row.reason or row.summary
 
 
 def _origin(row: PluginRow) -> str:

@@ -49,6 +49,9 @@ class Plugin:
         One sentence for ``watchkeeper plugins list``.
     extra
         The extra of its own distribution that installs what `build` imports, when there is one.
+    modules
+        Modules of that extra without which what it builds does not work: looked for when plugins are listed, as
+        `build` may import them only later, and is not called where options are needed.
     """
 
     kind: Kind = attrs.field(converter=Kind)
@@ -58,6 +61,7 @@ class Plugin:
     api: int = 1
     summary: str = ""
     extra: str | None = None
+    modules: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from watchkeeper.contracts.plugin import Plugin
@@ -57,6 +58,17 @@ def pip_line(candidate: Candidate, extra: str) -> str:
     return f'pip install "{distribution}[{extra}]"'
 
 
+def lacking_module(plugin: Plugin) -> str | None:
+    """The first of the modules that it declares which is not installed; nothing is imported."""
+    return next((name for name in plugin.modules if plugin.extra and find_spec(name) is None), None)
+
+
+def lacking_told(candidate: Candidate, plugin: Plugin, module: str) -> str:
+    """Which module it lacks, and the pip line."""
+    line = pip_line(candidate, plugin.extra or "")
+    return f"{plugin.title} needs the module {module!r}, which is not installed: {line}"
+
+
 def _refused(plugin: Plugin, crash: Crash) -> Exception:
     """What is wrong with the options, or with a class of options whose own code raises."""
     if isinstance(crash.error, ConfigError):
@@ -73,9 +85,7 @@ def _translated(candidate: Candidate, plugin: Plugin, crash: Crash) -> Exception
         return broken(f"build raised {crash.told}", crash)
     if plugin.extra is None:
         return broken(f"build needs the module {missing!r}, which is not installed, and names no extra for it", crash)
-    told = ExtraMissing(
-        f"{plugin.title} needs the module {missing!r}, which is not installed: {pip_line(candidate, plugin.extra)}"
-    )
+    told = ExtraMissing(lacking_told(candidate, plugin, missing))
     told.__cause__ = error
     return told
 

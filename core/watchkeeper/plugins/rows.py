@@ -8,7 +8,7 @@ import pluggy
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.errors import ExtraMissing, PluginBroken, WatchkeeperError
 
-from .building import built, close, pip_line
+from .building import built, close, lacking_module, lacking_told, pip_line
 from .candidates import Candidate
 from .options import required_options
 
@@ -57,6 +57,9 @@ def row_of(candidate: Candidate, loaded: Plugin | pluggy.PluginManager | BaseExc
 
 
 def _tried(candidate: Candidate, plugin: Plugin, row: PluginRow) -> PluginRow:
+    if (lacking := lacking_module(plugin)) is not None:
+        told = lacking_told(candidate, plugin, lacking)
+        return attrs.evolve(row, reason=told, needs=pip_line(candidate, plugin.extra or ""))
     # opening a storage creates files, and a list must not
     if plugin.kind is Kind.STORAGE or required_options(plugin.options):
         return row

@@ -121,5 +121,11 @@ def _usable_cores() -> int:
 def watchkeeper_executors() -> Iterable[Plugin]:
     """One plugin: ``dask``."""
     yield Plugin(
-        Kind.EXECUTOR, "dask", build, Options, summary="A Dask cluster, of this machine or elsewhere", extra="dask"
+        Kind.EXECUTOR,
+        "dask",
+        build,
+        Options,
+        summary="A Dask cluster, of this machine or elsewhere",
+        extra="dask",
+        modules=("distributed",),
     )

@@ -191,4 +191,5 @@ def watchkeeper_formats() -> Iterable[Plugin]:
         NoOptions,
         summary="Keras models as .keras archives in safe mode, every class named",
         extra="tensorflow",
+        modules=("keras",),
     )

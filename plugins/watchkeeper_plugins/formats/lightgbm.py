@@ -93,4 +93,12 @@ def _booster(data: bytes) -> Any:
 @hookimpl
 def watchkeeper_formats() -> Iterable[Plugin]:
     """LightGBM's own format."""
-    yield Plugin(Kind.FORMAT, "lightgbm", build, NoOptions, summary="LightGBM boosters as text", extra="lightgbm")
+    yield Plugin(
+        Kind.FORMAT,
+        "lightgbm",
+        build,
+        NoOptions,
+        summary="LightGBM boosters as text",
+        extra="lightgbm",
+        modules=("lightgbm",),
+    )

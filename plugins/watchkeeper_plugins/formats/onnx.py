@@ -116,4 +116,12 @@ def _operators(model: Any) -> set[str]:
 @hookimpl
 def watchkeeper_formats() -> Iterable[Plugin]:
     """ONNX."""
-    yield Plugin(Kind.FORMAT, "onnx", build, NoOptions, summary="ONNX models, every operator named", extra="onnx")
+    yield Plugin(
+        Kind.FORMAT,
+        "onnx",
+        build,
+        NoOptions,
+        summary="ONNX models, every operator named",
+        extra="onnx",
+        modules=("onnx",),
+    )

@@ -226,4 +226,5 @@ def watchkeeper_formats() -> Iterable[Plugin]:
         NoOptions,
         summary="PyTorch modules as safetensors with class and arguments, exported programs as they are; no pickle",
         extra="torch",
+        modules=("torch", "safetensors"),
     )

@@ -115,4 +115,5 @@ def watchkeeper_formats() -> Iterable[Plugin]:
         NoOptions,
         summary="XGBoost boosters and estimators in binary JSON",
         extra="xgboost",
+        modules=("xgboost",),
     )

@@ -72,4 +72,4 @@ def build(options: Options) -> AppriseNotifier:
 def watchkeeper_notifiers() -> Iterable[Plugin]:
     """One plugin: ``apprise``."""
     summary = "Sends through any service that apprise knows"
-    yield Plugin(Kind.NOTIFIER, "apprise", build, Options, summary=summary, extra="notify")
+    yield Plugin(Kind.NOTIFIER, "apprise", build, Options, summary=summary, extra="notify", modules=("apprise",))

@@ -37,4 +37,5 @@ def watchkeeper_storages() -> Iterable[Plugin]:
         PostgresOptions,
         summary="A PostgreSQL database: many processes on many hosts",
         extra="postgres",
+        modules=("psycopg",),
     )
