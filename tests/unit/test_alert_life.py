@@ -621,3 +621,18 @@ def test_an_alert_with_some_of_the_labels_is_kept_while_nothing_has_all_of_them(
     assert desk.check(GOOD, feature="b") == ()
 
     assert [alert.state for alert in desk.alerting.alerts()] == ["firing"]
+
+
+def test_looking_at_one_window_again_and_again_is_one_check():
+    desk = Desk(for_checks=3)
+
+    def look(end_us):
+        found = Measurement("accuracy", Value.of(BAD), "momentum", "1.4.0", Window(0, end_us))
+        return [alert.state.value for alert in desk.alerting.evaluate("momentum", [found])]
+
+    assert [look(1), look(1), look(1), look(1)] == [["pending"], [], [], []]
+    assert [look(2), look(2), look(3)] == [[], [], ["firing"]]
+
+
+def test_a_window_that_gets_no_more_rows_counts_again_after_a_while():
+    assert Desk(for_checks=3).checks(BAD, BAD, BAD) == [["pending"], [], ["firing"]]

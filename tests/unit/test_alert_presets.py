@@ -57,8 +57,10 @@ def firing(loaded):
     """Which presets fire after so many checks that found the same."""
 
     def of(*measurements, checks=1):
-        alerting = Alerting(MemoryStorage(), FakeClock(0), rules_of(loaded()))
+        clock = FakeClock(0)
+        alerting = Alerting(MemoryStorage(), clock, rules_of(loaded()))
         for _ in range(checks):
+            clock.advance(60)
             alerting.evaluate("momentum", [measured("samples", 100), *measurements])
         return {alert.rule: alert for alert in alerting.alerts(AlertState.FIRING)}
 

@@ -26,6 +26,8 @@ MOST_NOTES: Final = 20
 """Comments that stay with an alert; the log has all of them."""
 LONGEST_COMMENT: Final = 2_000
 """Characters."""
+_ANOTHER_CHECK_US: Final = 60_000_000
+"""So much later a check counts though its window is the same: no row has come, and that may be what is wrong."""
 _FIRING: Final = frozenset({AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
 
 
@@ -191,19 +193,26 @@ def _begun(before: Record | None, outcome: Outcome, now_us: int) -> Record:
 
 
 def _seen(record: Record, outcome: Outcome, now_us: int) -> Record:
-    """One more check that found it true."""
+    """One more check that found it true; to look again at the same window at once is no other check."""
+    counts = record.counted is None or _is_another(record.counted, outcome.until_us, now_us)
     alert = attrs.evolve(
         record.alert,
-        checks=record.alert.checks + 1,
+        checks=record.alert.checks + int(counts),
         summary=_summary(outcome),
         severity=outcome.rule.severity,
         labels={**outcome.rule.labels, **outcome.identity},
         version=outcome.version or record.alert.version,
     )
-    seen = attrs.evolve(record, alert=alert, rows=outcome.rows, recovering_us=None)
+    counted = (outcome.until_us, int(now_us)) if counts else record.counted
+    seen = attrs.evolve(record, alert=alert, rows=outcome.rows, recovering_us=None, counted=counted)
     if alert.state is not AlertState.RECOVERING:
         return seen
     return _in_state(seen, AlertState.ACKNOWLEDGED if alert.by else AlertState.FIRING, now_us)
+
+
+def _is_another(counted: tuple[int, int], until_us: int, now_us: int) -> bool:
+    """Whether the window's end or the time has moved on since the last check that counted."""
+    return until_us != counted[0] or abs(now_us - counted[1]) >= _ANOTHER_CHECK_US
 
 
 def _remembering(record: Record) -> Record:

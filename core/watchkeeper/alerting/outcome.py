@@ -63,6 +63,12 @@ class Outcome:
         return next((one.version for row in self.evidence for one in row.measurements if one and one.version), None)
 
     @property
+    def until_us(self) -> int:
+        """Where the latest window that it is about ends; 0 when nothing is measured."""
+        ends = (one.window.end_us for row in self.evidence for one in row.measurements if one is not None)
+        return int(max(ends, default=0))
+
+    @property
     def fingerprint(self) -> str:
         """The alert's identity: rule, model and identity labels; never a value, a time, a version in passing."""
         return fingerprint_of(self.rule.name, self.model, self.identity)
