@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -162,3 +164,38 @@ def test_the_command_shows_who_is_better(watch, command):
     assert by_window.out.count(" to ") == 12 * 3
     wrong = command("compare", "momentum@1.2", "momentum@1.3", "acuracy")
     assert "did you mean 'accuracy'?" in wrong.err
+
+
+def test_the_recipe_of_the_guide_pairs_rows_that_were_logged_one_after_the_other(project):
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "compare-versions.md").read_text(encoding="utf-8")
+    recipe = guide.partition("```python\n")[2].partition("```")[0].splitlines()
+    project.configure(project.config.replace(', "venue"', ""))
+    clock = FakeClock(START_US)
+    one, truth = predictions(0.7, 1)
+    two, _ = predictions(0.8, 2)
+    with open_project("watchkeeper.toml", clock=clock) as watch:
+        names = {"watch": watch, "features": np.zeros((600, 2)), "ids": [f"r{at}" for at in range(600)]}
+        names |= {
+            "champion": SimpleNamespace(predict=lambda _: one),
+            "challenger": SimpleNamespace(predict=lambda _: two),
+        }
+        for line in recipe:
+            exec(line, names)  # noqa: S102 - our own guide, as a reader would run it
+            clock.advance(5)
+        watch.record_outcomes("momentum", names["ids"], truth)
+        found = watch.compare("momentum@1.2.0", "momentum@1.3.0")
+    assert (found.rows, found.pairs) == ((600, 600), 600)
+    assert metric(found).difference.number == pytest.approx(
+        accuracy_score(truth, two >= 0.5) - accuracy_score(truth, one >= 0.5)
+    )
+
+
+def test_batches_that_both_are_asked_about_in_turn_are_paired_at_both_ends(watch):
+    one, truth = predictions(0.7, 1)
+    two, _ = predictions(0.8, 2)
+    ids = [f"r{at}" for at in range(600)]
+    for half, part in enumerate((slice(0, 300), slice(300, 600))):
+        log(watch, "1.2", one[part], ids[part], start=2_000 * half)
+        log(watch, "1.3", two[part], ids[part], start=2_000 * half + 700)
+    watch.record_outcomes("momentum", ids, truth)
+    assert watch.compare("momentum@1.2", "momentum@1.3").pairs == 600

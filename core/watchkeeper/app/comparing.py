@@ -46,8 +46,7 @@ def versions_compared(
 ) -> VersionComparison:
     """Every metric of the first's model for both, over the stretch in which both predicted."""
     sides = [_side(systems, ref, since_us, until_us) for ref in (first, second)]
-    begin_us = max(_bounds(side)[0] for side in sides)
-    end_us = min(_bounds(side)[1] for side in sides)
+    begin_us, end_us = _stretch(sides)
     if begin_us >= end_us:
         told = "; ".join(
             f"{side.title} from {iso_time(_bounds(side)[0])} to {iso_time(_bounds(side)[1] - 1)}" for side in sides
@@ -111,6 +110,22 @@ def _versions(systems: Systems, model: str, since_us: int, until_us: int) -> lis
 def _bounds(side: Side) -> tuple[int, int]:
     time = side.records.time
     return (0, 0) if time is None or not len(time) else (int(time[0]), int(time[-1]) + 1)
+
+
+def _stretch(sides: list[Side]) -> tuple[int, int]:
+    """When both predicted, and whenever either predicted rows that the other did, told by their ids, too.
+
+    Two that are asked one after the other about the same rows stamp them at different instants.
+    """
+    bounds = [_bounds(side) for side in sides]
+    begin_us, end_us = max(begin for begin, _ in bounds), min(end for _, end in bounds)
+    shared = set(sides[0].records.ids) & set(sides[1].records.ids)
+    for records in (side.records for side in sides):
+        if records.time is None or not shared:
+            continue
+        at = [at for at, name in enumerate(records.ids) if name in shared]
+        begin_us, end_us = min(begin_us, int(records.time[at[0]])), max(end_us, int(records.time[at[-1]]) + 1)
+    return begin_us, end_us
 
 
 def _windows(one: Side, two: Side, size: WindowSize) -> Iterator[Window]:
