@@ -8,11 +8,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.data.frames import required, table_of, times_us
+from watchkeeper.data.frames import numeric, required, table_of, times_us
 from watchkeeper.domain.errors import DataError, StoreError
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.domain.window import CLOCKS_DIFFER_US, told_time
+from watchkeeper.monitor.evaluating import PredictionForm
 from watchkeeper.monitor.records import OUTCOMES
 from watchkeeper.monitor.stored_windows import times_of_ids
 
@@ -52,6 +53,15 @@ def doubts_of_rows(systems: Systems, model: str, data: Any) -> tuple[str, ...]:
             f"{counted(later, 'row')} of {model} {'is' if later == 1 else 'are'} stamped later than now, up to "
             f"{told_time(int(time.max()))}: checks leave them out until then; are their times UTC?"
         )
+    if systems.models.watched(model).judging.form is PredictionForm.PROBABILITY:
+        numbers = numeric(table, columns.prediction)
+        impossible = np.flatnonzero(~((numbers >= 0.0) & (numbers <= 1.0)))
+        if len(impossible):
+            row = int(impossible[0])
+            told.append(
+                f"{counted(len(impossible), 'prediction')} of {model} {'is' if len(impossible) == 1 else 'are'} no "
+                f"probability from 0 to 1, the first {numbers[row]:g} in row {row + 1}: mend what answered so"
+            )
     return tuple(told)
 
 
