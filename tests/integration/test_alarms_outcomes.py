@@ -120,6 +120,52 @@ def test_a_whole_day_told_at_one_time_is_counted_a_minute_later(alarms):
     assert (evidence.blocks, evidence.through_us) == (1, int(at[0]) + 1)
 
 
+@pytest.mark.parametrize("later_us", [0, HOUR_US, 5 * HOUR_US], ids=["at once", "an hour later", "hours later"])
+def test_outcomes_that_are_told_again_are_counted_once(alarms, later_us):
+    storage = MemoryStorage()
+    predict(storage)
+    tell(storage, START, WORSE + 3)
+    once = counting(storage, alarms).counted((WORSE + 3) * HOUR_US + DAY_US)
+    for again in range(1, 6):
+        last = tell(storage, WORSE, WORSE + 3, delay_us=3 * HOUR_US + later_us + again)
+    twice = counting(storage, alarms).counted(last + HOUR_US)
+    assert twice.blocks > once.blocks
+    assert (twice.total, twice.rows) == (once.total, once.rows)
+    assert alarms.size(twice) == pytest.approx(alarms.size(once), abs=0.1)
+
+
+def test_copies_within_one_block_are_counted_once(alarms):
+    alone, thrice = MemoryStorage(), MemoryStorage()
+    for storage, copies in ((alone, 1), (thrice, 3)):
+        predict(storage)
+        for copy in range(copies):
+            last = tell(storage, WORSE, WORSE + 2, delay_us=copy)
+    found = [counting(storage, alarms).counted(last + HOUR_US) for storage in (alone, thrice)]
+    assert (found[0].rows, found[0].total) == (found[1].rows, pytest.approx(found[1].total))
+
+
+def test_a_corrected_outcome_counts_once_more(alarms):
+    storage = MemoryStorage()
+    predict(storage, START, START + 4)
+    tell(storage, START, START + 2)
+    once = counting(storage, alarms).counted((START + 3) * HOUR_US)
+    wrong = Table({"id": names(START, START + 1), "outcome": np.full(ROWS, 99.0)})
+    storage.commit([Append("outcomes", MODEL, hours(START + 3, START + 4), wrong)])
+    assert alarms.size(counting(storage, alarms).counted((START + 5) * HOUR_US)) > alarms.size(once)
+
+
+def test_an_id_that_is_used_again_has_an_outcome_of_its_own(alarms):
+    storage = MemoryStorage()
+    for day in (0, 30):
+        times = hours(START + 24 * day, START + 24 * day + 1)
+        table = Table({"id": names(START, START + 1), "prediction": np.zeros(ROWS)})
+        storage.commit([Append("predictions", MODEL, times, table)])
+        told = Table({"id": names(START, START + 1), "outcome": np.full(ROWS, 9.0)})
+        storage.commit([Append("outcomes", MODEL, times + 1000, told)])
+        last = counting(storage, alarms).counted(int(times[-1]) + DAY_US)
+    assert last.rows == 2 * ROWS
+
+
 def test_outcomes_of_predictions_that_were_never_made_are_no_evidence(alarms):
     storage = MemoryStorage()
     predict(storage, START, START + 5)

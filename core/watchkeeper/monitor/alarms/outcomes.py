@@ -34,8 +34,8 @@ _WIDER: Final = 8
 _EARLY_US: Final = 86_400_000_000
 """How much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
 
-_Matched: TypeAlias = "tuple[Column, NDArray[np.bool_]]"
-"""(n,) the prediction of each outcome, to be read only where (n,) bool says that it is known."""
+_Matched: TypeAlias = "tuple[Column, NDArray[np.bool_], NDArray[np.int64]]"
+"""(n,) the prediction of each outcome, to be read only where (n,) bool says that it is known, and (n,) its time."""
 
 
 @attrs.frozen(eq=False)
@@ -53,8 +53,9 @@ class OutcomeCounting:
         """Count the outcomes that were not counted yet, in blocks in the order of their times; keep the evidence.
 
         The last block waits until an outcome with a later time has come, or a minute has passed. An outcome that is
-        stamped before one that was counted is measured with its window, but is no evidence any more; a corrected
-        outcome counts again. Kept with compare-and-swap, like the evidence of drift.
+        stamped before one that was counted is measured with its window, but is no evidence any more. One that
+        tells once more what was known of its prediction already is no evidence; a corrected one counts again. Kept
+        with compare-and-swap, like the evidence of drift.
         """
         while True:
             document = self.storage.get(RISK, self.model)
@@ -90,22 +91,47 @@ class OutcomeCounting:
             time, table = sorted_rows(self.storage.scan(OUTCOMES, self.model, since_us, until_us, ["id", "outcome"]))
             cut = cut_by_rows(time, self.alarms.rows, evidence.through_us or None)
             if len(cut):
-                return self._judged(evidence, table.rows(slice(0, len(cut.block))), cut)
+                rows = slice(0, len(cut.block))
+                return self._judged(evidence, time[rows], table.rows(rows), cut)
             if until_us == reach_us:
                 return None
             slice_us *= 4
         return None
 
-    def _judged(self, evidence: RiskEvidence, rows: Table, cut: Cut) -> RiskEvidence:
+    def _judged(self, evidence: RiskEvidence, time: NDArray[np.int64], rows: Table, cut: Cut) -> RiskEvidence:
         span = int(cut.start_us[0]), int(cut.end_us[-1])
         known, delay_us = self._predictions(rows["id"], span, evidence.delay_us)
+        counts = np.empty(0, dtype=np.bool_) if known is None else known[1] & ~self._told_before(time, rows, known)
         for block in range(len(cut)):
             here = cut.block == block
             losses = np.empty(0)
             if known is not None:
-                losses = _losses(known[0][here], rows["outcome"][here], known[1][here], self.judging)
+                losses = _losses(known[0][here], rows["outcome"][here], counts[here], self.judging)
             evidence = self.alarms.advanced(evidence, losses, int(cut.start_us[block]), int(cut.end_us[block]))
         return attrs.evolve(evidence, delay_us=delay_us)
+
+    def _told_before(self, time: NDArray[np.int64], rows: Table, known: _Matched) -> NDArray[np.bool_]:
+        """(n,) whether the last outcome of the same prediction before was the same.
+
+        Looks back to the first of the predictions: an outcome before it is of another row with the same id.
+        """
+        _, is_known, made_us = known
+        ids, outcomes = _texts(rows["id"]), _texts(rows["outcome"])
+        found = np.zeros(len(ids), dtype=np.bool_)
+        if not is_known.any():
+            return found
+        last: dict[object, tuple[object, int]] = {}
+        wanted, since_us = set(ids), int(made_us[is_known].min()) - CLOCKS_DIFFER_US
+        for batch in self.storage.scan(OUTCOMES, self.model, since_us, int(time[0]), ["id", "outcome"]):
+            told = zip(_texts(batch.table["id"]), _texts(batch.table["outcome"]), batch.time.tolist(), strict=True)
+            for name, outcome, at_us in told:
+                if name in wanted and (name not in last or last[name][1] <= at_us):
+                    last[name] = outcome, at_us
+        for row, (name, outcome, at_us) in enumerate(zip(ids, outcomes, time.tolist(), strict=True)):
+            before = last.get(name)
+            found[row] = before is not None and before[0] == outcome and before[1] >= made_us[row] - CLOCKS_DIFFER_US
+            last[name] = outcome, at_us
+        return found
 
     def _predictions(self, ids: Column, span: tuple[int, int], delay_us: int) -> tuple[_Matched | None, int]:
         """The prediction of each outcome and whether it is known; and how far back it was worth looking.
@@ -119,8 +145,8 @@ class OutcomeCounting:
         while True:
             reach = span[0] - back_us, span[1] + _EARLY_US
             names = ["id", "prediction"]
-            _, table = sorted_rows(predictions(self.storage, self.model, reach, names, self.at_hand))
-            matched = _matched(table, ids) if len(table) else None
+            time, table = sorted_rows(predictions(self.storage, self.model, reach, names, self.at_hand))
+            matched = _matched(time, table, ids) if len(table) else None
             share = 0.0 if matched is None else float(matched[1].mean())
             if share >= _ALL_BUT_FEW:
                 return matched, back_us
@@ -141,10 +167,10 @@ def _losses(prediction: Column, outcome: Column, has: NDArray[np.bool_], judging
         return np.empty(0)  # the check of the window tells why performance is UNKNOWN
 
 
-def _matched(table: Table, ids: Column) -> _Matched:
+def _matched(time: NDArray[np.int64], table: Table, ids: Column) -> _Matched:
     position = {name: at for at, name in enumerate(_texts(table["id"]))}
     at = np.fromiter(map(position.get, _texts(ids), repeat(-1)), dtype=np.int64, count=len(ids))
-    return table["prediction"][np.maximum(at, 0)], at >= 0
+    return table["prediction"][np.maximum(at, 0)], at >= 0, time[np.maximum(at, 0)]
 
 
 def _texts(column: Column) -> list[object]:
