@@ -273,3 +273,28 @@ def test_slack_leaves_a_message_about_several_alerts_as_it_is():
 def test_a_negative_wait_is_refused(name):
     with pytest.raises(ConfigError, match=f"grouping: {name}: expected at least 0, found -1"):
         Grouping(**{name: -1})
+
+
+def test_messages_whose_alerts_change_places_do_not_wait_for_each_other():
+    desk = Desk(Grouping(("version",), wait_us=60 * SECOND))
+    desk.alerting = Alerting(
+        desk.storage,
+        desk.clock,
+        [Rule(name="a", condition=parsed("a < 0.5"), receivers=("ops",), repeat_us=20 * SECOND)],
+        grouping=Grouping(("version",), wait_us=60 * SECOND),
+    )
+
+    def check(model, version):
+        desk.alerting.evaluate(model, [Measurement("a", Value.of(0.0), model, version, Window(0, 1))])
+
+    check("m", "1")
+    check("n", "2")
+    desk.clock.advance(30)
+    check("m", "2")
+    check("n", "1")
+
+    for _ in range(5):
+        desk.deliver(60)
+
+    assert desk.alerting.outbox.waiting() == ()
+    assert {told for message in desk.receiver.told() for told in message} == {"a@m firing", "a@n firing"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -58,30 +58,56 @@ def bundled(
         groups[letter.receiver, grouping.group_of(letter.notification.alert)].append(letter)
     operations: list[Operation] = []
     keys: dict[str, str] = {}
+    made: dict[str, Letter] = {}
     for (receiver, values), members in groups.items():
         name = hashlib.sha256(repr((receiver, values)).encode()).hexdigest()
         document = storage.get(GROUPS, name)
         last_us = document.value["next_us"] if document else None
-        waiting = _waiting(storage, document.value["key"]) if document else None
+        waiting = _waiting(storage, document.value["key"], made) if document else None
+        if waiting is not None and _is_awaited(waiting, members, storage, made):
+            waiting = None
         letter = _joined(waiting, members)
         due_us = _due(waiting, members, grouping, last_us, now_us)
         letter = attrs.evolve(letter, next_us=due_us)
         if _is_urgent(letter.notification.alert):
             letter = attrs.evolve(letter, first_us=due_us)  # it goes before others from now on
+        made[letter.key] = letter
         keys |= {member.key: letter.key for member in members}
         when = {"key": letter.key, "next_us": due_us}
         operations += [letter.put(), Put(GROUPS, name, when, expect=document.revision if document else 0)]
     return operations, keys
 
 
-def _waiting(storage: Storage, key: str) -> Letter | None:
+def _waiting(storage: Storage, key: str, made: Mapping[str, Letter]) -> Letter | None:
     """The group's last message, if nobody has begun to send it."""
-    document = storage.get(OUTBOX, key)
-    letter = readable(document) if document else None
-    if not isinstance(letter, Letter):
+    letter = _known(storage, key, made)
+    if letter is None:
         return None
     can_grow = letter.status is Status.WAITING and not letter.is_leased and not letter.attempts
     return letter if can_grow else None
+
+
+def _known(storage: Storage, key: str, made: Mapping[str, Letter]) -> Letter | None:
+    """The letter as it will be stored; None when it is gone or cannot be read."""
+    if key in made:
+        return made[key]
+    document = storage.get(OUTBOX, key)
+    letter = readable(document) if document else None
+    return letter if isinstance(letter, Letter) else None
+
+
+def _is_awaited(waiting: Letter, members: Sequence[Letter], storage: Storage, made: Mapping[str, Letter]) -> bool:
+    """Whether what the members must wait for waits for that message itself: joined, neither would ever be sent."""
+    seen = {waiting.key}
+    ways = [key for member in members for key in member.after if key != waiting.key]
+    while ways:
+        key = ways.pop()
+        letter = None if key in seen else _known(storage, key, made)
+        seen.add(key)
+        if letter is not None and waiting.key in letter.after:
+            return True
+        ways += letter.after if letter is not None else ()
+    return False
 
 
 def _due(
