@@ -20,7 +20,7 @@ from watchkeeper.data.lengths import length_features, lengths_added
 from watchkeeper.domain.access import Action
 from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import UsageError
-from watchkeeper.domain.model import Version
+from watchkeeper.domain.model import Task, Version
 from watchkeeper.domain.spans import FalseAlarmBudget
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.ensemble.ensembles import Ensembles
@@ -35,6 +35,7 @@ from .anomalies import Anomalies
 from .background import Backgrounds
 from .built import Built
 from .charting import earlier
+from .expected_kinds import outcomes_are, predictions_are
 from .models import Models
 from .rules import rules_of
 from .serving import ServedColumns
@@ -82,12 +83,21 @@ class Systems:
         numbers |= set(watched.service.columns if watched.service else ())
         categories = [name for name in watched.recorded if name not in numbers]
         cells = {name: reference.cells for name, reference in watched.references.items() if reference.cells is not None}
-        self.recorder.declare(model, watched.recorded, categories=categories, cells=cells)
+        self.recorder.declare(
+            model, watched.recorded, categories=categories, cells=cells, predictions=predictions_are(watched)
+        )
+        if (outcomes := outcomes_are(watched)) is not None:
+            self.recorder.expect_outcomes(model, outcomes)
         if lengths := length_features(watched.features):
             self._lengths[model] = lengths
         if watched.service is not None:
             self._served[model] = ServedColumns.of(watched.recorded, watched.features, watched.service)
         self._declared.add(model)
+
+    def expect_outcomes(self, model: str) -> None:
+        """Tell the recorder what is known of the model's outcomes by its configuration alone."""
+        if self.models.config(model).task is Task.REGRESSION:
+            self.recorder.expect_outcomes(model, float)
 
     def completed(self, model: str, features: Any) -> Any:
         """The features of a declared model as they are recorded: free text as its lengths."""

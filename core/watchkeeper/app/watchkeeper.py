@@ -154,7 +154,7 @@ class Watchkeeper:
 
     def record_outcomes(self, model: str, ids: Any, outcomes: Any, *, times_us: Any = None) -> None:
         """Record what turned out to be true; a later outcome of the same id replaces the earlier one."""
-        self._systems.models.config(model)
+        self._systems.expect_outcomes(model)
         self._systems.recorder.record_outcomes(model, ids, outcomes, times_us=times_us)
 
     def log_table(self, model: str, data: Any, *, source: str = "data") -> int:

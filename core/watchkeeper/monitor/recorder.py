@@ -19,7 +19,17 @@ from watchkeeper.domain.names import stored_name
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.plugins.boundary import attempt
 
-from .recording.arguments import ids_of, is_single, one_id, one_time, prediction_of, predictions_of, times_of, values_of
+from .recording.arguments import (
+    ids_of,
+    is_single,
+    one_id,
+    one_time,
+    prediction_of,
+    predictions_of,
+    require_kind,
+    times_of,
+    values_of,
+)
 from .recording.channel import Channel
 from .recording.entries import Outcomes, Prediction, Rows
 from .recording.flusher import Flushed, Flusher, RecorderStats
@@ -71,6 +81,7 @@ class Recorder:
         self._has_journal = journal is not None
         self._mint = IdMint()
         self._channels: dict[str, Channel] = {}
+        self._refused_outcomes: dict[str, type[float | str] | None] = {}
         self._process = os.getpid()
         self._life = threading.RLock()
         self._is_changing = is_held(self._life)
@@ -84,6 +95,7 @@ class Recorder:
         *,
         categories: Sequence[str] = (),
         cells: Mapping[str, Cells] | None = None,
+        predictions: type[float | str] | None = None,
     ) -> None:
         """Say which features a model's rows have, in the order of arrays; again when they or the reference change.
 
@@ -91,6 +103,8 @@ class Recorder:
         ----------
         cells
             By feature, and for the predictions under ``prediction``: the cells in which roll-ups count them.
+        predictions
+            ``float`` where they are numbers, ``str`` where they are labels; both are taken when left out.
 
         Raises
         ------
@@ -98,10 +112,15 @@ class Recorder:
             When a name cannot be stored, stands twice, or is one of ``id``, ``prediction``, ``version``.
         """
         known = self._channels.get(model)
-        if known is None or not known.is_declared_as(features, categories):
-            self._channels[model] = Channel(model, features, categories)
+        refused = _other_than(predictions)
+        if known is None or not known.is_declared_as(features, categories, refused):
+            self._channels[model] = Channel(model, features, categories, refused=refused)
         if cells is not None:
             self._rollups.declare(model, cells)
+
+    def expect_outcomes(self, model: str, kind: type[float | str]) -> None:
+        """Say what a model's outcomes are: ``float`` or ``str``; both are taken when nobody says."""
+        self._refused_outcomes[model] = _other_than(kind)
 
     @overload
     def log(
@@ -179,6 +198,8 @@ class Recorder:
                 return self._log_many(channel, features, predictions, ids=ids, times_us=times_us, version=version)
             if type(predictions) is not float:
                 predictions = prediction_of(predictions, f"the prediction of model {model!r}")
+        if type(predictions) is channel.refused:
+            require_kind(predictions, channel.refused, f"the predictions of model {model!r}")
         if version is not None and type(version) is not str:
             version = str(version)
         numbers, texts = channel.row(features)
@@ -214,10 +235,14 @@ class Recorder:
             self._begin()
         what = f"the outcomes of model {model!r}"
         if is_single(outcomes):
-            values: list[Prediction | None] = [prediction_of(outcomes, what)]
+            single = prediction_of(outcomes, what)
+            require_kind(single, self._refused_outcomes.get(model), what)
+            values: list[Prediction | None] = [single]
             names = [one_id(ids)]
         else:
-            values = values_of(predictions_of(outcomes, what))
+            column = predictions_of(outcomes, what)
+            require_kind(column, self._refused_outcomes.get(model), what)
+            values = values_of(column)
             names = ids_of(ids, len(values), what)
         times = times_of(times_us, self._clock.now_us(), len(values), what).tolist()
         if self._waiting.is_held():
@@ -309,6 +334,7 @@ class Recorder:
     ) -> list[str]:
         what = f"the predictions of model {channel.model!r}"
         column = predictions_of(predictions, what)
+        require_kind(column, channel.refused, what)
         columns = channel.columns(features, len(column))
         now_us = self._clock.now_us()
         times = times_of(times_us, now_us, len(column), what)
@@ -370,3 +396,7 @@ class Recorder:
     def _stop_at_exit(self) -> None:
         if os.getpid() == self._process:
             attempt("storage", "the last rows at exit", self.stop)
+
+
+def _other_than(kind: type[float | str] | None) -> type[float | str] | None:
+    return None if kind is None else str if kind is float else float

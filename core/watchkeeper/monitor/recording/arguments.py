@@ -88,6 +88,30 @@ def _require_microseconds(times: NDArray[np.int64], what: str) -> None:
             raise not_microseconds(f"the times of {what} hold", number, row)
 
 
+def require_kind(given: Prediction | Column, refused: type[Prediction] | None, what: str) -> None:
+    """Nothing, or a DataError when numbers were given for labels or labels for numbers; what is missing is neither.
+
+    Parameters
+    ----------
+    refused
+        ``str`` where numbers are expected, ``float`` where labels are; None where both are taken.
+    """
+    if refused is None:
+        return
+    column = given if isinstance(given, np.ndarray | Categories) else predictions_of([given], what)
+    if isinstance(column, Categories) is not (refused is str):
+        return
+    there = np.flatnonzero(~missing(column))
+    if len(there):
+        row = int(there[0])
+        found = column.texts()[row] if isinstance(column, Categories) else float(column[row])
+        kinds = ("labels", "numbers") if refused is str else ("numbers", "labels")
+        raise DataError(
+            f"{what} are {kinds[0]}, {shown(found)} in row {row + 1}; expected {kinds[1]}, as the model's "
+            "reference has them: give those, or mend the reference"
+        )
+
+
 def values_of(column: Column) -> list[Prediction | None]:
     """A column of predictions or outcomes as plain floats, or as labels with None for a missing one."""
     values: list[Prediction | None] = (column.texts() if isinstance(column, Categories) else column).tolist()

@@ -39,10 +39,20 @@ class Channel:
         The features' names, in the order of arrays.
     categories
         Those of them that hold text, or numbers that stand for things; all others hold numbers.
+    refused
+        What predictions are not: ``str`` where they are numbers, ``float`` where labels; None where that is not known.
     """
 
-    def __init__(self, model: str, features: Sequence[str] = (), categories: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        model: str,
+        features: Sequence[str] = (),
+        categories: Sequence[str] = (),
+        *,
+        refused: type[float | str] | None = None,
+    ) -> None:
         self.model = stored_name(model, "model")
+        self.refused = refused
         self.features = tuple(features)
         self._check_names(categories)
         chosen = set(categories)
@@ -53,9 +63,12 @@ class Channel:
         self._packed: Callable[..., bytes] = struct.Struct(f"<{len(self.numbers)}d").pack
         self._picked: Callable[[Any], Any] = itemgetter(*self.features) if self.features else lambda _: ()
 
-    def is_declared_as(self, features: Sequence[str], categories: Sequence[str]) -> bool:
+    def is_declared_as(
+        self, features: Sequence[str], categories: Sequence[str], refused: type[float | str] | None
+    ) -> bool:
         """Whether a declaration says what is known already."""
-        return self.features == tuple(features) and set(self.categories) == set(categories)
+        told = self.features == tuple(features) and set(self.categories) == set(categories)
+        return told and self.refused is refused
 
     def row(self, features: Any) -> PackedRow:
         """One row's features as numbers and texts; a DataError tells what was expected and found."""
