@@ -101,3 +101,45 @@ def test_no_block_is_proof_alone_unless_it_is_wild():
     assert (
         wild.max() < found.advanced(found.advanced(found.nothing, np.array([60.0]), 1.0), np.array([60.0]), 1.0).max()
     )
+
+
+def dependent(rng: np.random.Generator, blocks: int, series: int, rho: float) -> np.ndarray:
+    """(blocks, series) of unit variance; what a whitening that reaches too short leaves."""
+    residuals = rng.normal(size=(blocks, series))
+    for at in range(1, blocks):
+        residuals[at] = rho * residuals[at - 1] + np.sqrt(1 - rho**2) * residuals[at]
+    return residuals
+
+
+@pytest.mark.parametrize(("rho", "least", "most"), [(0.0, 0.0, 0.02), (0.3, 0.02, 0.3), (0.5, 0.3, 1.2)])
+def test_courses_of_bets_are_dear_where_residuals_depend_on_one_another(rho, least, most):
+    priced = ChangeBets.calibrated(
+        dependent(np.random.default_rng(5), 600, 20, rho),
+        np.zeros(20, dtype=np.int64),
+        lasting=np.ones(20),
+        tolerance=np.zeros(20),
+        ceiling=np.full(20, 1e12),
+    )
+    surcharge = (priced.discount[1] - priced.discount[0])[:, 0].mean()
+    assert least <= surcharge <= most
+
+
+def test_dependence_that_the_reference_shows_raises_less_than_half_of_the_alarms():
+    rng = np.random.default_rng(6)
+    priced = ChangeBets.calibrated(
+        dependent(rng, 600, 200, 0.4),
+        np.zeros(200, dtype=np.int64),
+        lasting=np.ones(200),
+        tolerance=np.zeros(200),
+        ceiling=np.full(200, 1e12),
+    )
+    free = ChangeBets(priced.lasting, priced.tolerance, priced.discount[:1].repeat(2, axis=0), priced.ceiling)
+    raised = []
+    for bets_of in (priced, free):
+        sums, ever = bets_of.nothing, np.zeros(200, dtype=bool)
+        for residual in dependent(np.random.default_rng(7), 720, 200, 0.4):
+            sums = bets_of.advanced(sums, residual, 1.0 / 720)
+            ever |= sums.mean(axis=1).mean(axis=0) >= 1.0
+        raised.append(float(ever.mean()))
+    fewer, more = -np.log1p(-np.array(raised))  # alarms in a period, as of a Poisson process
+    assert fewer < 0.5 * more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import attrs
@@ -12,6 +13,11 @@ STEPS: Final[NDArray[np.float64]] = np.array([1.0, 2.0, 3.0, 4.5, 6.0])
 """The sizes of change that are bet on, in residual sds beyond the tolerance."""
 STRAIGHT: Final = 5.0
 """A residual counts in full up to this many sds; beyond it, logarithmically."""
+_SURCHARGES: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
+"""Logs of what a later bet may cost besides."""
+_MOST_WINNINGS: Final = 0.5
+"""In a fair game the mean is 1, and most samples of it are far smaller: a few courses win nearly all of it."""
+_ENDLESS: Final = 1e6
 SIDES: Final = np.array([1.0, -1.0])[:, None, None]
 """Upwards, downwards."""
 
@@ -80,7 +86,8 @@ class ChangeBets:
                     with np.errstate(invalid="ignore"):
                         ratio = np.exp(bet * sized - 0.5 * bet * bet)
                     discount[which, side, at] = _log_price(ratio, kinds)
-        return cls(lasting, tolerance, discount, ceiling)
+        fair = cls(lasting, tolerance, discount, ceiling)
+        return attrs.evolve(fair, discount=discount + fair._surcharge(residuals, kinds))
 
     @property
     def nothing(self) -> NDArray[np.float64]:
@@ -105,6 +112,35 @@ class ChangeBets:
         later = self._ratio(signed, self.lasting, 1)
         grown = np.minimum(sums * later + share * first, self.ceiling)
         return np.where(known, grown, sums)
+
+    def _surcharge(self, residuals: NDArray[np.float64], kinds: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(2, 2, s, k) what a later bet must cost besides, so that courses of bets win nothing on the reference either.
+
+        Residuals that still depend on one another (a level that wanders longer than the whitening reaches) win by the
+        course what no single bet wins. O(n k) for each price that is tried.
+        """
+        surcharge = np.zeros_like(self.discount)
+        wins = np.ones(self.discount.shape[2:], dtype=bool)
+        for price, dearer in itertools.pairwise(_SURCHARGES):
+            wins &= self._winnings(residuals, price, kinds) > _MOST_WINNINGS
+            if not wins.any():
+                break
+            surcharge[1] = np.where(wins, dearer, surcharge[1])
+        return surcharge
+
+    def _winnings(self, residuals: NDArray[np.float64], price: float, kinds: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(s, k) the sum of all bets since the beginning, on average over the blocks, as a part of a fair game's."""
+        sums, total = self.nothing, np.zeros(self.discount.shape[2:])
+        still = attrs.evolve(
+            self, tolerance=np.zeros_like(self.tolerance), ceiling=np.full_like(self.ceiling, _ENDLESS)
+        )
+        dearer = attrs.evolve(still, discount=self.discount + np.array([0.0, price])[:, None, None, None])
+        for residual in residuals:
+            sums = dearer.advanced(sums, residual, 1.0)
+            total += sums.mean(axis=0)
+        own = total / (0.5 * len(residuals) * (len(residuals) + 1.0))
+        pooled = np.stack([np.bincount(kinds, row) for row in own]) / np.maximum(np.bincount(kinds), 1)
+        return np.asarray(0.5 * own + 0.5 * pooled[:, kinds])
 
     def _ratio(self, signed: NDArray[np.float64], factor: NDArray[np.float64], which: int) -> NDArray[np.float64]:
         bet = factor * STEPS[:, None]

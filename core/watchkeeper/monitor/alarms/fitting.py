@@ -30,7 +30,7 @@ _SURE_OF_MEAN: Final = 1.5
 """The tolerance is at least so many standard errors of the reference's own mean."""
 _CEILING: Final = 10.0
 """Evidence grows to at most this many times what one column needs to raise an alarm on its own."""
-_FORMAT: Final = b"watchkeeper drift alarms 1\n"
+_FORMAT: Final = b"watchkeeper drift alarms 2\n"
 
 
 @attrs.frozen
