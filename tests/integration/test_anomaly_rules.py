@@ -1,5 +1,6 @@
 """Rules that ask by ``anomaly(...)``: from kept measurements to an alert, and what they say while they cannot know."""
 
+import attrs
 import numpy as np
 import pytest
 
@@ -175,3 +176,41 @@ def test_the_same_answers_come_from_a_process_that_has_just_begun():
 
 def test_without_questions_nothing_is_read():
     assert Anomalies(None, lambda _model: BUDGET).measured("m", (), ()) == []
+
+
+def test_sets_of_labels_share_the_budget_of_false_alarms():
+    desk = Desk("anomaly(ks, method = z)", each=("feature",))
+    rng = np.random.default_rng(4)
+
+    def measured(numbers):
+        window = Window(desk.hour * HOUR_US, (desk.hour + 1) * HOUR_US)
+        return [
+            Measurement("ks", Value.of(number), "m", None, window, {"feature": f"f{at}"})
+            for at, number in enumerate(numbers)
+        ]
+
+    for _ in range(300):
+        desk.hour += 1
+        keep_measurements(desk.storage, "m", measured(rng.normal(size=10)), (desk.hour + 1) * HOUR_US)
+    desk.hour += 1
+    (question,) = desk.alerting.questions("m")
+
+    (alone,) = desk.anomalies.measured("m", [question], measured([4.0]))
+    shared = desk.anomalies.measured("m", [question], measured([4.0] * 10))[0]
+
+    assert alone.value.number == pytest.approx(np.log(alone.details["p_value"]) / np.log(1 / 720))
+    assert shared.value.number == pytest.approx(np.log(shared.details["p_value"]) / np.log(1 / 7_200))
+
+
+def test_a_shared_budget_says_so_when_its_history_is_too_short():
+    desk = Desk("anomaly(ks, method = z)", each=("feature",))
+    window = Window(HOUR_US, 2 * HOUR_US)
+    both = [Measurement("ks", Value.of(0.5), "m", None, window, {"feature": name}) for name in "ab"]
+    for hour in range(2):
+        again = Window(hour * HOUR_US, (hour + 1) * HOUR_US)
+        keep_measurements(desk.storage, "m", [attrs.evolve(one, window=again) for one in both], again.end_us)
+    later = [attrs.evolve(one, window=Window(5 * HOUR_US, 6 * HOUR_US)) for one in both]
+
+    found = desk.anomalies.measured("m", desk.alerting.questions("m"), later)
+
+    assert found[0].value.reason.endswith("are needed (0.5 per 30d, a check each 1h)")

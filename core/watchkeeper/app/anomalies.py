@@ -75,26 +75,30 @@ class Anomalies:
     def measured(
         self, model: str, questions: Sequence[AnomalyOf], measurements: Sequence[Measurement]
     ) -> list[Measurement]:
-        """One measurement ``anomaly`` for each question and each set of labels that its measurements have."""
+        """One measurement ``anomaly`` for each question and each set of labels that its measurements have.
+
+        The sets of labels share the question's budget: each has an equal part of its false alarms.
+        """
         if not questions:
             return []
         with self._lock:
             read = self._reads.setdefault(model, _Read())
         with read.lock:
             return [
-                self._measured(read, asked, together)
+                self._measured(read, asked, together, len(sets))
                 for asked in questions
-                for together in _together(asked, measurements)
+                for sets in [_together(asked, measurements)]
+                for together in sets
             ]
 
-    def _measured(self, read: _Read, asked: AnomalyOf, together: Sequence[Measurement]) -> Measurement:
+    def _measured(self, read: _Read, asked: AnomalyOf, together: Sequence[Measurement], sharing: int) -> Measurement:
         first = together[0]
         labels = {**first.labels, **asked.own_labels}
         missing = [found for found in together if found.value.number is None]
         if missing:
             value = Value.undefined(f"{missing[0].title} is undefined: {missing[0].value.reason}")
             return attrs.evolve(first, name=ANOMALY, value=value, labels=labels, details={})
-        budget = asked.budget or self._budget(first.model)
+        budget = _part(asked.budget or self._budget(first.model), sharing)
         history = self._history(read, asked, together, budget)
         value, details = _judged(read, asked, together, history, budget)
         return attrs.evolve(first, name=ANOMALY, value=value, labels=labels, details=details)
@@ -144,6 +148,11 @@ def _together(asked: AnomalyOf, measurements: Sequence[Measurement]) -> list[lis
     whole = {labels: found for labels, found in by_labels.items() if len(found) == len(asked.names)}
     chosen = {"{}": whole["{}"]} if "{}" in whole else whole
     return [[found[name] for name in asked.names] for found in chosen.values()]
+
+
+def _part(budget: FalseAlarmBudget, sharing: int) -> FalseAlarmBudget:
+    """What each of so many has of a budget, to three digits."""
+    return attrs.evolve(budget, alarms=float(f"{budget.alarms / sharing:.3g}")) if sharing > 1 else budget
 
 
 def _fits(pair: tuple[str | None, str], labels: Mapping[str, str]) -> bool:
@@ -225,7 +234,7 @@ def _detector(
     key = asked, written_labels(together[0].labels)
     used = _used(int(history.is_clean.sum()), needed(rate, asked.method))
     known = read.detectors.get(key)
-    if known is not None and known[0] == used:
+    if known is not None and known[0] == used and 0.8 < known[1].rate / rate < 1.25:
         return known[1]
     rows = np.flatnonzero(history.is_clean)[:used]
     left_out = int(rows[-1]) + 1 - len(rows)
