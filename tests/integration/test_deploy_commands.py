@@ -124,6 +124,14 @@ def test_pause_resume_promote_and_abort(project: str) -> None:
         assert watch.registry.get("line@production").ref == "line@1.0.0"
 
 
+def test_a_deployment_without_a_check_says_that_nothing_is_analysed(project: str) -> None:
+    assert "nothing is analysed" in ran(project, "start", "line@1.1.0").stderr
+    assert "paused by hand\n" in ran(project, "pause", "line").stderr
+    assert "line@1.1.0" in ran(project, "status").stdout
+    (listed,) = json.loads(ran(project, "status", "--json").stdout)
+    assert listed["candidate"] == "line@1.1.0"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -47,6 +47,8 @@ def start(
     if as_json:
         _show((deployment,), as_json=True)
     say(f"{deployment.events[-1]}; {len(deployment.plan.steps)} steps")
+    if not check and not fail:
+        say('nothing is analysed: no measurement can stop it; name some by --check "accuracy >= 0.8"')
 
 
 @app.command()
@@ -58,13 +60,18 @@ def advance(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> Non
 
 
 @app.command()
-def status(model: Model, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Where a deployment stands, and what it has seen."""
+def status(
+    model: Annotated[str | None, typer.Argument(help="The model's name; all that are under way when left out.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Where a deployment stands, and what it has seen; without a model, all that are under way."""
     with opened(config) as watch:
-        found = watch.registry.deployments.status(model)
-    _show((found,), as_json=as_json)
-    if not as_json:
-        for event in found.events:
+        deployments = watch.registry.deployments
+        found = deployments.open() if model is None else (deployments.status(model),)
+    _show(found, as_json=as_json)
+    if not as_json and model is not None:
+        for event in found[0].events:
             show(f"  {event}")
 
 
@@ -152,7 +159,7 @@ def _show(deployments: tuple[Deployment, ...], *, as_json: bool) -> None:
     table = folding("deployment", "strategy", "phase", "step", "weight", "instead of", "why")
     for one in deployments:
         step = f"{min(one.at + 1, len(one.plan.steps))} of {len(one.plan.steps)}"
-        why = f"{one.pause}: {one.reason}" if one.pause else one.reason
+        why = ": ".join(part for part in (one.pause, one.reason) if part)
         row = (one.candidate, one.plan.strategy, one.phase, step, f"{one.weight:.4g}", one.stable or "", why)
         table.add_row(*row)
     show(table)

@@ -53,7 +53,8 @@ def given_up(deployment: Deployment, reason: str, now_us: int) -> tuple[Deployme
 
 def paused(deployment: Deployment, pause: Pause, reason: str) -> Deployment:
     """Waiting, with the reason; the weight stays."""
-    return deployment.noted(f"paused: {reason}", phase=Phase.PAUSED, pause=pause, reason=reason)
+    told = f"paused: {reason}" if reason else "paused by hand"
+    return deployment.noted(told, phase=Phase.PAUSED, pause=pause, reason=reason)
 
 
 def resumed(deployment: Deployment, now_us: int) -> Deployment:
