@@ -1,6 +1,7 @@
 """The commands of `models` and `audit` over a real store."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,17 @@ def test_versions_are_exported_in_mlflows_layout(project: str, tmp_path: Path) -
     told = ran(project, "models", "export-mlflow", "line", str(tmp_path / "out"))
     assert told.exit_code == 0
     assert (tmp_path / "out" / "line" / "1.0.0" / "MLmodel").is_file()
+
+
+def test_what_may_not_be_meant_is_said_when_a_file_is_registered(project: str, tmp_path: Path) -> None:
+    with Path(project).open("a", encoding="utf-8") as file:
+        file.write(
+            '\n[models.cancer]\ntask = "regression"\ncolumns = { time = "ts", prediction = "p" }\nwindow = "1h"\n'
+        )
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({"a": 1}))
+    told = ran(project, "models", "register", str(tmp_path / "m.pkl"), "cancerr", "--format", "pickle")
+    assert told.exit_code == 0
+    said = " ".join(told.stderr.split())
+    assert "no model of the configuration is called 'cancerr', so nothing watches it; did you mean 'cancer'?" in said
+    assert "cancerr@1.0.0 cannot reach production before a signer with may_run_code has signed it" in said
+    assert told.stdout == "cancerr@1.0.0\n"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+
+if TYPE_CHECKING:
+    from watchkeeper.app import Watchkeeper
+    from watchkeeper.domain.model import Version
 
 Trust = Annotated[
     list[str] | None,
@@ -55,12 +59,32 @@ def register(
             parents=parent or (),
             tags=tag or (),
         )
+        doubts = _doubts(watch, version)
+    for doubt in doubts:
+        say(f"WARNING: {doubt}")
     if as_json:
         from .version_tables import plain_version
 
         show_json(plain_version(version))
     else:
         show(version.ref)
+
+
+def _doubts(watch: Watchkeeper, version: Version) -> list[str]:
+    """What was registered all the same, and may not be what was meant."""
+    from watchkeeper.domain.nearest import did_you_mean
+
+    doubts = []
+    if watch.models and version.model not in watch.models:
+        near = did_you_mean(version.model, watch.models)
+        doubts.append(f"no model of the configuration is called {version.model!r}, so nothing watches it{near}")
+    runs_code = watch.registry.runs_code(version)
+    if runs_code and not any(signer.may_run_code for signer in watch.config.signers.values()):
+        doubts.append(
+            f"{version.format} can run code when it is loaded: {version.ref} cannot reach production before a signer "
+            "with may_run_code has signed it, and [signers] has none"
+        )
+    return doubts
 
 
 def import_mlflow(

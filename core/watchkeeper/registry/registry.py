@@ -225,6 +225,10 @@ class Registry:
         """The rows that define normal for a version; None when it was registered without."""
         return self._artifacts.load_rows(self.get(ref))
 
+    def runs_code(self, version: Version) -> bool:
+        """Whether its format can run code from the file when it is loaded: that takes a signer who may."""
+        return self._artifacts.runs_code(version.format)
+
     def versions(self, name: str) -> tuple[Version, ...]:
         """All versions of a model, the greatest number first; NotFound when there is no such model."""
         self._acting.require(Action.VIEW, checked_name(name))
