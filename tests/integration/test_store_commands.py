@@ -128,7 +128,8 @@ def test_a_damaged_store_makes_no_backup(project, typed):
     code, _, err = typed("backup", "kept")
     assert code == 4
     assert "is damaged" in err
-    assert "nothing was restored or kept" in err
+    assert "the store is damaged" in err
+    assert "nothing was backed up" in err
     assert not (project / "kept").exists()
     assert not list(project.glob(".kept*"))
 

@@ -34,7 +34,7 @@ def back_up(storage: Storage, folder: Path, plugins: Plugins, tell: Teller) -> N
             with opened_store(folder_address(unfinished), plugins, create=True) as target:
                 copy(storage, target, storage.describe().name, tell)
         with opened_store(folder_address(unfinished), plugins) as made:
-            _require_sound(made, unfinished, tell)
+            _require_sound(made, "the store", "nothing was backed up", tell)
 
 
 def restore(folder: Path, address: StorageAddress, plugins: Plugins, tell: Teller) -> None:
@@ -44,7 +44,7 @@ def restore(folder: Path, address: StorageAddress, plugins: Plugins, tell: Telle
             f"{folder} is no backup: expected a folder with a state.db, as `watchkeeper store backup` makes"
         )
     with opened_store(folder_address(folder), plugins) as backup:
-        _require_sound(backup, folder, tell)
+        _require_sound(backup, f"the backup {folder}", "nothing was restored", tell)
         if address.name == BACKUP and address.path is not None and isinstance(backup, BacksUp):
             with _made_whole(address.path) as unfinished:
                 backup.back_up(unfinished)
@@ -77,11 +77,11 @@ def _made_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _require_sound(storage: Storage, folder: Path, tell: Teller) -> None:
+def _require_sound(storage: Storage, what: str, consequence: str, tell: Teller) -> None:
     problems = problems_of(storage, tell)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise StoreCorrupt(f"the backup {folder} is damaged: {problems[0]}{more}; nothing was restored or kept")
+        raise StoreCorrupt(f"{what} is damaged: {problems[0]}{more}; {consequence}")
 
 
 def _synced(folder: Path) -> None:
