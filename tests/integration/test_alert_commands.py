@@ -60,12 +60,17 @@ def test_its_history_says_who_did_what(firing, command):
 
 def test_a_comment_is_shown_with_who_and_when(firing, command):
     key = firing.fingerprint[:8]
-    assert command("alerts", "comment", key, "the feed was late", "--by", "ada").err.endswith("is firing\n")
+    assert "the comment is kept" in command("alerts", "comment", key, "the feed was late", "--by", "ada").err
     assert "ada: the feed was late" in command("alerts", "show", key).out
     (note,) = json.loads(command("alerts", "show", key, "--json").out)["notes"]
     assert (note["by"], note["text"]) == ("ada", "the feed was late")
     last = json.loads(command("alerts", "history", key, "--json").out)[-1]
     assert (last["event"], last["by"], last["comment"]) == ("commented", "ada", "the feed was late")
+
+
+def test_ack_is_short_for_acknowledge_and_not_in_the_help(firing, command):
+    assert "is acknowledged" in command("alerts", "ack", firing.fingerprint[:8]).err
+    assert " ack " not in command("alerts", "--help").out
 
 
 def test_what_somebody_says_cannot_move_the_cursor(firing, command):

@@ -151,6 +151,7 @@ def history(
     show(table)
 
 
+@app.command("ack", hidden=True)
 @app.command()
 def acknowledge(
     fingerprint: Fingerprint, comment: Comment = "", by: By = None, config: ConfigPath = DEFAULT_CONFIG
@@ -181,7 +182,7 @@ def comment_on(
     """Say something about it: it stays with the alert, and is in what is told from now on."""
     with opened(config) as watch:
         alert = watch.alerting.comment(fingerprint, by or watch.actor, text)
-    _say_state(alert)
+    say(f"{alert.fingerprint[:8]} {alert.rule} of {alert.model}: the comment is kept")
 
 
 @app.command()
