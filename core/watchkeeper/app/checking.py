@@ -21,6 +21,7 @@ from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_res
 from watchkeeper.monitor.health import health_findings, judged
 from watchkeeper.monitor.history import keep_measurements
 from watchkeeper.monitor.outcomes import later_outcomes
+from watchkeeper.monitor.recording.refusals import refused_rows
 from watchkeeper.monitor.records import PREDICTIONS, Records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
@@ -57,7 +58,7 @@ def checked(
         return looked_at(systems, result if data is not None else _with_later(systems, result, records, until_us))
     result = watched.check(records, now_us, evidence, risk)
     if data is None:
-        result = _with_future(systems, result, now_us)
+        result = _with_refused(systems, _with_future(systems, result, now_us))
     if not is_acting:
         return looked_at(systems, result)
     whole = acted_upon(systems, watched, result, now_us)
@@ -109,6 +110,14 @@ def _with_future(systems: Systems, result: CheckResult, now_us: int) -> CheckRes
     others = [one for one in result.verdict.findings if one.subject != "arrival" or one.status is not Status.OK]
     verdict = attrs.evolve(result.verdict, findings=tuple(others))
     return _with(attrs.evolve(result, verdict=verdict), [arrival], result.alerts)
+
+
+def _with_refused(systems: Systems, result: CheckResult) -> CheckResult:
+    """The result; where the store refused rows of the window's time or later, with how many and why."""
+    refused = refused_rows(systems.storage, result.model)
+    if refused is None or result.window is None or refused.last_us < result.window.start_us:
+        return result
+    return _with(result, [Finding(Status.WARN, "refused", refused.sentence)], result.alerts)
 
 
 def _lacks_outcomes(finding: Finding) -> bool:

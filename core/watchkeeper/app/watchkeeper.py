@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from watchkeeper.alerting.delivery import DeliveryReport, Undelivered
 from watchkeeper.alerting.matching import Matcher
@@ -27,6 +27,7 @@ from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
+from watchkeeper.monitor.recording.refusals import refused_rows
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.scale.folder import Progress
 from watchkeeper.monitor.standing import Standing, standings
@@ -50,6 +51,8 @@ from .recording import RecordedOutcomes, doubts_of_rows, logged, outcomes_record
 from .reporting import reported
 from .silencing import require_known_labels
 from .weighing import reweighed
+
+_WEEK_US: Final = 7 * 86_400_000_000
 
 
 def open_project(
@@ -447,9 +450,13 @@ class Watchkeeper:
         )
 
     def doubts_of(self, model: str) -> tuple[str, ...]:
-        """What the model's reference lacks of the configured columns, and what is not done for want of it."""
+        """What the model's reference lacks of the configured columns, and rows of a week that the store refused."""
         config = self._systems.models.config(model)
-        return doubts_about(config.columns, *self._systems.models.reference(model))
+        found = doubts_about(config.columns, *self._systems.models.reference(model))
+        refused = refused_rows(self._systems.storage, model)
+        if refused is None or refused.last_us < self.now_us() - _WEEK_US:
+            return found
+        return (*found, refused.sentence)
 
     def close(self) -> None:
         """Flush and release everything; may be called twice."""

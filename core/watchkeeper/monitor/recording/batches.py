@@ -31,6 +31,8 @@ class Refusal:
     rows: int
     first_id: str
     reason: str
+    last_us: int
+    """The latest of the rows' times."""
 
 
 @attrs.frozen
@@ -113,7 +115,9 @@ def _salvaged(storage: Storage, append: Append, writer: str, seq: int, rollups: 
                 continue
             known = refusals.get(str(error))
             refusals[str(error)] = (
-                _refusal(part, str(error)) if known is None else attrs.evolve(known, rows=known.rows + rows)
+                _refusal(part, str(error))
+                if known is None
+                else attrs.evolve(known, rows=known.rows + rows, last_us=max(known.last_us, int(part.time.max())))
             )
     return list(refusals.values())
 
@@ -128,7 +132,7 @@ def _rows_of(append: Append, rows: slice) -> Append:
 def _refusal(append: Append, reason: str) -> Refusal:
     ids = append.table["id"]
     first = ids.texts()[0] if isinstance(ids, Categories) else ids[0]
-    return Refusal(append.key, len(append.time), str(first), reason)
+    return Refusal(append.key, len(append.time), str(first), reason, int(append.time.max()))
 
 
 def _append_of_runs(model: str, runs: Sequence[list[Row] | Rows]) -> Append:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import Final
 
 import attrs
@@ -18,6 +19,7 @@ from watchkeeper.plugins.boundary import attempt
 from .batches import Committed, appends_of, committed
 from .journal import Group
 from .reentry import is_held
+from .refusals import keep_refusal
 from .waiting import Batch, Waiting
 
 _log = logging.getLogger("watchkeeper.monitor")
@@ -182,3 +184,4 @@ class Flusher:
                 refusal.reason,
                 extra={"model": refusal.model, "rows": refusal.rows},
             )
+            attempt("storage", "the count of refused rows", partial(keep_refusal, self._storage, refusal))

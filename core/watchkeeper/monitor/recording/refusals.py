@@ -1,0 +1,58 @@
+"""Rows that the store did not take, counted a model in a small document, so that any process's check can tell."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from watchkeeper.contracts.storage import Durability, Namespace, Put, Storage
+from watchkeeper.data.objects import shown
+from watchkeeper.domain.errors import Conflict
+from watchkeeper.domain.plural import counted
+
+from .batches import Refusal
+
+REFUSALS: Final = Namespace("refused_rows")
+
+
+@attrs.frozen
+class Refused:
+    """All rows of a model that the store has refused so far."""
+
+    rows: int
+    last_us: int
+    """The latest time that one of them was stamped with."""
+    first_id: str
+    """An example, of the refusal that came last."""
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """What became of them, and what to do."""
+        return (
+            f"the store refused {counted(self.rows, 'row')} so far, which no window has, such as id {self.first_id}: "
+            f"{self.reason}; mend what logs them, and log them again"
+        )
+
+
+def refused_rows(storage: Storage, model: str) -> Refused | None:
+    """What the store has refused of the model, or None."""
+    document = storage.get(REFUSALS, model)
+    return None if document is None else Refused(**document.value)
+
+
+def keep_refusal(storage: Storage, refusal: Refusal) -> None:
+    """Add to the model's document, whoever else does so at the same time."""
+    while True:
+        document = storage.get(REFUSALS, refusal.model)
+        rows, last_us = refusal.rows, refusal.last_us
+        if document is not None:
+            rows, last_us = rows + document.value["rows"], max(last_us, document.value["last_us"])
+        value = attrs.asdict(Refused(rows, last_us, shown(refusal.first_id), refusal.reason))
+        put = Put(REFUSALS, refusal.model, value, expect=0 if document is None else document.revision)
+        try:
+            storage.commit([put], Durability.FLUSHED)
+        except Conflict:
+            continue
+        return
