@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.alerting import Alerting, Rule, parsed
+from watchkeeper.alerting import Alerting, Escalation, Rule, Step, parsed
 from watchkeeper.alerting.flapping import CHECKS, Recent
 from watchkeeper.alerting.record import ALERTS
 from watchkeeper.domain.alert import Notification
@@ -18,6 +18,7 @@ from watchkeeper.testing.clock import FakeClock
 from watchkeeper.testing.memory import MemoryStorage
 
 BAD, GOOD = 0.6, 0.9
+SECOND = 1_000_000
 
 
 class Desk:
@@ -147,3 +148,37 @@ def test_flapping_begins_at_eight_changes_and_ends_at_four(checks):
 def test_what_never_fired_is_quiet(checks):
     assert Recent(checks).is_quiet
     assert not Recent(checks + "1").is_quiet
+
+
+@pytest.mark.parametrize("numbers", [[BAD, GOOD], [BAD, BAD, BAD, GOOD, GOOD], [BAD, BAD, GOOD]], ids=str)
+def test_no_incident_stays_open_when_an_alert_that_flapped_has_settled(numbers):
+    escalation = Escalation("office", (Step(60 * SECOND, ("boss",)),))
+    desk = Desk(escalation=escalation)
+    for number in [*numbers * 12, *[GOOD] * 40]:
+        desk.checks(number)
+        desk.alerting.escalate()
+
+    still_open = set()
+    for letter in desk.letters():
+        alert = letter.notification.alert
+        incident = (letter.receiver, alert.since_us)
+        if alert.state == "resolved":
+            still_open.discard(incident)
+        else:
+            still_open.add(incident)
+
+    assert still_open == set()
+
+
+def test_while_it_flaps_it_must_hold_as_long_as_ever_before_it_fires():
+    desk = Desk()
+    desk.checks(*[BAD, GOOD] * 15)
+    patient = Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops",), for_us=120 * SECOND)
+    desk.alerting = Alerting(desk.storage, desk.clock, [patient])
+
+    states = []
+    for _ in range(3):
+        desk.checks(BAD)
+        states += [alert.state.value for alert in desk.alerting.alerts()]
+
+    assert states == ["pending", "pending", "firing"]

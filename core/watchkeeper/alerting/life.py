@@ -125,9 +125,9 @@ def told(record: Record, occasion: Occasion, receivers: tuple[str, ...], now_us:
         return noticed
     if occasion is Occasion.RESOLVED:
         return attrs.evolve(noticed, is_told=False)
-    if occasion is Occasion.FLAPPING:
-        return attrs.evolve(noticed, recent=record.recent.told(), is_told=True, receivers=receivers)
     everybody = tuple(dict.fromkeys((*(record.receivers if record.is_told else ()), *receivers)))
+    if occasion is Occasion.FLAPPING:
+        return attrs.evolve(noticed, recent=record.recent.told(), is_told=True, receivers=everybody)
     return attrs.evolve(noticed, is_told=True, told_us=now_us, receivers=everybody)
 
 
@@ -172,12 +172,13 @@ def _begun(before: Record | None, outcome: Outcome, now_us: int) -> Record:
         severity=rule.severity,
         state=AlertState.PENDING,
         summary="",
-        since_us=now_us,
+        # while it comes and goes it stays the one that receivers were told of: their threads and incidents go by it
+        since_us=before.alert.since_us if before is not None and before.recent.is_flapping else now_us,
         changed_us=now_us,
         checks=0,
         labels={**rule.labels, **outcome.identity},
     )
-    fresh = Record(alert, outcome.identity)
+    fresh = Record(alert, outcome.identity, begun_us=now_us)
     if before is None:
         return fresh
     return attrs.evolve(
@@ -233,7 +234,7 @@ def _ripened(record: Record, outcome: Outcome, now_us: int) -> Record:
     """Fires when it has been pending for long enough."""
     alert, rule = record.alert, outcome.rule
     long_us = max(rule.for_us, rule.silence_us) if outcome.is_silence else rule.for_us
-    is_ripe = alert.checks >= rule.for_checks and now_us - alert.since_us >= long_us
+    is_ripe = alert.checks >= rule.for_checks and now_us - record.begun_us >= long_us
     return _in_state(record, AlertState.FIRING, now_us) if alert.state is AlertState.PENDING and is_ripe else record
 
 

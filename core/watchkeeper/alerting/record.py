@@ -41,6 +41,8 @@ class Record:
     """By receiver, the key of the last letter to it, over all firings: what comes later must not overtake it."""
     recent: Recent = attrs.field(factory=Recent)
     """The last checks, for telling whether it flaps."""
+    begun_us: int = attrs.field(default=attrs.Factory(lambda record: record.alert.since_us, takes_self=True))
+    """Since when the condition holds; later than the alert's `since_us` while it comes and goes."""
     counted: tuple[int, int] | None = None
     """Of the last check that counted for `Rule.for_checks`, the end of its window and when it was, in microseconds."""
     course: Course | None = None
@@ -66,6 +68,7 @@ class Record:
             "recovering_us": self.recovering_us,
             "last_keys": dict(self.last_keys),
             "recent": [self.recent.checks, self.recent.is_flapping, self.recent.is_told],
+            "begun_us": self.begun_us,
             "counted": None if self.counted is None else list(self.counted),
             "course": None if self.course is None else plain_course(self.course),
         }
@@ -101,6 +104,7 @@ def record_of(document: Document) -> Record:
         recovering_us=plain["recovering_us"],
         last_keys=plain.get("last_keys", {}),
         recent=Recent(*plain.get("recent", ())),
+        begun_us=plain.get("begun_us", plain["alert"]["since_us"]),
         counted=None if plain.get("counted") is None else tuple(plain["counted"]),
         course=None if plain.get("course") is None else course_of(plain["course"]),
         revision=document.revision,
