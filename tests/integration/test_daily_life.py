@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -225,7 +226,7 @@ def test_history_report_run_and_doctor_by_command(project, command):
     command("log", "momentum", "today.csv")
     rounds = command("run", "--every", "1s", "--times", "1")
     assert rounds.code == 0
-    assert rounds.out.startswith("momentum: ")
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ momentum: ", rounds.out)
     standing = json.loads(command("status", "--json").out)[0]
     assert standing["model"] == "momentum"
     assert "accuracy" in standing["metrics"]

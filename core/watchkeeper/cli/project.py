@@ -72,6 +72,7 @@ def run(
 
     from watchkeeper.app.rounds import rounds
     from watchkeeper.domain.spans import Duration
+    from watchkeeper.domain.window import iso_time
     from watchkeeper.monitor.rendering import headline
 
     from .ending import ended_by_sigterm
@@ -86,8 +87,9 @@ def run(
             heard.tell_dead(len(watch.alerting.outbox.dead_letters(limit=1_000)))
             with closing(rounds(watch, pause, times, ending, heard=heard)) as each:
                 for results in each:
+                    now = iso_time(watch.now_us() // 1_000_000 * 1_000_000)
                     for result in results.values():
-                        show(headline(result))
+                        show(f"{now} {headline(result)}")
         except KeyboardInterrupt:
             say("stopped")
         else:
