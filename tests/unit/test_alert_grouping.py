@@ -298,3 +298,15 @@ def test_messages_whose_alerts_change_places_do_not_wait_for_each_other():
 
     assert desk.alerting.outbox.waiting() == ()
     assert {told for message in desk.receiver.told() for told in message} == {"a@m firing", "a@n firing"}
+
+
+def test_what_still_fires_leads_when_the_leading_alert_is_over_before_the_message_is_sent():
+    desk = Desk(Grouping(("model",), wait_us=600 * SECOND))
+    desk.check(a=0, b=0)
+    desk.clock.advance(60)
+    desk.check(a=1, b=0)
+
+    desk.deliver(600)
+
+    assert desk.receiver.told() == [["b@m firing", "a@m resolved"]]
+    assert desk.receiver.notifications[0].measurements == ()

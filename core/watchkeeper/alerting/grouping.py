@@ -130,10 +130,11 @@ def _joined(waiting: Letter | None, members: Sequence[Letter]) -> Letter:
             alerts[alert.fingerprint] = alert
     ranked = sorted(alerts.values(), key=_seriousness)
     notices: dict[str, Notification] = {letter.notification.alert.fingerprint: letter.notification for letter in every}
-    main = next(notices[alert.fingerprint] for alert in ranked if alert.fingerprint in notices)
-    others = [alert for alert in ranked if alert.fingerprint != main.alert.fingerprint]
+    lead, *others = ranked
     first = every[0]
-    notification = attrs.evolve(main, key=first.key, alert=alerts[main.alert.fingerprint], others=tuple(others))
+    # of an alert that was one of the others, what belongs beside it was not kept: better none than another's
+    beside = notices.get(lead.fingerprint, Notification(first.key, lead))
+    notification = attrs.evolve(beside, key=first.key, alert=lead, others=tuple(others))
     after = dict.fromkeys(key for letter in every for key in letter.after if key != first.key)
     return attrs.evolve(first, notification=notification, after=tuple(after))
 
