@@ -426,3 +426,26 @@ def test_the_thread_that_looks_outlives_whatever_is_raised(monkeypatch):
         assert looks.acquire(timeout=10), "it looks again"
     finally:
         caretaker.stop()
+
+
+@pytest.mark.parametrize(("severity", "beats"), [("critical", 15), ("warning", 30)])
+def test_no_sign_of_life_is_given_while_critical_news_does_not_arrive(severity, beats, caplog):
+    class Down:
+        def send(self, _notification):
+            raise DeliveryDelayed("503")
+
+        def close(self):
+            pass
+
+    desk = Desk(None, severity=severity)
+    heart = Heart()
+    caretaker = Caretaker(desk.alerting, desk.clock, attempt, heart=heart)
+    desk.check(0.6)
+
+    for _ in range(30):
+        desk.clock.advance(60)
+        desk.alerting.deliver({"first": Down()}, attempt)
+        caretaker.look()
+
+    assert len(heart.beats) == beats
+    assert ("critical news of 15 minutes ago has not arrived" in caplog.text) is (severity == "critical")

@@ -122,6 +122,9 @@ class Caretaker:
             return "a thread that sends notifications has died; start the process again"
         if self._alerting.outbox.late(now_us - _LATE_US, limit=1):
             return "notifications are due for 15 minutes and nobody sends them"
+        oldest_us = self._alerting.outbox.oldest_critical_us()
+        if oldest_us is not None and oldest_us < now_us - _LATE_US:
+            return "critical news of 15 minutes ago has not arrived; `watchkeeper doctor` tells what receivers say"
         return ""
 
     def _tell(self, stuck: Sequence[Alert], now_us: int) -> None:

@@ -275,6 +275,16 @@ class Outbox:
         """What was due before that time and lies there: failures are put off, so nobody seems to send it."""
         return tuple(letter for letter in self.waiting(limit=limit) if letter.next_us < before_us)
 
+    def oldest_critical_us(self, limit: int = 1_000) -> int | None:
+        """When the oldest letter was written that says that something critical fires, and has not arrived."""
+        ages = (
+            letter.first_us
+            for letter in self.waiting(limit=limit)
+            if letter.notification.alert.severity is Severity.CRITICAL
+            and letter.notification.alert.state is not AlertState.RESOLVED
+        )
+        return min(ages, default=None)
+
     def wake(self) -> None:
         """Tell the senders of this process that there is something new."""
         with self._filled:
