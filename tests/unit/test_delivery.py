@@ -921,3 +921,13 @@ def test_a_store_that_is_busy_for_a_moment_does_not_end_the_sender(sender, caplo
     assert desk.receivers["ops"].arrived.wait(10)
     assert one.is_running
     assert "delivery pauses, the store cannot be used: somebody holds the store" in caplog.text
+
+
+def test_who_needs_no_other_attempt_is_remembered_with_the_letter():
+    desk = Desk(ops=Receiver(DeliveryDelayed("put off", done=("a@x", "b@x")), DeliveryDelayed("503", done=("c@x",))))
+    desk.write("a")
+
+    for _ in range(3):
+        desk.deliver(60)
+
+    assert [one.done for one in desk.receivers["ops"].notifications] == [(), ("a@x", "b@x"), ("a@x", "b@x", "c@x")]

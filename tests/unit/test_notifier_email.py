@@ -371,3 +371,26 @@ def test_one_number_makes_no_chart():
     assert caption_of(attrs.evolve(sample_notification(), history=((0, 1.0), (1, 2.0)))).startswith(
         "accuracy: the last 2"
     )
+
+
+def test_only_the_recipients_that_were_put_off_get_the_mail_again(served):
+    mailbox, options = served()
+    mailbox.reply_to["busy@example.com"] = "450 busy"
+    notifier = build(Options(**{**options, "to": ("ops@example.com", "busy@example.com")}))
+    with pytest.raises(DeliveryDelayed) as delayed:
+        notifier.send(sample_notification())
+    mailbox.reply_to.clear()
+
+    delivery = notifier.send(attrs.evolve(sample_notification(), done=delayed.value.done))
+
+    assert delayed.value.done == ("ops@example.com",)
+    assert delivery.detail == "1 of 1 recipients"
+    assert len(mailbox.mails) == 2
+
+
+def test_a_mail_that_everybody_has_is_not_handed_in_again(served):
+    mailbox, options = served()
+
+    delivery = build(Options(**options)).send(attrs.evolve(sample_notification(), done=(options["to"][0],)))
+
+    assert (delivery.detail, mailbox.mails) == ("everybody has it already", [])

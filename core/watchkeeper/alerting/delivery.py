@@ -204,7 +204,7 @@ class Courier:
 
     def _notification(self, letter: Letter) -> Notification:
         """The letter's notification, saying so when it was held back."""
-        notification = self.outbox.threaded(letter)
+        notification = attrs.evolve(self.outbox.threaded(letter), done=letter.done)
         if not letter.is_limited:
             return notification
         seconds = (self.clock.now_us() - letter.first_us) // 1_000_000
@@ -223,7 +223,8 @@ class Courier:
             return self._failed(letter, result)
         if isinstance(result, DeliveryRefused):
             return self._dead(letter, str(result))
-        return self._delayed(letter, str(result), result.retry_after_seconds)
+        known = attrs.evolve(letter, done=tuple(dict.fromkeys((*letter.done, *result.done))))
+        return self._delayed(known, str(result), result.retry_after_seconds)
 
     def _delivery_or_error(self, letter: Letter) -> Delivery | DeliveryDelayed | DeliveryRefused:
         if letter.receiver not in self.notifiers:

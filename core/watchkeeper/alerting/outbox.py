@@ -69,6 +69,8 @@ class Letter:
     """Whether it is sent in place of one that could not be delivered."""
     is_uncounted: bool = False
     """Whether the receiver's limit does not count it: a notice of watchkeeper about itself."""
+    done: tuple[str, ...] = ()
+    """Recipients of the receiver's who need no other attempt."""
     revision: int = 0
 
     @property
@@ -101,6 +103,7 @@ class Letter:
             "is_limited": self.is_limited,
             "is_fallback": self.is_fallback,
             "is_uncounted": self.is_uncounted,
+            "done": list(self.done),
         }
         index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
         plain |= index
@@ -125,6 +128,7 @@ def letter_of(document: Document) -> Letter:
         is_limited=plain.get("is_limited", False),
         is_fallback=plain["is_fallback"],
         is_uncounted=plain.get("is_uncounted", False),
+        done=tuple(plain.get("done", ())),
         revision=document.revision,
     )
 

@@ -133,6 +133,8 @@ class Notification:
     """Earlier numbers of the first measurement, (UTC microseconds since 1970, number), oldest first: for a chart."""
     background: Background = Background()
     """What else is known of the model."""
+    done: tuple[str, ...] = ()
+    """Recipients who need no other attempt, as an earlier attempt's `DeliveryDelayed` said; kept beside it."""
 
 
 @attrs.frozen

@@ -128,11 +128,13 @@ class DeliveryError(WatchkeeperError):
 class DeliveryDelayed(DeliveryError):
     """The receiver may accept it later: time-out, connection refused, 429 or 5xx.
 
-    ``retry_after_seconds`` is what the receiver asked for, None when it did not say.
+    ``retry_after_seconds`` is what the receiver asked for, None when it did not say. ``done`` names the recipients who
+    need no other attempt; the next one finds them in `Notification.done`.
     """
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None, done: tuple[str, ...] = ()) -> None:
         super().__init__(message)
+        self.done = done
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -68,7 +68,7 @@ class EmailNotifier:
             options.ca_file,
             options.timeout_seconds,
         )
-        return Delivery(options.host, sent(message, server))
+        return Delivery(options.host, sent(message, server, notification.done))
 
     def close(self) -> None:
         """Nothing is held between mails."""

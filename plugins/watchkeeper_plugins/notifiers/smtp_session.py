@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import smtplib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Literal
@@ -29,8 +29,13 @@ class Server:
     timeout_seconds: float
 
 
-def sent(message: EmailMessage, server: Server) -> str:
+def sent(message: EmailMessage, server: Server, done: Collection[str] = ()) -> str:
     """Hand the mail in and give what is to be noted about it; the reply 250 after the text is acceptance.
+
+    Parameters
+    ----------
+    done
+        Recipients who have it, or will never take it: it is not handed in for them again.
 
     Raises
     ------
@@ -40,9 +45,12 @@ def sent(message: EmailMessage, server: Server) -> str:
         A reply from 500 on, a certificate that is not trusted, a way of protection that the server does not offer.
     """
     try:
+        recipients = [one.addr_spec for one in message["To"].addresses if one.addr_spec not in done]
+        if not recipients:
+            return "everybody has it already"
         connection = _connected(server)
         try:
-            refused = connection.send_message(message)
+            refused = connection.send_message(message, to_addrs=recipients)
         finally:
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 connection.quit()  # what comes after acceptance changes nothing
@@ -54,7 +62,7 @@ def sent(message: EmailMessage, server: Server) -> str:
         ) from error
     except OSError as error:
         raise DeliveryDelayed(f"{server.host} cannot be reached: {error}") from error
-    return _accepted(refused, len(message["To"].addresses))
+    return _accepted(refused, recipients)
 
 
 def _connected(server: Server) -> smtplib.SMTP:
@@ -77,14 +85,16 @@ def _connected(server: Server) -> smtplib.SMTP:
     return connection
 
 
-def _accepted(refused: Mapping[str, tuple[int, bytes]], recipients: int) -> str:
+def _accepted(refused: Mapping[str, tuple[int, bytes]], recipients: Sequence[str]) -> str:
     """What to note of a mail that the server has taken; a DeliveryDelayed when a recipient may be accepted later."""
     if not refused:
-        return f"{recipients} of {recipients} recipients"
+        return f"{len(recipients)} of {len(recipients)} recipients"
     told = ", ".join(f"{address} {code} {_said(answer)}" for address, (code, answer) in refused.items())
     if any(code < 500 for code, _ in refused.values()):
-        raise DeliveryDelayed(f"some recipients were put off, all get the mail again, with the same Message-ID: {told}")
-    return f"{recipients - len(refused)} of {recipients} recipients, refused: {told}"
+        put_off = {address for address, (code, _) in refused.items() if code < 500}
+        done = tuple(address for address in recipients if address not in put_off)
+        raise DeliveryDelayed(f"some recipients were put off, they alone get the mail again: {told}", done=done)
+    return f"{len(recipients) - len(refused)} of {len(recipients)} recipients, refused: {told}"
 
 
 def _delivery_error(error: smtplib.SMTPException, host: str) -> DeliveryDelayed | DeliveryRefused:
