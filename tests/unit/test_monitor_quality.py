@@ -8,7 +8,7 @@ import pytest
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.domain.value import Value
-from watchkeeper.monitor.quality import duplicate_share, overall_score, quality_of
+from watchkeeper.monitor.quality import duplicate_share, most_unseen, overall_score, quality_of
 
 
 def test_shares_are_counted_over_the_right_rows():
@@ -81,3 +81,40 @@ def test_repeated_rows_are_counted_with_missing_values_equal():
 def test_the_overall_score_is_the_mean_of_those_that_are_defined():
     assert overall_score([Value.of(100.0), Value.of(50.0), Value.undefined("no")]).number == 75.0
     assert overall_score([]).reason == "no feature has a quality score"
+
+
+def test_a_flag_that_is_rare_in_the_reference_may_be_absent_from_a_window():
+    rng = np.random.default_rng(4)
+    for column in ((rng.random(50_000) < 0.005).astype(float), (rng.random(50_000) < 0.005) * rng.random(50_000)):
+        reference = ReferenceColumn.fit("flag", column)
+        assert quality_of(np.zeros(500), reference)["constant"].number == 0.0
+        assert quality_of(np.zeros(5000), reference)["constant"].number == 1.0
+    venue = ReferenceColumn.fit("venue", Categories.of(["A"] * 995 + ["B"] * 5))
+    assert quality_of(Categories.of(["A"] * 500), venue)["constant"].number == 0.0
+    assert quality_of(Categories.of(["A"] * 5000), venue)["constant"].number == 1.0
+
+
+def test_as_many_unseen_labels_are_allowed_as_the_reference_lets_expect():
+    share = 1.0 / np.arange(1, 2001) ** 1.1
+    rng = np.random.default_rng(4)
+    codes = rng.choice(2000, 24_000 + 300 * 100, p=share / share.sum())
+    reference = ReferenceColumn.fit("ticker", Categories.of(map(str, codes[:24_000])))
+    known = set(codes[:24_000].tolist())
+    unseen = np.array([code not in known for code in codes[24_000:].tolist()]).reshape(300, 100).mean(axis=1)
+    assert (unseen > 0.01).sum() > 0  # what the fixed limit told of
+    assert not (unseen > most_unseen(reference, 100, 1e-4)).any()
+    assert most_unseen(reference, 100, 1e-4) < 0.2
+
+
+@pytest.mark.parametrize("rows", [50, 500, 5000])
+def test_the_allowance_of_unseen_labels_is_a_bound_on_chance(rows):
+    reference = ReferenceColumn.fit("venue", Categories.of(["A"] * 990 + [f"v{at}" for at in range(10)]))
+    limit = most_unseen(reference, rows, 0.01)
+    drawn = np.random.default_rng(4).binomial(rows, 0.01, 10_000) / rows
+    assert (drawn > limit).mean() <= 0.01
+    assert limit < 0.15
+
+
+def test_labels_that_nothing_is_known_of_have_no_limit():
+    assert most_unseen(ReferenceColumn.fit("vol", np.arange(9.0)), 10) == 1.0
+    assert most_unseen(ReferenceColumn.fit("name", Categories.of(["a", "b"])), 10) == 1.0

@@ -22,7 +22,7 @@ from .calibration import FEWEST_WINDOWS, Allowance, Edge, edges_of, table_edge
 from .evaluating import Judging
 from .labels import LABEL_BUDGET, WatchedOutcomes
 from .learned import Learned
-from .missingness import MISSING_BUDGET, UsualMissing, usual_missing
+from .missingness import MISSING_BUDGET, UsualMissing, UsualRepeats, usual_missing, usual_repeats
 from .naming import ALL_FEATURES, PREDICTION
 from .quality import duplicate_share
 from .tables import TOGETHER_BUDGET, WINDOWS, Tables
@@ -81,6 +81,7 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
         outcomes=outcomes,
         usual_missing=known.usual_missing,
         duplicates=duplicate_share(known.features),
+        usual_repeats=known.usual_repeats,
         importance=importance or {},
     )
 
@@ -119,6 +120,12 @@ class _Reference:
         """How large a share of each column may be missing."""
         allowance = self._allowed(MISSING_BUDGET, len(self.references))
         return usual_missing(self.columns, self.references, self.rows_per_window, allowance)
+
+    @property
+    def usual_repeats(self) -> UsualRepeats | None:
+        """How large a share of rows may repeat another."""
+        features = self._ordered.select(name for name in self.columns if name != PREDICTION)
+        return usual_repeats(features, self.rows_per_window, self._allowed(MISSING_BUDGET, len(self.references)))
 
     def allowance(self, detectors: Mapping[str, DriftDetector]) -> Allowance:
         """How often single windows may be over an edge of one of these."""

@@ -18,9 +18,7 @@ from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, OUT_OF_RANGE_SHARE
 _STALE_AFTER_US = 86_400_000_000
 _GAPS_BEFORE_STALE = 3
 _SMALLEST_TOLD = 1e-15
-_UNSEEN_LIMIT = 0.01
 _OUTSIDE_LIMIT = 0.5
-_REPEATED_SLACK = 0.05
 
 
 def verdict_of(findings: Sequence[Finding], failures: Sequence[Failure]) -> Verdict:
@@ -53,10 +51,19 @@ def repeated_finding(samples: Measurement, repeated: int) -> Finding:
     return Finding(Status.WARN, "ids", sentence, (samples,))
 
 
+def before_reference_finding(samples: Measurement, reference_end_us: int) -> Finding:
+    """Rows from before the reference's end are no evidence: those that the reference knows would count twice."""
+    sentence = (
+        f"all rows of the window are from before {told_time(reference_end_us)}, where the reference ends, so that they "
+        "are no evidence of drift: drift UNKNOWN, not OK; give a reference that ends before the model was watched"
+    )
+    return Finding(Status.UNKNOWN, "reference", sentence, (samples,))
+
+
 def repetition_finding(repeated: Measurement, usual: Value) -> Finding:
     """Whether more rows repeat another in every feature than in the reference."""
     number, before = repeated.value.number, usual.number or 0.0
-    if number is not None and number > before + _REPEATED_SLACK:
+    if number is not None and number > repeated.details.get("threshold", 1.0):
         told = f"{number:.1%} of the rows repeat another in every feature (reference {before:.1%})"
         return Finding(Status.WARN, "rows", told, (repeated,))
     return Finding(Status.OK, "rows", "no more rows repeat another than in the reference", (repeated,))
@@ -209,7 +216,7 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
             bad.append(f"{number:.1%} outside the reference's range")
         if share.name == TYPE_CHANGED and number:
             bad.append("it holds another kind of value than in the reference")
-        if share.name == UNSEEN_SHARE and number > _UNSEEN_LIMIT:
+        if share.name == UNSEEN_SHARE and number > share.details.get("threshold", 1.0):
             bad.append(f"{number:.1%} in categories that the reference never had")
     if bad:
         return Finding(Status.WARN, feature, f'feature "{feature}": {", ".join(bad)}', tuple(shares))

@@ -25,7 +25,7 @@ from watchkeeper.plugins.boundary import attempt
 from .calibration import Edge
 from .missingness import UsualMissing
 from .naming import ALL_FEATURES
-from .quality import MISSING_SHARE, quality_of, quality_of_profile
+from .quality import MISSING_SHARE, RARE, UNSEEN_SHARE, most_unseen, quality_of, quality_of_profile
 from .tables import Tables
 
 DRIFT_EVIDENCE: Final = "drift_evidence"
@@ -175,11 +175,15 @@ def measured_quality(
 ) -> list[Measurement]:
     """The quality shares of one feature; the missing share with the threshold that it is held against."""
     labels = {"feature": reference.name}
+    allowed = RARE if usual is None else usual.per_test
     if isinstance(column, NumberProfile | LabelProfile):
-        found = quality_of_profile(column, reference)
+        found = quality_of_profile(column, reference, allowed)
     else:
-        found = quality_of(column, reference)
+        found = quality_of(column, reference, allowed)
     details = {MISSING_SHARE: _missing_details(found[MISSING_SHARE], reference, usual)}
+    if UNSEEN_SHARE in found:
+        rows = found[UNSEEN_SHARE].samples or 0
+        details[UNSEEN_SHARE] = {"threshold": most_unseen(reference, rows, allowed)}
     return [subject.measurement(name, value, labels, details.get(name)) for name, value in found.items()]
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from watchkeeper.domain.reference import ReferenceColumn
-from watchkeeper.domain.table import Column, missing
+from watchkeeper.domain.table import Column, Table, missing
 
-from .calibration import FEWEST_WINDOWS, Allowance
+from .calibration import FEWEST_WINDOWS, MOST_WINDOWS, Allowance
+from .quality import duplicate_share
 
 MISSING_BUDGET = 0.05
 """The part of a model's budget that the missing shares of single windows have."""
@@ -78,6 +79,43 @@ def _usual(column: Column, rows: int, allowance: Allowance) -> UsualMissing:
     angles = _angle(gone[: windows * rows].reshape(windows, rows).mean(axis=1))
     wandering = max(float(angles.var(ddof=1)) - 1.0 / rows, 0.0)
     return UsualMissing(float(angles.mean()), wandering, windows, len(gone), allowance.per_test)
+
+
+@attrs.frozen
+class UsualRepeats:
+    """Which share of rows repeats another in every feature: in windows of the reference, and in all of it.
+
+    More rows repeat each other the more there are, so that a window is compared with no fewer rows than it has.
+    """
+
+    in_windows: UsualMissing | None
+    """None where the reference has too few windows."""
+    rows_per_window: int
+    in_all: UsualMissing
+
+    def threshold(self, rows: int) -> float:
+        """The share that a window of so many rows exceeds by chance as rarely as the budget grants; 1 where unknown."""
+        if self.in_windows is not None and rows <= self.rows_per_window:
+            return self.in_windows.threshold(rows)
+        return self.in_all.threshold(rows) if rows <= self.in_all.rows else 1.0
+
+
+def usual_repeats(features: Table, rows_per_window: int, allowance: Allowance) -> UsualRepeats | None:
+    """Of the reference's features in order of time; None where there is nothing to compare. O(n) a column."""
+    whole, rows = duplicate_share(features).number, max(rows_per_window, 1)
+    if whole is None:
+        return None
+    in_all = UsualMissing(float(_angle(whole)), 0.0, 0, len(features), allowance.per_test)
+    windows = len(features) // rows
+    if windows < FEWEST_WINDOWS:
+        return UsualRepeats(None, rows, in_all)
+    chosen = np.unique(np.linspace(0, windows - 1, min(windows, MOST_WINDOWS)).astype(int)).tolist()
+    parts = (features.rows(slice(at * rows, (at + 1) * rows)) for at in chosen)
+    angles = _angle(np.array([duplicate_share(part).number for part in parts], dtype=np.float64))
+    wandering = max(float(angles.var(ddof=1)) - 1.0 / rows, 0.0)
+    return UsualRepeats(
+        UsualMissing(float(angles.mean()), wandering, len(angles), len(features), allowance.per_test), rows, in_all
+    )
 
 
 def _angle(share: float | NDArray[np.float64]) -> NDArray[np.float64]:

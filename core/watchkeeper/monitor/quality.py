@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import bdtrc, betaincinv
 
-from watchkeeper.domain.cells import LabelCells, NumberCells
+from watchkeeper.domain.cells import QUANTILES, LabelCells, NumberCells
 from watchkeeper.domain.profile import LabelProfile, NumberProfile, Profile
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
@@ -22,21 +23,23 @@ CONSTANT = "constant"
 TYPE_CHANGED = "type_changed"
 DUPLICATE_SHARE = "duplicate_share"
 QUALITY_SCORE = "quality_score"
+RARE = 1e-6
+"""What is taken for no chance where nobody says how often chance may raise a finding."""
 _FEWEST_FOR_CONSTANT = 10
 _MIXING = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio, odd: neighbouring numbers end far apart (Knuth, multiplicative hashing)."""
 
 
-def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
+def quality_of(column: Column, reference: ReferenceColumn, allowed: float = RARE) -> dict[str, Value]:
     """The column's n rows beside the reference; undefined when there are no rows to take a share of. O(n).
 
     ``missing_share`` and ``infinite_share`` are of all rows; ``out_of_range_share`` (numbers below the reference's
     smallest or above its largest) and ``unseen_share`` (categories that the reference never had) of those present;
     ``type_changed`` is 1 when the values present are of another kind than the reference's, else 0; ``constant`` is 1
-    when the reference varied and every value present is the same, else 0; ``quality_score`` is what is left of 100,
-    see `_score`.
+    when every value present is the same, and chance makes it so in less than `allowed` of windows, else 0;
+    ``quality_score`` is what is left of 100, see `_score`.
     """
-    if not isinstance(column, Categories) and (found := _quality_of_clean(column, reference)) is not None:
+    if not isinstance(column, Categories) and (found := _quality_of_clean(column, reference, allowed)) is not None:
         return found
     gone = missing(column)
     present = int(np.sum(~gone))
@@ -58,12 +61,12 @@ def quality_of(column: Column, reference: ReferenceColumn) -> dict[str, Value]:
     else:
         found[QUALITY_SCORE] = _score(found, reference)
         return found
-    found[CONSTANT] = _constant(distinct, present, reference)
+    found[CONSTANT] = _constant(distinct, present, reference, allowed)
     found[QUALITY_SCORE] = _score(found, reference)
     return found
 
 
-def _quality_of_clean(column: NDArray[Any], reference: ReferenceColumn) -> dict[str, Value] | None:
+def _quality_of_clean(column: NDArray[Any], reference: ReferenceColumn, allowed: float) -> dict[str, Value] | None:
     """What `quality_of` finds in float64 numbers that are all finite, in few passes; None for others."""
     known = reference.profile
     if column.dtype != np.float64 or not len(column) or not isinstance(known, NumberProfile):
@@ -76,12 +79,12 @@ def _quality_of_clean(column: NDArray[Any], reference: ReferenceColumn) -> dict[
     is_inside = known.minimum <= low and high <= known.maximum
     found = {MISSING_SHARE: nothing, TYPE_CHANGED: _type_changed(column, reference, rows), INFINITE_SHARE: nothing}
     found[OUT_OF_RANGE_SHARE] = nothing if is_inside else _out_of_range(column, reference)
-    found[CONSTANT] = _constant(2 if low != high else 1, rows, reference)
+    found[CONSTANT] = _constant(2 if low != high else 1, rows, reference, allowed)
     found[QUALITY_SCORE] = _score(found, reference)
     return found
 
 
-def quality_of_profile(counted: Profile, reference: ReferenceColumn) -> dict[str, Value]:
+def quality_of_profile(counted: Profile, reference: ReferenceColumn, allowed: float = RARE) -> dict[str, Value]:
     """What `quality_of` finds in the rows that were counted, to the bit. O(cells)."""
     found = {MISSING_SHARE: _share(counted.missing, counted.rows), TYPE_CHANGED: _same_type(counted.present)}
     if isinstance(counted, LabelProfile):
@@ -91,9 +94,29 @@ def quality_of_profile(counted: Profile, reference: ReferenceColumn) -> dict[str
         found[INFINITE_SHARE] = _share(counted.infinite, counted.rows)
         found[OUT_OF_RANGE_SHARE] = _profile_out_of_range(counted, reference)
         distinct = _distinct_numbers(counted)
-    found[CONSTANT] = _constant(distinct, counted.present, reference)
+    found[CONSTANT] = _constant(distinct, counted.present, reference, allowed)
     found[QUALITY_SCORE] = _score(found, reference)
     return found
+
+
+def most_unseen(reference: ReferenceColumn, rows: int, allowed: float = RARE) -> float:
+    """The share of labels that the reference never had which chance exceeds in at most `allowed` of windows of n rows.
+
+    How likely a new row has such a label is what the share of labels seen once tells (Good 1953), with an upper
+    binomial limit; how many of n rows then have one is a binomial. Each has half of the chance. O(log n).
+    """
+    known = reference.profile
+    if not isinstance(known, LabelProfile) or not known.present or not rows:
+        return 1.0
+    once = int(np.count_nonzero(known.counts == 1))
+    if once == known.present:
+        return 1.0
+    share = float(betaincinv(once + 1, known.present - once, 1.0 - allowed / 2.0))
+    low, high = 0, rows
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if bdtrc(middle, rows, share) <= allowed / 2.0 else (middle + 1, high)
+    return low / rows
 
 
 def duplicate_share(features: Table) -> Value:
@@ -149,17 +172,21 @@ def _same_type(present: int) -> Value:
     return Value.of(0.0, samples=present)
 
 
-def _constant(distinct: int, present: int, reference: ReferenceColumn) -> Value:
+def _constant(distinct: int, present: int, reference: ReferenceColumn, allowed: float) -> Value:
     if present < _FEWEST_FOR_CONSTANT:
         return Value.undefined(f"{present} values are too few to call it constant")
-    return Value.of(float(distinct == 1 and _varied(reference)), samples=present)
+    return Value.of(float(distinct == 1 and _largest_share(reference) ** present < allowed), samples=present)
 
 
-def _varied(reference: ReferenceColumn) -> bool:
-    known = reference.profile
-    if isinstance(known, NumberProfile):
-        return known.minimum != known.maximum
-    return isinstance(reference.cells, LabelCells) and len(reference.cells) > 1
+def _largest_share(reference: ReferenceColumn) -> float:
+    """The share of the reference's commonest value; 1 where it never varied."""
+    known, cells = reference.profile, reference.cells
+    if isinstance(known, LabelProfile):
+        return float(known.counts.max(initial=0)) / known.present if known.present else 1.0
+    if not isinstance(known, NumberProfile) or not isinstance(cells, NumberCells) or known.minimum == known.maximum:
+        return 1.0
+    heavy = int(known.counts[cells.is_single].max(initial=0))  # a value of a larger share has a cell of its own
+    return max(heavy / known.present, 1.0 / QUANTILES) if known.present > heavy else 1.0
 
 
 def _bits(column: Column) -> NDArray[np.uint64]:

@@ -25,10 +25,10 @@ from .collected import Collected
 from .estimation.by_segment import SegmentEstimators
 from .estimation.estimator import Estimator
 from .evaluating import Judging
-from .judging import repeated_finding, sample_finding
+from .judging import before_reference_finding, repeated_finding, sample_finding
 from .labels import WatchedOutcomes
 from .measuring import Subject
-from .missingness import UsualMissing
+from .missingness import UsualMissing, UsualRepeats
 from .naming import PREDICTION
 from .records import Records
 from .result import CheckResult
@@ -75,6 +75,8 @@ class WatchedModel:
     """What each column of the reference held, also of those that are no features."""
     duplicates: Value = attrs.field(factory=lambda: Value.undefined("the reference was not looked at"))
     """The share of the reference's rows that repeat another."""
+    usual_repeats: UsualRepeats | None = None
+    """How large a share of a window's rows may repeat another; None: nothing says."""
     importance: Mapping[str, float] = attrs.field(factory=dict)
     """How much features matter to the model, where somebody measured it."""
     service: Service | None = None
@@ -118,6 +120,9 @@ class WatchedModel:
         if now_us is not None and records.time is not None:
             longest_us = int(np.diff(records.time).max(initial=0))
             check_age(subject, now_us, int(records.time[-1]), longest_us, into)
+            end_us = None if isinstance(self.alarms, str) else self.alarms.reference_end_us
+            if evidence is not None and end_us is not None and int(records.time[-1]) < end_us:
+                into.findings.append(before_reference_finding(samples, end_us))
         if self.service is not None:
             into.add(self.service.measured(subject, records))
         self._performance.check(subject, records, labelled, into)
@@ -162,7 +167,7 @@ class WatchedModel:
         if self.outcomes is not None:
             into.add(*self.outcomes.check(subject, records))
         check_quality(subject, into)
-        check_repetition(subject, features, self.duplicates, into)
+        check_repetition(subject, features, self.duplicates, self.usual_repeats, into)
 
     def _drift_state(self, records: Records, evidence: Evidence | None) -> DriftState | None:
         if isinstance(self.alarms, str) or not len(records):

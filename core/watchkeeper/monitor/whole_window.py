@@ -14,6 +14,7 @@ from .calibration import Edge
 from .collected import Collected
 from .judging import age_finding, repetition_finding, stale_after_us, together_finding
 from .measuring import Subject, measured_evidence, measured_tables
+from .missingness import UsualRepeats
 from .naming import ALL_FEATURES
 from .quality import DUPLICATE_SHARE, QUALITY_SCORE, duplicate_share, overall_score
 from .records import Records
@@ -71,9 +72,13 @@ def check_quality(subject: Subject, into: Collected) -> None:
     into.measurements.append(subject.measurement(QUALITY_SCORE, overall_score(scores)))
 
 
-def check_repetition(subject: Subject, features: Table, usual: Value, into: Collected) -> None:
+def check_repetition(
+    subject: Subject, features: Table, usual: Value, repeats: UsualRepeats | None, into: Collected
+) -> None:
     """Whether more rows repeat another in every feature than the reference's, whose share is `usual`."""
     details = {} if usual.number is None else {"reference": usual.number}
+    if repeats is not None:
+        details["threshold"] = repeats.threshold(len(features))
     repeated = subject.measurement(DUPLICATE_SHARE, duplicate_share(features), {}, details)
     into.add([repeated], [repetition_finding(repeated, usual)])
 
