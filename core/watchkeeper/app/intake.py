@@ -14,13 +14,17 @@ from watchkeeper.data.frames import numeric, required, table_of, times_us
 from watchkeeper.data.lengths import is_free_text, length_names, with_lengths
 from watchkeeper.domain.errors import DataError, NothingToCheck
 from watchkeeper.domain.nearest import did_you_mean
+from watchkeeper.domain.plural import counted
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.reserved_names import reserved
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
-from watchkeeper.domain.window import Window
+from watchkeeper.domain.window import Window, told_time
 from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.schema import schema_changes
 
+_FEWEST_ROWS_IN_TIME = 30
+_FARTHEST_STRAY = 10
+"""A few rows of a reference that come so many times later than all others lasted are a mistake."""
 _TEXT_OF_NUMBERS = 0.5
 """A text column with more than this share of numbers is numbers read as text, not categories."""
 
@@ -73,7 +77,8 @@ def reference_rows(model: str, config: ModelConfig, table: Table, source: str) -
     chosen = {name: _as_feature(table, name, source) for name in features}
     chosen["prediction"] = _as_feature(table, columns.prediction, source)
     if columns.time in table:
-        chosen["time"] = times_us(table, columns.time)
+        chosen["time"] = at_us = times_us(table, columns.time)
+        _check_times(at_us, columns.time, source)
     outcome = None
     if columns.outcome is not None and columns.outcome in table:
         outcome = _as_feature(table, columns.outcome, source)
@@ -93,6 +98,22 @@ def _check_names(model: str, features: Sequence[str], source: str) -> None:
             "for something else, so that it could not be watched: rename it, leave it out by listing "
             f"models.{model}.columns.features, or give it its role there"
         )
+
+
+def _check_times(times: NDArray[np.int64], name: str, source: str) -> None:
+    """Refuse a reference that a few rows make many times as long: what is later than its end alone is evidence."""
+    if len(times) < _FEWEST_ROWS_IN_TIME:
+        return
+    ordered = np.sort(times)
+    most = max(len(times) // 1000, 1)
+    for rows in range(1, most + 1):
+        last, stray = int(ordered[-rows - 1]), int(ordered[-rows])
+        if stray - last > _FARTHEST_STRAY * max(last - int(ordered[0]), 1) and last > int(ordered[0]):
+            told = f"{counted(rows, 'row')} with a {name!r} of {told_time(stray)} or later"
+            raise DataError(
+                f"{source} has {told}, and all others are from {told_time(int(ordered[0]))} to {told_time(last)}: no "
+                "prediction before the reference's end would be evidence of drift; mend the time, or leave the row out"
+            )
 
 
 def _watched_as(name: str, columns: ColumnsConfig, table: Table) -> tuple[str, ...]:
