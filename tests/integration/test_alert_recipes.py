@@ -159,6 +159,7 @@ def test_what_still_fires_in_the_morning_is_told_then(tmp_path):
 def test_one_message_per_incident(tmp_path):
     desk = Desk(tmp_path, "One message per incident")
     for _ in range(3):
+        desk.clock.advance(60)
         assert desk.check(age_seconds=10, drift=0.5) == [], "the group waits for more"
     assert desk.deliver(1) == [("channel", [("drifted", "firing")])], "three features, one message"
 
