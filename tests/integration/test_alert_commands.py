@@ -19,6 +19,10 @@ from watchkeeper.testing.clock import FakeClock
 NOBODY_LISTENS = 'kind = "webhook"\nurl = "http://127.0.0.1:9/refused"\ntimeout_seconds = 1.0'
 
 
+AFTER_US = 1_767_744_000_000_000
+"""2026-01-07T00:00:00Z, after the rows of the project."""
+
+
 @pytest.fixture
 def firing(project):
     """A project whose model answers the opposite of what is true; nobody has been told yet."""
@@ -323,7 +327,7 @@ def test_a_due_step_of_an_escalation_is_taken_by_a_command(project, command):
     )
     rows = project.rows()
     rows["y"] = [int(p < 0.5) for p in rows["p"]]
-    clock = FakeClock()
+    clock = FakeClock(AFTER_US)
     with open_project("watchkeeper.toml", clock=clock) as watch:
         watch.log_table("momentum", rows)
         (alert,) = (one for one in watch.check("momentum").alerts if one.rule == "accuracy-fell")
@@ -357,7 +361,7 @@ def test_the_doctor_says_whether_news_arrives(project, command, refusing):
     assert doctors_word(command) == ("OK", "1 notifiers, and nothing left lying")
     rows = project.rows()
     rows["y"] = [int(p < 0.5) for p in rows["p"]]
-    clock = FakeClock()
+    clock = FakeClock(AFTER_US)
     with open_project("watchkeeper.toml", clock=clock) as watch:
         watch.log_table("momentum", rows)
         watch.check("momentum")
