@@ -33,7 +33,7 @@ def main(folder, journal, seed):
     recorder = Recorder(storage, clock, flush_seconds=0.01, journal=Path(journal) if journal else None, rollups=True)
     recorder.declare(MODEL, ("ret1", "venue"), categories=["venue"], cells=reference_cells())
     recorder.start()
-    logged = 0
+    logged = calls = 0
     while True:
         rows = int(rng.integers(1, 300))
         # three hours that get rows again and again, and now and then many at once, as when history is loaded
@@ -45,6 +45,9 @@ def main(folder, journal, seed):
         }
         recorder.log(MODEL, features if rng.random() < 0.9 else None, rng.random(len(times)), times_us=times)
         logged += len(times)
+        calls += 1
+        if calls % 20 == 0:
+            recorder.flush()  # however fast the machine is, something is stored before the end
         os.write(1, f"{logged}\n".encode())
 
 

@@ -86,6 +86,7 @@ def test_roll_ups_are_the_profile_of_the_stored_rows_whenever_the_process_dies(t
     require_equal(storage, cells, now_us)
     rows = sum(len(batch.time) for batch in storage.scan(PREDICTIONS, MODEL))
     assert rows >= logged if has_journal else rows <= logged + 4000
+    assert rows > 1000, "hardly anything was stored before the kills"
     later_us = now_us + 6 * HOUR_US
     merge_hours(storage, MODEL, cells, later_us)
     hours = told_hours(storage, MODEL, now_us - 20 * HOUR_US, later_us)
