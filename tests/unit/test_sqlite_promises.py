@@ -163,6 +163,23 @@ def test_a_pair_is_remembered_when_the_clock_has_stepped_back_over_many_files(ur
         each.close()
 
 
+def test_a_day_that_expires_takes_no_commit_along(url, clock):
+    store = SqliteStorage(SqliteOptions(url, keep_days={"predictions": 0.5}), clock)
+    for day in range(6):
+        store.commit([rows(clock.now_us(), key=f"m{day}")], writer="w", seq=day)
+        clock.advance(DAY_SECONDS)
+    store.commit([rows(clock.now_us())], writer="w", seq=100)  # the writer is known in the files of other days
+    while not store.maintain(5.0).is_finished:
+        pass
+    pid = os.fork()  # which closes every connection, also those of files that are gone
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert not store.commit([rows(clock.now_us() + 1)], writer="w", seq=101).is_replay
+    assert store.commit([rows(clock.now_us() + 1)], writer="w", seq=101).is_replay
+    store.close()
+
+
 def test_pairs_are_forgotten_after_a_week(url, clock):
     store = SqliteStorage(SqliteOptions(url), clock)
     store.commit([rows(0)], writer="w", seq=0)

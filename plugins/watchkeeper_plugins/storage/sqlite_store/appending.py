@@ -83,6 +83,8 @@ class Appending:
         if connection.execute(_APPLIED, pair).fetchone():
             return True
         for database in self._files_with(name, pair[0]):
+            if not database.is_current:
+                continue  # its day has expired since
             with database.reading() as reader:
                 if reader.execute(_APPLIED, pair).fetchone():
                     return True
