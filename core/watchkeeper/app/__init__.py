@@ -1,5 +1,6 @@
 """Watchkeeper: the six systems over one store, and the cycle that runs them."""
 
-from .watchkeeper import Watchkeeper, open_project
+from .opening import open_project
+from .watchkeeper import Watchkeeper
 
 __all__ = ["Watchkeeper", "open_project"]

@@ -14,7 +14,8 @@ from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.wording import one_line
 from watchkeeper.plugins import Plugins
 
-from .watchkeeper import Watchkeeper, open_project
+from .opening import open_project
+from .watchkeeper import Watchkeeper
 
 _MOST: Final = 1_000
 _LATE_US: Final = 300_000_000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,39 +12,28 @@ from watchkeeper.alerting.delivery import DeliveryReport, Undelivered
 from watchkeeper.alerting.matching import Matcher
 from watchkeeper.alerting.outbox import Letter
 from watchkeeper.alerting.silences import Silence
-from watchkeeper.clock import Clock, SystemClock
-from watchkeeper.config.reading import load
 from watchkeeper.config.schema import Config
 from watchkeeper.domain.alert import Delivery
 from watchkeeper.domain.ensemble import Weights
 from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.explanation import Explanation
-from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.verdict import Failure
-from watchkeeper.monitor.estimation.names import estimate_of
-from watchkeeper.monitor.estimation.restating import Remeasuring, restated
-from watchkeeper.monitor.estimation.timeline import Point, timeline
-from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.recording.refusals import refused_rows
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.scale.folder import Progress
-from watchkeeper.monitor.standing import Standing, standings
 from watchkeeper.monitor.stored_windows import has_rows
-from watchkeeper.plugins import Plugins
 from watchkeeper.registry.deployments import Deployment
 from watchkeeper.registry.report import Report
 
-from .assembly import Systems, assembled
-from .backfilling import BackfillProgress, PastWindow, backfilled
+from .assembly import Systems
 from .checking import acts, checked
-from .comparing import VersionComparison, versions_compared
 from .delivering import delivered, delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
-from .identity import TOKEN_VARIABLE, identified
 from .intake import doubts_about
 from .isolation import isolated
 from .large import compacted, folder_checked, pools, stretch_checked, tidied
+from .past import Past
 from .recording import RecordedOutcomes, doubts_of_rows, logged, outcomes_recorded
 from .reporting import reported
 from .silencing import require_known_labels
@@ -55,43 +42,7 @@ from .weighing import reweighed
 _WEEK_US: Final = 7 * 86_400_000_000
 
 
-def open_project(
-    path: str | Path = "watchkeeper.toml",
-    *,
-    plugins: Plugins | None = None,
-    clock: Clock | None = None,
-    actor: str | None = None,
-    token: str | None = None,
-) -> Watchkeeper:
-    """Open the project that a configuration file describes; ``watchkeeper.open`` is this function.
-
-    Parameters
-    ----------
-    clock
-        What time it is; the system's when left out. A replay passes its own.
-    actor
-        Who acts, for roles and the audit log; whom the token proves, or the operating system's user when left out.
-    token
-        Proves that somebody of ``[identities]`` acts; that of the variable ``WATCHKEEPER_TOKEN`` when left out. Without
-        one, nothing proves who acts.
-
-    Raises
-    ------
-    ConfigError
-        Every mistake in the file, a line each.
-    NotAllowed
-        The token is nobody's, or a name that takes one comes without it.
-    StoreError
-        The store cannot be opened.
-    """
-    known = plugins or Plugins()
-    loaded = load(path, known, os.environ)
-    identities = {name: one.sha256 for name, one in loaded.config.identities.items()}
-    who = identified(identities, actor, token or os.environ.get(TOKEN_VARIABLE), getpass.getuser)
-    return Watchkeeper(assembled(loaded, known, clock or SystemClock(), who))
-
-
-class Watchkeeper:
+class Watchkeeper(Past):
     """One project. Make one with `watchkeeper.open`; two in one process do not see each other.
 
     >>> import watchkeeper as wk
@@ -102,7 +53,7 @@ class Watchkeeper:
     """
 
     def __init__(self, systems: Systems) -> None:
-        self._systems = systems
+        super().__init__(systems)
         self.registry = systems.registry
         self.alerting = systems.alerting
         self.ensembles = systems.ensembles
@@ -282,35 +233,6 @@ class Watchkeeper:
         end_us = self._systems.clock.now_us() if until_us is None else until_us
         return stretch_checked(self._systems, model, since_us, end_us)
 
-    def backfill(
-        self,
-        model: str,
-        since_us: int,
-        until_us: int | None = None,
-        *,
-        progress: Callable[[BackfillProgress], None] = lambda _: None,
-    ) -> tuple[PastWindow, ...]:
-        """Measure every complete window from `since_us` on, in order, and keep what was measured; nobody is told.
-
-        Windows are the model's `window` long and `every` apart, on the hour, at midnight, on Mondays. What was
-        interrupted goes on where it was when it is called again. A window whose rows, outcomes, configuration or
-        reference have changed is restated: both values stay in the history.
-
-        Parameters
-        ----------
-        until_us
-            Where the last window ends at the latest; the model's last row when left out.
-        progress
-            Called after each 256 windows.
-
-        Raises
-        ------
-        NothingToCheck
-            There is no complete window.
-        """
-        self._systems.recorder.flush()
-        return backfilled(self._systems, model, since_us, until_us, progress)
-
     def tidy(self, budget_seconds: float = 1.0) -> tuple[Failure, ...]:
         """Merge each model's hourly roll-ups, and let the store compact and expire, for about this long.
 
@@ -342,45 +264,6 @@ class Watchkeeper:
     def now_us(self) -> int:
         """What time it is for this project: UTC, microseconds since 1970."""
         return self._systems.clock.now_us()
-
-    def standings(self) -> tuple[Standing, ...]:
-        """How each model stood when it was last checked, worst first; reads one small document a model."""
-        return standings(self._systems.storage)
-
-    def measurements(self, model: str, name: str | None = None, since_us: int | None = None) -> list[Measurement]:
-        """What was measured, oldest first."""
-        return [found for _, found in kept_measurements(self._systems.storage, model, name, since_us)]
-
-    def timeline(self, model: str, metric: str) -> tuple[Point, ...]:
-        """One point a window: the metric's realised value, what it replaced, and the estimate; in order of time."""
-        found = [*self.measurements(model, metric), *self.measurements(model, estimate_of(metric))]
-        return timeline(found, metric)
-
-    def restate(self, model: str) -> list[Measurement]:
-        """Measure again every window that was checked and whose outcomes have changed since; returns what is new.
-
-        A check does so for recent windows; this looks at all that are remembered, 200 at most.
-        """
-        self._systems.recorder.flush()
-        watched = self._systems.models.watched(model)
-        now_us = self._systems.clock.now_us()
-        return restated(self._systems.storage, Remeasuring(model, watched.judging, watched.metrics), now_us)
-
-    def compare(
-        self, first: str, second: str, *, since_us: int | None = None, until_us: int | None = None
-    ) -> VersionComparison:
-        """Two versions side by side, such as ``m@1.2.0`` and ``m@1.3.0``: every metric of both, and the difference.
-
-        It is of the stretch in which both predicted. Where both predicted the same rows, told by their ids, the
-        difference is of those pairs, which shows smaller ones.
-
-        Raises
-        ------
-        NothingToCheck
-            One of them has predicted nothing, or there is no time in which both did.
-        """
-        self._systems.recorder.flush()
-        return versions_compared(self._systems, first, second, since_us, until_us)
 
     def deliver(self) -> DeliveryReport:
         """Send the notifications that are due; tells what was delivered, and what will be tried again."""
