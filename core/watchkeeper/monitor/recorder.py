@@ -16,7 +16,6 @@ from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.cells import Cells
 from watchkeeper.domain.errors import StoreError, UsageError
 from watchkeeper.domain.names import stored_name
-from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.plugins.boundary import attempt
 
 from .recording.arguments import (
@@ -31,6 +30,7 @@ from .recording.arguments import (
     values_of,
 )
 from .recording.channel import Channel
+from .recording.declared import Declared
 from .recording.entries import Outcomes, Prediction, Rows
 from .recording.flusher import Flushed, Flusher, RecorderStats
 from .recording.ids import IdMint
@@ -80,8 +80,8 @@ class Recorder:
         self._flusher = Flusher(storage, self._waiting, flush_seconds, self._rollups)
         self._has_journal = journal is not None
         self._mint = IdMint()
-        self._channels: dict[str, Channel] = {}
-        self._refused_outcomes: dict[str, type[float | str] | None] = {}
+        self._declared = Declared()
+        self._channels = self._declared.channels  # looked up at every call
         self._process = os.getpid()
         self._life = threading.RLock()
         self._is_changing = is_held(self._life)
@@ -111,16 +111,13 @@ class Recorder:
         UsageError, DataError
             When a name cannot be stored, stands twice, or is one of ``id``, ``prediction``, ``version``.
         """
-        known = self._channels.get(model)
-        refused = _other_than(predictions)
-        if known is None or not known.is_declared_as(features, categories, refused):
-            self._channels[model] = Channel(model, features, categories, refused=refused)
+        self._declared.declare(model, features, categories, predictions)
         if cells is not None:
             self._rollups.declare(model, cells)
 
     def expect_outcomes(self, model: str, kind: type[float | str]) -> None:
         """Say what a model's outcomes are: ``float`` or ``str``; both are taken when nobody says."""
-        self._refused_outcomes[model] = _other_than(kind)
+        self._declared.expect_outcomes(model, kind)
 
     @overload
     def log(
@@ -186,7 +183,7 @@ class Recorder:
         """
         channel = self._channels.get(model)
         if channel is None:
-            raise self._undeclared(model)
+            raise self._declared.unknown(model)
         if os.getpid() != self._process or not self._is_running:
             self._begin()
         is_boxed = False
@@ -236,12 +233,12 @@ class Recorder:
         what = f"the outcomes of model {model!r}"
         if is_single(outcomes):
             single = prediction_of(outcomes, what)
-            require_kind(single, self._refused_outcomes.get(model), what)
+            require_kind(single, self._declared.refused_outcomes.get(model), what)
             values: list[Prediction | None] = [single]
             names = [one_id(ids)]
         else:
             column = predictions_of(outcomes, what)
-            require_kind(column, self._refused_outcomes.get(model), what)
+            require_kind(column, self._declared.refused_outcomes.get(model), what)
             values = values_of(column)
             names = ids_of(ids, len(values), what)
         times = times_of(times_us, self._clock.now_us(), len(values), what).tolist()
@@ -381,12 +378,6 @@ class Recorder:
                 "and open stores do not survive a fork; open the project after forking"
             )
 
-    def _undeclared(self, model: str) -> UsageError:
-        return UsageError(
-            f"model {model!r} was not declared; declared are {', '.join(self._channels) or 'none'}"
-            f"{did_you_mean(str(model), self._channels)}"
-        )
-
     def _fate(self) -> str:
         rows = self._waiting.rows
         if self._has_journal:
@@ -396,7 +387,3 @@ class Recorder:
     def _stop_at_exit(self) -> None:
         if os.getpid() == self._process:
             attempt("storage", "the last rows at exit", self.stop)
-
-
-def _other_than(kind: type[float | str] | None) -> type[float | str] | None:
-    return None if kind is None else str if kind is float else float
