@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from unittest import mock
 
 import numpy as np
@@ -237,3 +238,13 @@ def test_a_scan_whose_rows_another_process_has_moved_says_so(url, clock):
         list(scan)
     for each in (store, hasty):
         each.close()
+
+
+def test_a_namespace_that_was_rolled_back_is_not_remembered(url):
+    notes, others = Namespace("mine"), Namespace("theirs")
+    with closing(build(SqliteOptions(url))) as store, closing(build(SqliteOptions(url))) as other:
+        with pytest.raises(Conflict):  # it is made, and looked up again, in a transaction that then fails
+            store.commit([Put(notes, "a", {"n": 1}), Put(notes, "b", {"n": 1}, expect=7)])
+        other.commit([Put(others, "a", {"n": 2})])  # takes the number that had been given
+        store.commit([Put(notes, "a", {"n": 3})])
+        assert [one.value for one in (*other.find(others), *other.find(notes))] == [{"n": 2}, {"n": 3}]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from .errors import UsageError
 
@@ -59,6 +59,10 @@ def entry_digest(previous: str, number: int, body: str) -> str:
     return hashlib.sha256(f"{previous}\n{number}\n{body}".encode()).hexdigest()
 
 
+_LEAVES: Final = frozenset({str, int, bool, type(None)})
+"""What most of a value is made of, and needs no closer look."""
+
+
 class _NotPlain(Exception):
     """What was found where JSON has no place for it."""
 
@@ -70,13 +74,13 @@ def _require_plain(value: Any) -> None:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise _NotPlain(f"found the number {value}")
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
+        return
+    if not isinstance(value, Mapping | list | tuple):
+        raise _NotPlain(f"found a {type(value).__name__}")
+    if isinstance(value, Mapping):
+        for key in value:
             if not isinstance(key, str):
                 raise _NotPlain(f"found the key {key!r}")
+    for inner in value.values() if isinstance(value, Mapping) else value:
+        if type(inner) not in _LEAVES:
             _require_plain(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            _require_plain(inner)
-    else:
-        raise _NotPlain(f"found a {type(value).__name__}")

@@ -19,6 +19,7 @@ import attrs
 from watchkeeper.contracts.storage import Durability
 from watchkeeper.domain.errors import StoreError
 
+from .connection import Connection
 from .failures import told
 from .forking import forks
 from .gate import Gate
@@ -58,8 +59,8 @@ class Database:
         self.checked_series: set[int] = set()
         """The same for the lists of chunks: the numbers of their series."""
         self._checks_end = 0.0
-        self._idle: deque[sqlite3.Connection] = deque()
-        self._writer: sqlite3.Connection | None = None
+        self._idle: deque[Connection] = deque()
+        self._writer: Connection | None = None
         self._synchronous = ""
         self._is_checkpoint_failing = False
         with told(path), forks.held_off():
@@ -69,7 +70,7 @@ class Database:
             forks.follow(self)
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs; each statement sees one moment, nothing is held between statements."""
         self._require_usable()
         with forks.held_off(), told(self.path):
@@ -86,14 +87,14 @@ class Database:
                 self._give_back(connection)
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """A connection whose SELECTs all see the same moment; keep the block short."""
         with self.reading() as connection:
             connection.execute("BEGIN")
             yield connection
 
     @contextmanager
-    def writing(self, durability: Durability) -> Iterator[sqlite3.Connection]:
+    def writing(self, durability: Durability) -> Iterator[Connection]:
         """A transaction: committed as durably as asked when the block ends, rolled back when it raises."""
         self._require_usable()
         with self._gates.writing.turn(), self.transaction(durability) as connection:
@@ -107,7 +108,7 @@ class Database:
             yield
 
     @contextmanager
-    def transaction(self, durability: Durability) -> Iterator[sqlite3.Connection]:
+    def transaction(self, durability: Durability) -> Iterator[Connection]:
         """The same for a caller who holds the gate already."""
         self._require_usable()
         with forks.held_off(), told(self.path):
@@ -118,6 +119,7 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
+                connection.namespaces.clear()  # one of them may never have been
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
@@ -235,7 +237,7 @@ class Database:
         self._idle.append(connection)
         return True
 
-    def _writing_connection(self, durability: Durability) -> sqlite3.Connection:
+    def _writing_connection(self, durability: Durability) -> Connection:
         if self._writer is None:
             self._writer = self._connected(create=False)
             self._synchronous = ""
@@ -245,10 +247,10 @@ class Database:
             self._synchronous = wanted
         return self._writer
 
-    def _connected(self, *, create: bool) -> sqlite3.Connection:
+    def _connected(self, *, create: bool) -> Connection:
         return _connected(self.path, create=create, journal_bytes=self._checkpoint_bytes)
 
-    def _checkpoint_when_due(self, connection: sqlite3.Connection) -> None:
+    def _checkpoint_when_due(self, connection: Connection) -> None:
         # after a checkpoint the log is overwritten from its start, which needs no new blocks and syncs faster; its file
         # keeps `checkpoint_bytes`, and grows beyond them only when it has been filled again
         if self.wal_bytes * 8 <= self._checkpoint_bytes * 9:
@@ -261,7 +263,7 @@ class Database:
                 _LOG.warning("%s: its log cannot be moved into the file now, and grows (%s)", self.path, error)
             self._is_checkpoint_failing = True
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         if self._is_closed:
             connection.close()
         else:
@@ -274,11 +276,12 @@ class Database:
             raise StoreError(f"{self.path} was opened by the parent of this process: begin the read again after a fork")
 
 
-def _connected(path: Path, *, create: bool, journal_bytes: int) -> sqlite3.Connection:
+def _connected(path: Path, *, create: bool, journal_bytes: int) -> Connection:
     mode = "rwc" if create else "rw"
     connection = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode={mode}",
         uri=True,
+        factory=Connection,
         isolation_level=None,
         check_same_thread=False,
         timeout=_FOREIGN_LOCK_SECONDS,

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any, Final
 
 from watchkeeper.contracts.storage import Delete, Document, Namespace, Put, Scalar
@@ -21,7 +20,16 @@ from watchkeeper.contracts.storage_rules import (
 from watchkeeper.domain.errors import Conflict, StoreCorrupt, UsageError
 from watchkeeper.domain.names import stored_name
 
+from .connection import Connection
+
 SELECT: Final = "SELECT key, revision, value, checksum, i1, i2, i3, i4 FROM document WHERE "
+_UPDATE: Final = (
+    "UPDATE document SET revision = ?, value = ?, checksum = ?, i1 = ?, i2 = ?, i3 = ?, i4 = ?"
+    " WHERE namespace = ? AND key = ? AND revision = ?"
+)
+_INSERT: Final = """
+    INSERT INTO document (revision, value, checksum, i1, i2, i3, i4, namespace, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 
 def put(connection: Connection, operation: Put) -> int:
@@ -30,21 +38,13 @@ def put(connection: Connection, operation: Put) -> int:
     fields = _index_values(operation)
     key = stored_name(operation.key, "key")
     number = namespace_number(connection, operation.namespace, create=True)
-    now = _revision(connection, number, key)
-    _require_expected(operation, now)
+    # a writer that expects a revision has most often read it: the update itself is then the comparison
+    now = operation.expect or _found(connection, operation, number, key)
     row = (now + 1, text, _checksum(key, now + 1, text, fields), *fields)
-    if now:
-        connection.execute(
-            "UPDATE document SET revision = ?, value = ?, checksum = ?, i1 = ?, i2 = ?, i3 = ?, i4 = ?"
-            " WHERE namespace = ? AND key = ?",
-            (*row, number, key),
-        )
-    else:
-        connection.execute(
-            "INSERT INTO document (revision, value, checksum, i1, i2, i3, i4, namespace, key) VALUES (?, ?, ?, ?, "
-            "?, ?, ?, ?, ?)",
-            (*row, number, key),
-        )
+    if not now:
+        connection.execute(_INSERT, (*row, number, key))
+    elif not connection.execute(_UPDATE, (*row, number, key, now)).rowcount:
+        _found(connection, operation, number, key)
     return now + 1
 
 
@@ -52,7 +52,7 @@ def delete(connection: Connection, operation: Delete) -> None:
     """Remove a document inside the caller's transaction."""
     key = stored_name(operation.key, "key")
     number = namespace_number(connection, operation.namespace, create=False)
-    _require_expected(operation, 0 if number is None else _revision(connection, number, key))
+    _found(connection, operation, number, key)
     if number is not None:
         connection.execute("DELETE FROM document WHERE namespace = ? AND key = ?", (number, key))
 
@@ -82,18 +82,23 @@ def document_of(row: tuple[Any, ...], path: Path, namespace: Namespace) -> Docum
 def namespace_number(connection: Connection, namespace: Namespace, *, create: bool) -> int | None:
     """The number of a namespace, None when nothing was ever written there; refuses another list of fields."""
     fields = _fields(namespace.name, tuple(namespace.index))
-    row = connection.execute("SELECT id, fields FROM namespace WHERE name = ?", (namespace.name,)).fetchone()
-    if row is not None:
-        number, known = row
-        if known != fields:
-            raise UsageError(
-                f"the namespace {namespace.name!r} is indexed by {known}, as it was first used, and not by {fields}: "
-                "declare the same fields in the same order, or use a new namespace"
-            )
-        return int(number)
-    if not create:
-        return None
-    return connection.execute("INSERT INTO namespace (name, fields) VALUES (?, ?)", (namespace.name, fields)).lastrowid
+    known = connection.namespaces.get(namespace.name)
+    if known is None:
+        row = connection.execute("SELECT id, fields FROM namespace WHERE name = ?", (namespace.name,)).fetchone()
+        if row is not None:
+            known = connection.namespaces[namespace.name] = (int(row[0]), row[1])
+    if known is None:
+        if not create:
+            return None
+        made = connection.execute("INSERT INTO namespace (name, fields) VALUES (?, ?)", (namespace.name, fields))
+        return made.lastrowid
+    number, declared = known
+    if declared != fields:
+        raise UsageError(
+            f"the namespace {namespace.name!r} is indexed by {declared}, as it was first used, and not by {fields}: "
+            "declare the same fields in the same order, or use a new namespace"
+        )
+    return number
 
 
 @lru_cache(maxsize=256)
@@ -110,14 +115,12 @@ def _index_values(operation: Put) -> list[Scalar]:
     return values + [None] * (MOST_FIELDS - len(values))
 
 
-def _revision(connection: Connection, number: int | None, key: str) -> int:
+def _found(connection: Connection, operation: Put | Delete, number: int | None, key: str) -> int:
+    """The revision now, 0 for no document; a Conflict when another one is expected."""
     row = connection.execute("SELECT revision FROM document WHERE namespace = ? AND key = ?", (number, key)).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def _require_expected(operation: Put | Delete, now: int) -> None:
+    now = 0 if row is None else int(row[0])
     if operation.expect is None or operation.expect == now:
-        return
+        return now
     found = f"is at revision {now}" if now else "does not exist"
     wanted = f"revision {operation.expect}" if operation.expect else "no such document"
     raise Conflict(

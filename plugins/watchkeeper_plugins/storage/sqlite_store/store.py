@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from sqlite3 import Connection
 from typing import BinaryIO
 
 import attrs
@@ -41,6 +40,7 @@ from .appending import Appending
 from .backup import back_up
 from .blobs import Blobs
 from .catalogue import Catalogue
+from .connection import Connection
 from .contents import inventory
 from .database import Database, Gates
 from .days import Days
