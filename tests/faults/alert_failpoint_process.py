@@ -11,7 +11,7 @@ import random
 import signal
 
 from watchkeeper.alerting import Alerting, Patience, Rule, parsed
-from watchkeeper.alerting.outbox import OUTBOX
+from watchkeeper.alerting.letters import OUTBOX
 from watchkeeper.alerting.record import ALERTS
 from watchkeeper.clock import SystemClock
 from watchkeeper.contracts.storage import Delete, Put

@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from watchkeeper.alerting.outbox import OUTBOX
+from watchkeeper.alerting.letters import OUTBOX
 from watchkeeper.alerting.record import ALERTS
 from watchkeeper.testing.http_receiver import Answer, HttpReceiver
 from watchkeeper_plugins.storage import sqlite

@@ -7,8 +7,9 @@ import attrs
 import pytest
 
 from watchkeeper.alerting import Alerting, Limit, Patience, Rule, Sender, parsed
+from watchkeeper.alerting.letters import OUTBOX, Letter, letter_of
 from watchkeeper.alerting.limits import RateLimits
-from watchkeeper.alerting.outbox import OUTBOX, Letter, Outbox, letter_of
+from watchkeeper.alerting.outbox import Outbox
 from watchkeeper.contracts.storage import Put
 from watchkeeper.domain.alert import Delivery, Severity
 from watchkeeper.domain.errors import (

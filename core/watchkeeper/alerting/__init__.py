@@ -8,11 +8,12 @@ from .delivery import Courier, DeliveryReport, Patience, Undelivered
 from .escalation import Escalation, Step
 from .grouping import Grouping
 from .groups import AlertGroup
+from .letters import Letter
 from .limits import Limit, RateLimits
 from .maintenance import MaintenanceWindow
 from .matching import Matcher
 from .muting import Inhibition
-from .outbox import Letter, Outbox
+from .outbox import Outbox
 from .outcome import Outcome
 from .parser import parsed
 from .rules import Rule

@@ -14,7 +14,7 @@ from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.verdict import Failure
 
 from .delivery import Attempt, delivery_or_error
-from .outbox import Letter
+from .letters import Letter
 from .system import Alerting
 
 _log = logging.getLogger("watchkeeper.alerting")

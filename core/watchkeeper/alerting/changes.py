@@ -13,8 +13,8 @@ from watchkeeper.domain.measurement import Measurement
 
 from . import life
 from .escalation import begun
+from .letters import ALERT_LOG, Letter
 from .muting import Muting
-from .outbox import ALERT_LOG, Letter
 from .outcome import Outcome
 from .record import ALERTS, Record
 from .rules import Rule

@@ -17,8 +17,9 @@ from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
 
 from .lease import Lease
+from .letters import Letter
 from .limits import RateLimits
-from .outbox import Letter, Outbox
+from .outbox import Outbox
 
 T = TypeVar("T")
 _MOST_RECEIVERS_AT_ONCE: Final = 16

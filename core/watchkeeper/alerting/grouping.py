@@ -18,8 +18,8 @@ from watchkeeper.contracts.storage import Namespace, Operation, Put, Storage
 from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
 from watchkeeper.domain.errors import ConfigError
 
+from .letters import OUTBOX, Letter, Status, readable
 from .matching import label_of
-from .outbox import OUTBOX, Letter, Status, readable
 
 GROUPS: Final = Namespace("groups")
 """For each receiver and group the key and the time of the last message."""

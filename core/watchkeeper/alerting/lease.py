@@ -10,7 +10,8 @@ from typing import Final, Self
 from watchkeeper.clock import Clock
 from watchkeeper.domain.errors import Conflict, StoreError
 
-from .outbox import Letter, Outbox
+from .letters import Letter
+from .outbox import Outbox
 
 _log = logging.getLogger("watchkeeper.alerting")
 _RENEWALS_A_LEASE: Final = 3

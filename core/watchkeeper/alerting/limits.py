@@ -11,7 +11,7 @@ from watchkeeper.contracts.storage import Durability, LogEntry, Namespace, Opera
 from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
 from watchkeeper.domain.errors import ConfigError, Conflict
 
-from .outbox import ALERT_LOG, Letter
+from .letters import ALERT_LOG, Letter
 
 ALLOWANCES: Final = Namespace("allowances")
 """One document a receiver with a limit: what it may still be told, counted over all processes."""

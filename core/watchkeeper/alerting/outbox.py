@@ -11,134 +11,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any, Final
 
 import attrs
 
-from watchkeeper.contracts.storage import Delete, Document, Durability, LogEntry, Namespace, Operation, Put, Storage
-from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
-from watchkeeper.domain.errors import Conflict, NotFound, WatchkeeperError
-from watchkeeper.domain.plain import notification_of, plain_notification
+from watchkeeper.contracts.storage import Delete, Durability, Namespace, Operation, Put, Storage
+from watchkeeper.domain.alert import AlertState, Delivery, Notification, Severity
+from watchkeeper.domain.errors import Conflict
 
+from .dead_letters import DeadLetters
+from .letters import OUTBOX, Letter, Status, entry, letter_of, readable
 from .permission import Permit, anybody
+from .unreadable import put_aside
 
-OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
 THREADS: Final = Namespace("threads", ("since_us",))
 """By what each receiver finds its first message about a firing again."""
-ALERT_LOG: Final = "alerts"
-UNREADABLE: Final = "unreadable-letter"
-"""The rule that a letter names which stands for one that cannot be read."""
 _log = logging.getLogger("watchkeeper.alerting")
-_AHEAD_US: Final = 30 * 86_400_000_000
-"""By so much urgent letters are found before others: longer than any of them waits."""
 _LEASE_ATTEMPTS: Final = 5
 _SENDING_US: Final = 100_000
 """A tenth of a second: how soon to look whether an earlier letter has been sent."""
-
-
-class Status(StrEnum):
-    """Where a row stands."""
-
-    WAITING = "waiting"
-    DEAD = "dead"
-
-
-@attrs.frozen
-class Letter:
-    """One notification for one receiver."""
-
-    receiver: str
-    notification: Notification
-    first_us: int
-    """When it was written."""
-    next_us: int
-    """When it is due; while it is being sent, when that lease ends."""
-    attempts: int = 0
-    """How many have been begun."""
-    status: Status = Status.WAITING
-    error: str = ""
-    """What the last failed attempt said."""
-    after: tuple[str, ...] = ()
-    """Keys of earlier letters to this receiver about the same alerts, which must not be overtaken."""
-    is_leased: bool = False
-    """Whether somebody is sending it."""
-    is_limited: bool = False
-    """Whether the receiver's limit has held it back."""
-    is_fallback: bool = False
-    """Whether it is sent in place of one that could not be delivered."""
-    is_uncounted: bool = False
-    """Whether the receiver's limit does not count it: a notice of watchkeeper about itself."""
-    done: tuple[str, ...] = ()
-    """Recipients of the receiver's who need no other attempt."""
-    revision: int = 0
-
-    @property
-    def key(self) -> str:
-        """The document's key, which is the notification's idempotency key."""
-        return self.notification.key
-
-    @property
-    def thread_key(self) -> str:
-        """The key of this receiver's thread about this firing."""
-        alert = self.notification.alert
-        return f"{alert.fingerprint}-{alert.since_us}-{self.receiver}"
-
-    @property
-    def is_urgent(self) -> bool:
-        """Whether it goes before whatever waits: critical news that nobody has tried to send yet."""
-        is_new = self.attempts == 0 and self.next_us <= self.first_us
-        return is_new and self.notification.alert.severity is Severity.CRITICAL
-
-    def put(self) -> Put:
-        """The write, expecting that nobody has written since."""
-        plain: dict[str, Any] = {
-            "receiver": self.receiver,
-            "notification": plain_notification(self.notification),
-            "first_us": self.first_us,
-            "attempts": self.attempts,
-            "error": self.error,
-            "after": list(self.after),
-            "is_leased": self.is_leased,
-            "is_limited": self.is_limited,
-            "is_fallback": self.is_fallback,
-            "is_uncounted": self.is_uncounted,
-            "done": list(self.done),
-        }
-        index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
-        plain |= index
-        if self.is_urgent:
-            index["next_us"] = self.next_us - _AHEAD_US
-        return Put(OUTBOX, self.key, plain, index, expect=self.revision)
-
-
-def letter_of(document: Document) -> Letter:
-    """What `Letter.put` wrote."""
-    plain: Any = document.value
-    return Letter(
-        receiver=plain["receiver"],
-        notification=notification_of(plain["notification"]),
-        first_us=plain["first_us"],
-        next_us=plain["next_us"],
-        attempts=plain["attempts"],
-        status=Status(plain["status"]),
-        error=plain["error"],
-        after=tuple(plain.get("after", ())),
-        is_leased=plain.get("is_leased", False),
-        is_limited=plain.get("is_limited", False),
-        is_fallback=plain["is_fallback"],
-        is_uncounted=plain.get("is_uncounted", False),
-        done=tuple(plain.get("done", ())),
-        revision=document.revision,
-    )
-
-
-def readable(document: Document) -> Letter | str:
-    """The letter, or why it cannot be read."""
-    try:
-        return letter_of(document)
-    except (AttributeError, KeyError, TypeError, ValueError, WatchkeeperError) as error:
-        return f"the letter cannot be read: {type(error).__name__}: {error}"
 
 
 class Outbox:
@@ -152,7 +43,7 @@ class Outbox:
 
     def __init__(self, storage: Storage, permit: Permit = anybody) -> None:
         self._storage = storage
-        self._permit = permit
+        self._dead = DeadLetters(storage, permit)
         self._taking = threading.Lock()
         self._filled = threading.Condition()
         self._fillings = 0
@@ -188,8 +79,8 @@ class Outbox:
 
         Acceptance wins over whoever took the letter after the lease had ended; only a dead letter stays.
         """
-        entry = _entry("delivered", letter, now_us, detail=f"{delivery.receiver} {delivery.detail}".strip())
-        done: list[Operation] = [entry]
+        said = entry("delivered", letter, now_us, detail=f"{delivery.receiver} {delivery.detail}".strip())
+        done: list[Operation] = [said]
         if letter.notification.alert.state is AlertState.RESOLVED:
             done.append(Delete(THREADS, letter.thread_key))
         elif delivery.thread is not None:
@@ -242,7 +133,7 @@ class Outbox:
     def given_up(self, letter: Letter, error: str, now_us: int, instead: Letter | None = None) -> None:
         """It becomes a dead letter; `instead` is written in the same commit."""
         dead = attrs.evolve(letter, status=Status.DEAD, error=error, is_leased=False)
-        operations: list[Operation] = [dead.put(), _entry("undeliverable", letter, now_us, detail=error)]
+        operations: list[Operation] = [dead.put(), entry("undeliverable", letter, now_us, detail=error)]
         if instead is not None:
             operations.append(instead.put())
         self._finish(operations)
@@ -251,23 +142,17 @@ class Outbox:
 
     def dead_letters(self, limit: int | None = None) -> tuple[Letter, ...]:
         """What could not be delivered."""
-        found = self._storage.find(OUTBOX, {"status": Status.DEAD.value}, ("next_us",), limit=limit)
-        return tuple(letter_of(document) for document in found)
+        return self._dead.letters(limit)
 
     def drop(self, key: str, now_us: int, by: str) -> Letter:
         """A dead letter goes; the log says who wanted that."""
-        letter = self._dead_letter(key)
-        gone = Delete(OUTBOX, key, expect=letter.revision)
-        self._storage.commit([gone, _entry("dropped", letter, now_us, detail=f"by {by}")])
-        return letter
+        return self._dead.drop(key, now_us, by)
 
     def send_again(self, key: str, now_us: int, by: str) -> Letter:
         """A dead letter becomes due, as if it were new, with its old key."""
-        letter = self._dead_letter(key)
-        fresh = attrs.evolve(letter, status=Status.WAITING, first_us=now_us, next_us=now_us, attempts=0)
-        self._storage.commit([fresh.put(), _entry("sent again", letter, now_us, detail=f"by {by}")])
+        letter = self._dead.send_again(key, now_us, by)
         self.wake()
-        return fresh
+        return letter
 
     def waiting(self, receiver: str | None = None, limit: int | None = None) -> tuple[Letter, ...]:
         """What is not delivered yet, soonest due first."""
@@ -301,14 +186,6 @@ class Outbox:
             self._filled.wait_for(lambda: self._fillings != seen, seconds)
             return self._fillings
 
-    def _dead_letter(self, key: str) -> Letter:
-        document = self._storage.get(OUTBOX, key)
-        letter = letter_of(document) if document else None
-        if letter is None or letter.status is not Status.DEAD:
-            raise NotFound(f"there is no dead letter {key!r}; list them to see their keys")
-        self._permit(letter.notification.alert.model)
-        return letter
-
     def _waiting(self, receiver: str, limit: int | None) -> tuple[Letter, ...]:
         return self._letters({"receiver": receiver, "status": Status.WAITING.value}, limit)
 
@@ -320,29 +197,9 @@ class Outbox:
             if isinstance(found, Letter):
                 letters.append(found)
             else:
-                self._put_aside(document, found)
+                _log.error("%s; it is a dead letter now", found, extra={"key": document.key})
+                self._finish(put_aside(document, found))
         return tuple(letters)
-
-    def _put_aside(self, document: Document, error: str) -> None:
-        """A letter that cannot be read becomes a dead one that says so, with what it held beside it."""
-        _log.error("%s; it is a dead letter now", error, extra={"key": document.key})
-        due_us = document.index["next_us"]
-        now_us = due_us if isinstance(due_us, int) else 0
-        alert = Alert(
-            fingerprint=UNREADABLE,
-            rule=UNREADABLE,
-            model="watchkeeper",
-            severity=Severity.WARNING,
-            state=AlertState.FIRING,
-            summary=f"a notification was kept that cannot be read: {document.key}",
-            since_us=now_us,
-            changed_us=now_us,
-        )
-        notification = Notification(document.key, alert)
-        dead = Letter(str(document.index["receiver"]), notification, now_us, now_us, status=Status.DEAD, error=error)
-        put = attrs.evolve(dead, revision=document.revision).put()
-        kept = attrs.evolve(put, value={**put.value, "unreadable": document.value})
-        self._finish([kept, _entry("undeliverable", dead, now_us, detail=error)])
 
     def _same(self, letter: Letter) -> Letter | None:
         """The letter as it is stored now; None when it is gone, dead, or says something else."""
@@ -357,16 +214,3 @@ class Outbox:
             self._storage.commit(operations, Durability.FLUSHED)
         except Conflict:
             return
-
-
-def _entry(event: str, letter: Letter, now_us: int, detail: str) -> LogEntry:
-    body = {
-        "event": event,
-        "key": letter.key,
-        "fingerprint": letter.notification.alert.fingerprint,
-        "receiver": letter.receiver,
-        "attempts": letter.attempts,
-        "detail": detail,
-        "at_us": now_us,
-    }
-    return LogEntry(ALERT_LOG, body)

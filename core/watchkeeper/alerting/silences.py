@@ -16,8 +16,8 @@ from watchkeeper.domain.errors import NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.window import iso_time
 
+from .letters import ALERT_LOG
 from .matching import Matcher, fits_all
-from .outbox import ALERT_LOG
 from .permission import Permit, anybody, model_of
 
 SILENCES: Final = Namespace("silences", ("ends_us",))

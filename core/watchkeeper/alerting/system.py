@@ -20,11 +20,12 @@ from .escalation import COURSES
 from .grouping import Grouping
 from .groups import AlertGroup, grouped
 from .kept_alerts import KeptAlerts
+from .letters import ALERT_LOG
 from .limits import Limit, RateLimits
 from .maintenance import MaintenanceWindow
 from .measured import Measured
 from .muting import Inhibition
-from .outbox import ALERT_LOG, Outbox
+from .outbox import Outbox
 from .outcome import Outcome, outcomes
 from .permission import Permit, anybody
 from .record import ALERTS, Record, record_of

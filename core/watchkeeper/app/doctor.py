@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from watchkeeper.alerting.outbox import Letter
+from watchkeeper.alerting.letters import Letter
 from watchkeeper.config.reading import load
 from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.plural import counted

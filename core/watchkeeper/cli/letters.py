@@ -11,7 +11,7 @@ from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
     from watchkeeper.alerting.delivery import DeliveryReport
-    from watchkeeper.alerting.outbox import Letter
+    from watchkeeper.alerting.letters import Letter
     from watchkeeper.app import Watchkeeper
 
 Key = Annotated[str | None, typer.Argument(help="The notification's key, or its beginning, as `dead` shows it.")]

@@ -1,0 +1,36 @@
+"""A letter that cannot be read becomes a dead one that says so, with what it held beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from watchkeeper.contracts.storage import Document, Operation
+from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
+
+from .letters import Letter, Status, entry
+
+UNREADABLE: Final = "unreadable-letter"
+"""The rule that a letter names which stands for one that cannot be read."""
+
+
+def put_aside(document: Document, error: str) -> list[Operation]:
+    """A letter that cannot be read becomes a dead one that says so, with what it held beside it."""
+    due_us = document.index["next_us"]
+    now_us = due_us if isinstance(due_us, int) else 0
+    alert = Alert(
+        fingerprint=UNREADABLE,
+        rule=UNREADABLE,
+        model="watchkeeper",
+        severity=Severity.WARNING,
+        state=AlertState.FIRING,
+        summary=f"a notification was kept that cannot be read: {document.key}",
+        since_us=now_us,
+        changed_us=now_us,
+    )
+    notification = Notification(document.key, alert)
+    dead = Letter(str(document.index["receiver"]), notification, now_us, now_us, status=Status.DEAD, error=error)
+    put = attrs.evolve(dead, revision=document.revision).put()
+    kept = attrs.evolve(put, value={**put.value, "unreadable": document.value})
+    return [kept, entry("undeliverable", dead, now_us, detail=error)]
