@@ -1,4 +1,4 @@
-"""When models are checked: on a grid, without drift, and without making up for what was missed."""
+"""When models are checked: on a grid, without drift; of what was missed the last is made up for."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def run(schedule, now_us, rounds, *, takes_us=0):
         due = schedule.due(now_us)
         for model in due:
             found.setdefault(model, []).append(now_us)
+        schedule.begun(due, now_us)
         now_us += takes_us
-        schedule.done(due, now_us)
     return found
 
 
@@ -26,11 +26,22 @@ def test_every_model_is_due_at_the_beginning():
 
 
 def test_checks_stay_on_the_grid_however_long_they_take():
-    assert run(Schedule({"a": 10}), 7, 5, takes_us=3) == {"a": [7, 20, 30, 40, 50]}
+    assert run(Schedule({"a": 10}), 7, 5, takes_us=3) == {"a": [7, 10, 20, 30, 40]}
 
 
-def test_what_was_missed_is_not_made_up_for():
-    assert run(Schedule({"a": 10}), 0, 4, takes_us=25) == {"a": [0, 30, 60, 90]}
+def test_a_check_that_ends_a_little_after_the_next_one_was_due_costs_no_whole_step():
+    assert run(Schedule({"a": 10}), 0, 4, takes_us=11) == {"a": [0, 11, 22, 33]}
+
+
+def test_a_late_check_is_followed_by_one_on_the_grid():
+    schedule = Schedule({"a": 10})
+    schedule.begun(["a"], 0)
+    schedule.begun(["a"], 13)
+    assert schedule.wait_us(14) == 6
+
+
+def test_of_several_that_were_missed_one_is_made_up_for():
+    assert run(Schedule({"a": 10}), 0, 4, takes_us=25) == {"a": [0, 25, 50, 75]}
 
 
 def test_models_have_steps_of_their_own():
@@ -39,7 +50,7 @@ def test_models_have_steps_of_their_own():
 
 def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_its_step():
     schedule = Schedule({"a": 10})
-    schedule.done(["a"], 1_000_000)
+    schedule.begun(["a"], 1_000_000)
     assert schedule.wait_us(500) <= 10
 
 
@@ -52,9 +63,9 @@ def test_without_models_there_is_nothing_to_wait_for():
     st.integers(0, 10**15),
     st.lists(st.integers(0, 500), min_size=1, max_size=30),
 )
-def test_each_check_is_at_a_point_of_the_grid_and_none_comes_twice(every, now_us, takes):
+def test_no_point_of_the_grid_is_taken_twice(every, now_us, takes):
     schedule = Schedule(every)
-    schedule.done(schedule.due(now_us), now_us)
+    schedule.begun(schedule.due(now_us), now_us)
     seen: dict[str, int] = dict.fromkeys(every, -1)
     for taken in takes:
         now_us += schedule.wait_us(now_us)
@@ -64,5 +75,5 @@ def test_each_check_is_at_a_point_of_the_grid_and_none_comes_twice(every, now_us
             point = now_us // every[model]
             assert point > seen[model]
             seen[model] = point
+        schedule.begun(due, now_us)
         now_us += taken
-        schedule.done(due, now_us)

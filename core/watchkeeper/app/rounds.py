@@ -66,7 +66,8 @@ def rounds(
     compacting = _Compacting(watch, min(max(_COMPACT_SHARE * pause.us / 1e6, 1.0), _LONGEST_COMPACT_SECONDS))
     with watch.delivering(heard):
         while not stopped.is_set():
-            due = schedule.due(watch.now_us())
+            began_us = watch.now_us()
+            due = schedule.due(began_us)
             if due:
                 worth = (model for model in due if not stopped.is_set() and _is_worth(watch, model))
                 results: dict[str, CheckResult] = {}
@@ -76,7 +77,7 @@ def rounds(
                 if stopped.is_set():
                     yield results
                     return
-                schedule.done(due, watch.now_us())
+                schedule.begun(due, began_us)
                 watch.advance_deployments()
                 heard(watch.deliver())
                 if tidied is None or time.monotonic() - tidied >= _TIDY_SECONDS:

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Mapping
 class Schedule:
     """Due times that are whole multiples of each model's step since 1970: 12:00, 12:05, 12:10.
 
-    At the beginning every model is due. A time that was missed, because checks took long or the process was away, is
-    not made up for: the next one counts. A clock that is set back makes no model wait longer than its step.
+    At the beginning every model is due. Of the times that pass while checks take long or the process is away, the last
+    is made up for at once and the others never: a round that takes a little longer than the step costs no whole step.
+    A clock that is set back makes no model wait longer than its step.
 
     Examples
     --------
     >>> schedule = Schedule({"slow": 60, "fast": 10})
     >>> schedule.due(3)
     ('slow', 'fast')
-    >>> schedule.done(schedule.due(3), 7)
+    >>> schedule.begun(schedule.due(3), 3)
     >>> schedule.wait_us(7), schedule.due(10), schedule.due(60)
     (3, ('fast',), ('slow', 'fast'))
     """
@@ -30,8 +31,8 @@ class Schedule:
         self._mend(now_us)
         return tuple(model for model, next_us in self._next_us.items() if next_us <= now_us)
 
-    def done(self, models: Iterable[str], now_us: int) -> None:
-        """These were checked: each is due at the next point of its grid."""
+    def begun(self, models: Iterable[str], now_us: int) -> None:
+        """Their checks began now: each is due at the next point of its grid, even when they end after it."""
         for model in models:
             every_us = self._every_us[model]
             self._next_us[model] = (now_us // every_us + 1) * every_us
@@ -44,4 +45,4 @@ class Schedule:
     def _mend(self, now_us: int) -> None:
         for model, next_us in self._next_us.items():
             if next_us - now_us > self._every_us[model]:  # the clock was set back
-                self.done([model], now_us)
+                self.begun([model], now_us)
