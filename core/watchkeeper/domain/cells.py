@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from .cell_lookup import CellLookup
 from .errors import DataError, UsageError
 
 QUANTILES: Final = 240
@@ -20,6 +21,8 @@ TAILS: Final = 32
 """Geometric cells on each side, each 1.5 times as wide as the one before."""
 BIN_COUNTS: Final = tuple(count for count in range(2, QUANTILES + 1) if QUANTILES % count == 0)
 """The bin counts that are exact sums of quantile cells."""
+_OUTER: Final = 4
+"""The quantiles at each end beyond which a cell is searched for: one wild value must not make bins wide."""
 _LARGEST: Final = float(np.finfo(np.float64).max)
 
 Ordered: TypeAlias = NDArray[np.floating[Any]]
@@ -132,6 +135,17 @@ class NumberCells:
     def counts(self, ordered: Ordered) -> NDArray[np.int64]:
         """(k + 1,) int64: how many values each cell holds. O(k log n)."""
         return np.diff(np.concatenate(([0], self.reached(ordered), [len(ordered)])))
+
+    def positions(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """(n,) int64: the cell of each of n numbers in any order, none of them NaN. O(n), see `CellLookup`."""
+        if self._lookup is None:
+            return np.searchsorted(self.edges, values, side="left")
+        return self._lookup.of_values(values)
+
+    @cached_property
+    def _lookup(self) -> CellLookup | None:
+        low, high = self.edges[self.levels[[_OUTER, -1 - _OUTER]]].tolist()
+        return CellLookup.of(self.edges, low, high)
 
     def bin_starts(self, bins: int) -> NDArray[np.int64]:
         """(b,) int64: the first cell of each quantile bin, the bins together covering all cells.

@@ -70,7 +70,7 @@ class NumberLegs:
 
     names: tuple[str, ...]
     weights: tuple[float, ...]
-    edges: NDArray[np.float64]
+    cells: NumberCells
     scores: NDArray[np.float64]
     """(cells,) in sds of the reference's scores."""
     in_middle: NDArray[np.float64]
@@ -95,17 +95,19 @@ class NumberLegs:
             del kept[SPREAD]
         total = sum(kept.values())
         weights = tuple(weight / total for weight in kept.values())
-        return cls(tuple(kept), weights, cells.edges, scores / (spread or 1.0), in_middle, (beyond != 0) * 1.0)
+        return cls(tuple(kept), weights, cells, scores / (spread or 1.0), in_middle, (beyond != 0) * 1.0)
 
     def statistics(self, column: Column, block: NDArray[np.int64], count: int) -> NDArray[np.float64]:
         """(count, legs); a column that holds no numbers says nothing."""
         if isinstance(column, Categories) or column.dtype.kind not in "fiub":
             return np.full((count, len(self.names)), np.nan)
         lacking = missing(column)
-        rows = np.bincount(block, minlength=count)
-        kept = block[~lacking]
-        cell = np.searchsorted(self.edges, column[~lacking], side="left")
-        present = np.bincount(kept, minlength=count)
+        rows = present = np.bincount(block, minlength=count)
+        kept, values = block, column
+        if lacking.any():
+            kept, values = block[~lacking], column[~lacking]
+            present = np.bincount(kept, minlength=count)
+        cell = self.cells.positions(values)
         scores = self.scores[cell]
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.bincount(kept, scores, count) / present
