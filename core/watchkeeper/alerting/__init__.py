@@ -4,7 +4,7 @@ from watchkeeper.domain.alert import NoData
 
 from .caretaker import Caretaker
 from .condition import Condition
-from .delivery import Courier, DeliveryReport, Patience, Undelivered
+from .delivery import Courier
 from .escalation import Escalation, Step
 from .grouping import Grouping
 from .groups import AlertGroup
@@ -16,6 +16,8 @@ from .muting import Inhibition
 from .outbox import Outbox
 from .outcome import Outcome
 from .parser import parsed
+from .patience import Patience
+from .reports import DeliveryReport, Undelivered
 from .rules import Rule
 from .sender import Sender
 from .silences import Silence, Silences, SilenceState

@@ -13,7 +13,7 @@ from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, 
 from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.verdict import Failure
 
-from .delivery import Attempt, delivery_or_error
+from .attempts import Attempt, delivery_or_error
 from .letters import Letter
 from .system import Alerting
 

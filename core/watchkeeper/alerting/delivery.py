@@ -3,86 +3,29 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 import attrs
 
 from watchkeeper.clock import Clock
-from watchkeeper.contracts.notifier import LEASE_SECONDS, Notifier
+from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
-from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryError, DeliveryRefused, PluginError
+from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryRefused, PluginError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
 
+from .attempts import Attempt, delivery_or_error
 from .lease import Lease
 from .letters import Letter
 from .limits import RateLimits
 from .outbox import Outbox
+from .patience import Patience
+from .reports import DeliveryReport, Undelivered
 
-T = TypeVar("T")
 _MOST_RECEIVERS_AT_ONCE: Final = 16
 _MOST_DUE: Final = 256
-
-
-class Attempt(Protocol):
-    """The plugin boundary: what `call` returns, or the failure that it became."""
-
-    def __call__(self, title: str, subject: str, call: Callable[[], T], /) -> T | Failure:
-        """Call it."""
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class Patience:
-    """How long a sender waits, and when it gives up."""
-
-    first_seconds: float = 1.0
-    """The longest wait after the first failure, doubled with every other; chance picks between 0 and the longest."""
-    longest_seconds: float = 60.0
-    """The longest wait; what a receiver asks for (Retry-After) counts even beyond it, up to `give_up_seconds`."""
-    give_up_seconds: float = 86_400.0
-    """A letter that could not be delivered for so long is dead."""
-    broken_attempts: int = 5
-    """So many attempts are made with a notifier that raises what it must not."""
-    lease_seconds: float = LEASE_SECONDS
-    """For how long a sender has a letter to itself; longer than any notifier's time-out, renewed while it sends."""
-    batch: int = 8
-    """How many letters are leased together."""
-    failures_in_a_row: int = 3
-    """After so many, the receiver's other letters wait too."""
-
-
-@attrs.frozen
-class Undelivered:
-    """One attempt that failed."""
-
-    receiver: str
-    key: str
-    error: str
-    is_final: bool
-    """Whether it is a dead letter now, and not tried again."""
-
-
-@attrs.frozen
-class DeliveryReport:
-    """What one pass over the outbox did."""
-
-    delivered: tuple[Delivery, ...] = ()
-    undelivered: tuple[Undelivered, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    """Notifiers that raised what they must not."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was tried."""
-        return not (self.delivered or self.undelivered or self.failures)
-
-    def __add__(self, other: DeliveryReport) -> DeliveryReport:
-        return DeliveryReport(
-            self.delivered + other.delivered, self.undelivered + other.undelivered, self.failures + other.failures
-        )
 
 
 @attrs.frozen(eq=False)
@@ -108,7 +51,7 @@ class Courier:
     attempt: Attempt
     clock: Clock
     rng: random.Random
-    patience: Patience = Patience()
+    patience: Patience = attrs.field(factory=Patience)
     fallback: str | None = None
     limits: RateLimits | None = None
 
@@ -244,17 +187,11 @@ class Courier:
 
     def _delayed(self, letter: Letter, error: str, retry_after_seconds: float | None) -> DeliveryReport:
         now_us = self.clock.now_us()
-        wait = self._wait(letter.attempts, retry_after_seconds)
+        wait = self.patience.wait_seconds(letter.attempts, retry_after_seconds, self.rng)
         if now_us + _us(wait) - letter.first_us > _us(self.patience.give_up_seconds):
             return self._dead(letter, f"{error} (tried {letter.attempts} times)")
         self.outbox.postponed(letter, now_us + _us(wait), error)
         return DeliveryReport(undelivered=(Undelivered(letter.receiver, letter.key, error, is_final=False),))
-
-    def _wait(self, attempts: int, retry_after_seconds: float | None) -> float:
-        """Full jitter over an exponentially growing wait, and never before the receiver allows."""
-        longest = min(self.patience.longest_seconds, self.patience.first_seconds * 2.0 ** min(attempts - 1, 30))
-        chosen = self.rng.uniform(0.0, longest)
-        return chosen if retry_after_seconds is None else retry_after_seconds + chosen
 
     def _dead(self, letter: Letter, error: str) -> DeliveryReport:
         now_us = self.clock.now_us()
@@ -276,21 +213,8 @@ class Courier:
         """Letters that were leased and not tried wait a moment, which is no attempt."""
         for letter in letters:
             untried = attrs.evolve(letter, attempts=letter.attempts - 1)
-            wait_us = _us(self._wait(1, None))
+            wait_us = _us(self.patience.wait_seconds(1, None, self.rng))
             self.outbox.postponed(untried, self.clock.now_us() + wait_us, letter.error or error)
-
-
-def delivery_or_error(notifier: Notifier, notification: Notification) -> Delivery | DeliveryDelayed | DeliveryRefused:
-    """What the notifier does, the errors of its contract as values: only other ones are for the plugin boundary."""
-    try:
-        delivery = notifier.send(notification)
-    except (DeliveryDelayed, DeliveryRefused) as error:
-        return error
-    except DeliveryError as error:
-        return DeliveryDelayed(str(error))
-    if not isinstance(delivery, Delivery):
-        raise TypeError(f"send() must return a Delivery, found {type(delivery).__name__}")
-    return delivery
 
 
 def _us(seconds: float) -> int:

@@ -11,7 +11,8 @@ from typing import Final
 from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.verdict import Failure
 
-from .delivery import Courier, DeliveryReport
+from .delivery import Courier
+from .reports import DeliveryReport
 
 _log = logging.getLogger("watchkeeper.alerting")
 _PAUSE_SECONDS: Final = 1.0

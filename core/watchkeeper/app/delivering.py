@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from watchkeeper.alerting.caretaker import Caretaker
-from watchkeeper.alerting.delivery import Courier, DeliveryReport, Undelivered
+from watchkeeper.alerting.delivery import Courier
+from watchkeeper.alerting.reports import DeliveryReport, Undelivered
 from watchkeeper.alerting.sender import Sender
 from watchkeeper.domain.alert import Delivery
 from watchkeeper.domain.errors import NotFound

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Final, Protocol
 
-from watchkeeper.alerting.delivery import DeliveryReport
+from watchkeeper.alerting.reports import DeliveryReport
 from watchkeeper.domain.spans import Duration
 from watchkeeper.monitor.result import CheckResult
 

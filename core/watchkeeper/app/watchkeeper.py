@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from watchkeeper.alerting.delivery import DeliveryReport, Undelivered
 from watchkeeper.alerting.letters import Letter
 from watchkeeper.alerting.matching import Matcher
+from watchkeeper.alerting.reports import DeliveryReport, Undelivered
 from watchkeeper.alerting.silences import Silence
 from watchkeeper.config.schema import Config
 from watchkeeper.domain.alert import Delivery

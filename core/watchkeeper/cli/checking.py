@@ -13,7 +13,7 @@ from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
-    from watchkeeper.alerting.delivery import DeliveryReport
+    from watchkeeper.alerting.reports import DeliveryReport
     from watchkeeper.app import Watchkeeper
     from watchkeeper.monitor.result import CheckResult
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from watchkeeper.alerting.delivery import DeliveryReport
+    from watchkeeper.alerting.reports import DeliveryReport
 
 _AGAIN_SECONDS: Final = 600.0
 """After so long the same reason is said again."""

@@ -10,8 +10,8 @@ from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
-    from watchkeeper.alerting.delivery import DeliveryReport
     from watchkeeper.alerting.letters import Letter
+    from watchkeeper.alerting.reports import DeliveryReport
     from watchkeeper.app import Watchkeeper
 
 Key = Annotated[str | None, typer.Argument(help="The notification's key, or its beginning, as `dead` shows it.")]
