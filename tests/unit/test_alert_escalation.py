@@ -134,6 +134,28 @@ def test_giving_back_resumes_it_at_the_step_where_it_was():
     assert set(desk.minutes(40)) == {(20, "third"), (20, "boss")}
 
 
+def test_giving_back_after_the_last_step_takes_the_last_step_once_more():
+    desk = Desk()
+    desk.check(0.6)
+    desk.minutes(60)
+    desk.alerting.acknowledge(desk.fingerprint, "ada")
+    desk.alerting.give_back(desk.fingerprint, "ada")
+
+    assert set(desk.minutes(120)) == {(20, "third"), (20, "boss")}
+
+
+def test_who_gave_it_back_is_in_the_log():
+    desk = Desk()
+    desk.check(0.6)
+    desk.alerting.acknowledge(desk.fingerprint, "ada")
+    alert = desk.alerting.give_back(desk.fingerprint, "bob", "not mine")
+
+    *_, entry = desk.alerting.history(desk.fingerprint)
+    body = entry.body
+    assert (body["event"], body["by"], body["comment"]) == ("firing", "bob", "not mine")
+    assert alert.by is None, "nobody takes care of it"
+
+
 def test_the_end_stops_it_and_everybody_who_was_told_hears_of_it():
     desk = Desk()
     desk.check(0.6)

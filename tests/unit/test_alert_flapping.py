@@ -64,6 +64,112 @@ def test_an_alert_that_flaps_says_so_until_it_has_settled():
     assert ("state", "firing at 2008-09-15T00:31:00Z, flapping") in facts(Notification("a", flapping))
 
 
+def test_an_alert_that_flapped_and_then_fires_steadily_is_told_once_before_it_has_settled():
+    desk = Desk()
+    desk.checks(*[BAD, GOOD] * 4, BAD)
+
+    desk.checks(*[BAD] * 3)
+    assert desk.told()[9:] == []
+    desk.checks(BAD)
+    assert desk.told()[9:] == ["firing"]
+    assert desk.letters()[-1].notification.reason == "it came and went, and has fired at the last 5 checks in a row"
+
+    desk.checks(*[BAD] * 20, GOOD)
+    assert desk.told()[9:] == ["firing", "resolved"]
+
+
+def test_a_critical_alert_that_flapped_is_told_at_its_second_check_in_a_row():
+    desk = Desk(severity="critical")
+    desk.checks(*[BAD, GOOD] * 4, BAD)
+
+    desk.checks(BAD)
+
+    assert desk.told()[9:] == ["firing"]
+
+
+@pytest.mark.parametrize("severity", ["warning", "critical"])
+def test_runs_of_an_alert_that_flaps_are_told_as_steady_once_an_episode(severity):
+    desk = Desk(severity=severity)
+
+    desk.checks(*[BAD, BAD, BAD, GOOD, GOOD] * 20)
+
+    events = desk.told()
+    assert events[events.index("flapping") + 1 :] == (["firing"] if severity == "critical" else [])
+
+
+def test_looking_at_one_window_again_and_again_is_no_steady_fire():
+    desk = Desk(severity="critical")
+    desk.checks(*[BAD, GOOD] * 4, BAD)
+    desk.clock.advance(-59)
+
+    desk.checks(BAD)
+
+    assert desk.told()[9:] == []
+
+
+def escalating(severity="critical"):
+    return Desk(severity=severity, escalation=Escalation("office", (Step(150 * SECOND, ("boss",)),)))
+
+
+def watched(desk, *numbers):
+    """Check and escalate; whom each check and step told."""
+    before = len(desk.letters())
+    for number in numbers:
+        desk.checks(number)
+        desk.alerting.escalate()
+    return [letter.receiver for letter in desk.letters()[before:]]
+
+
+def test_the_escalation_of_an_alert_that_flaps_goes_on_over_its_lulls():
+    desk = escalating(severity="warning")
+    watched(desk, *[BAD, GOOD] * 4, BAD)
+
+    assert watched(desk, *[GOOD, BAD] * 5) == ["boss"]
+    assert desk.letters()[-1].notification.alert.state == "firing"
+
+
+def test_a_step_that_comes_due_in_a_lull_is_taken_when_it_fires_again():
+    desk = escalating()
+    watched(desk, *[BAD, GOOD] * 4, BAD)
+
+    assert watched(desk, GOOD, GOOD, GOOD) == []
+    assert desk.alerting.overdue(0) == ()
+    assert watched(desk, BAD) == ["boss"]
+
+
+def test_who_takes_care_of_an_alert_that_flaps_keeps_it_when_it_fires_again():
+    desk = escalating()
+    watched(desk, *[BAD, GOOD] * 4, BAD)
+    (alert,) = desk.alerting.alerts()
+    desk.alerting.acknowledge(alert.fingerprint, "ada", "on it")
+
+    assert watched(desk, GOOD, BAD, BAD, BAD, BAD, BAD, BAD, BAD) == []
+    (found,) = desk.alerting.alerts()
+    assert (found.state, found.by, found.comment) == ("acknowledged", "ada", "on it")
+    assert watched(desk, *[GOOD] * 20) == ["ops"], "the end is told"
+
+
+def test_who_ends_an_alert_that_flaps_ends_it_for_all_who_were_told():
+    desk = escalating()
+    watched(desk, *[BAD, GOOD] * 4, BAD)
+    (alert,) = desk.alerting.alerts()
+
+    ended = desk.alerting.resolve(alert.fingerprint, "ada")
+    assert (ended.is_flapping, desk.told()[9:]) == (False, ["resolved"])
+
+    watched(desk, BAD)
+    assert desk.told()[9:] == ["resolved", "firing"], "a new one"
+
+
+def test_what_is_still_firing_is_repeated_though_it_flapped():
+    desk = Desk(severity="critical", repeat_us=600 * SECOND)
+    desk.checks(*[BAD, GOOD] * 4, BAD, BAD)
+
+    desk.checks(*[BAD] * 10)
+
+    assert desk.told()[9:] == ["firing", "repeated"]
+
+
 def test_every_change_is_still_in_the_log():
     desk = Desk()
 

@@ -565,6 +565,16 @@ def test_who_takes_care_of_it_is_told_to_those_who_were_told_where_the_rule_want
     assert desk.events() == ["firing", "acknowledged", "acknowledged", "acknowledged", "resolved"]
 
 
+def test_those_who_heard_who_takes_care_of_it_hear_that_nobody_does_any_more():
+    desk = Desk(tells_acknowledged=True)
+    desk.check(BAD)
+    desk.alerting.acknowledge(desk.fingerprint, "ada", "on it")
+    desk.alerting.give_back(desk.fingerprint, "ada")
+
+    reasons = [letter.notification.reason for letter in desk.alerting.outbox.waiting()]
+    assert reasons == ["", "", "ada took care of it, and nobody does any more"]
+
+
 def test_nobody_hears_who_takes_care_of_what_nobody_was_told():
     desk = Desk(tells_acknowledged=True)
     desk.alerting.silences.add([Matcher.parse("model=*")], desk.clock.now_us() + 3_600 * SECOND, by="ada", comment="x")

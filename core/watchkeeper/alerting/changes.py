@@ -11,7 +11,7 @@ from watchkeeper.contracts.storage import Delete, LogEntry, Operation
 from watchkeeper.domain.alert import Alert, AlertState, Background, Note, Notification
 from watchkeeper.domain.measurement import Measurement
 
-from . import life
+from . import notices
 from .escalation import begun
 from .letters import ALERT_LOG, Letter
 from .muting import Muting
@@ -25,8 +25,12 @@ Backgrounds: TypeAlias = "Callable[[Alert, Sequence[Measurement]], Background]"
 """What is known of an alert's model, given everything that the check measured."""
 _LONGEST_HISTORY: Final = 200
 _LOOK_AGAIN_US: Final = 60_000_000
-_NO_STATE: Final = frozenset({life.Occasion.REPEATED, life.Occasion.ESCALATED, life.Occasion.FLAPPING})
+_NO_STATE: Final = frozenset({notices.Occasion.REPEATED, notices.Occasion.ESCALATED, notices.Occasion.FLAPPING})
 """Occasions that the log calls by their own name."""
+_BEGINS: Final = frozenset({notices.Occasion.FIRING, notices.Occasion.FLAPPING})
+"""Occasions with which an escalation begins, unless it is under way."""
+_TO_THE_TOLD: Final = frozenset({notices.Occasion.RESOLVED, *notices.BY_HAND})
+"""Occasions of which those hear who were told that it fires."""
 COMMENTED: Final = "commented"
 INACTIVE: Final = "inactive"
 """What the log calls an alert that was pending and did not come to fire."""
@@ -42,10 +46,12 @@ class Change:
     """None when it is gone."""
     outcome: Outcome | None = None
     """What led to it; None when a person or the time did."""
-    occasion: life.Occasion | None = None
-    """To be told in any case; None: what `life.due` says."""
+    occasion: notices.Occasion | None = None
+    """To be told in any case; None: what `notices.due` says."""
     said: Note | None = None
     """What somebody said of it."""
+    by: str | None = None
+    """Who did it, when it was a person."""
 
     @property
     def is_transition(self) -> bool:
@@ -86,7 +92,8 @@ class Written:
         elif self.record is not None and self.record != before:
             found += self.record.writes(before)
         if self.event is not None and self.alert is not None:
-            found.append(_entry(self.event, self.alert, now_us, [letter.receiver for letter in self.letters]))
+            known = attrs.evolve(self.alert, by=self.change.by or self.alert.by)
+            found.append(_entry(self.event, known, now_us, [letter.receiver for letter in self.letters]))
         said = self.change.said
         if said is not None and self.alert is not None:
             found.append(_entry(COMMENTED, attrs.evolve(self.alert, by=said.by, comment=said.text), now_us, ()))
@@ -109,10 +116,10 @@ def written(change: Change, given: Circumstances) -> Written:
         gone = attrs.evolve(before.alert, state=AlertState.RESOLVED, changed_us=given.now_us)
         return Written(change, None, gone, INACTIVE)
     record = _with_muting(after, given.muting)
-    occasion = change.occasion or life.due(record, change.rule, given.now_us)
+    occasion = change.occasion or notices.due(record, change.rule, given.now_us)
     letters: list[Letter] = []
     if occasion is None:
-        record = life.forgotten(record)
+        record = notices.forgotten(record)
     elif record.alert.muted:
         record = _put_off(change, record, given.now_us)
     else:
@@ -132,15 +139,16 @@ def _with_muting(record: Record, muting: Muting) -> Record:
 
 
 def _with_notice(
-    change: Change, record: Record, occasion: life.Occasion, given: Circumstances
+    change: Change, record: Record, occasion: notices.Occasion, given: Circumstances
 ) -> tuple[Record, list[Letter]]:
     """The record after what is owed has been written, and the letters that say it."""
     now_us = given.now_us
     receivers = _receivers(change, record, occasion)
-    told = life.told(record, occasion, receivers, now_us)
+    told = notices.told(record, occasion, receivers, now_us)
     background = _background(change, told, given) if receivers else Background()
-    if occasion is life.Occasion.FIRING and change.rule is not None and change.rule.escalation is not None:
-        told = attrs.evolve(told, course=begun(change.rule.escalation, _measurements(change), now_us, background))
+    policy = change.rule.escalation if change.rule is not None else None
+    if policy is not None and occasion in _BEGINS and told.course is None:
+        told = attrs.evolve(told, course=begun(policy, _measurements(change), now_us, background))
     notification = attrs.evolve(_notification(change, told, occasion, now_us), background=background)
     if notification.measurements:
         points = tuple(given.history(notification.measurements[0]))[-_LONGEST_HISTORY:]
@@ -153,7 +161,7 @@ def _with_notice(
 def _put_off(change: Change, record: Record, now_us: int) -> Record:
     """What is owed stays owed; a step of an escalation is looked at again in a while."""
     course = change.before.course if change.before else None
-    if change.occasion is not life.Occasion.ESCALATED or course is None:
+    if change.occasion is not notices.Occasion.ESCALATED or course is None:
         return record
     return attrs.evolve(record, course=course.postponed(now_us + _LOOK_AGAIN_US))
 
@@ -164,22 +172,22 @@ def _letter(receiver: str, notification: Notification, record: Record, now_us: i
     return Letter(receiver, own, now_us, now_us, after=() if last is None else (last,))
 
 
-def _receivers(change: Change, record: Record, occasion: life.Occasion) -> tuple[str, ...]:
-    if occasion in {life.Occasion.RESOLVED, life.Occasion.ACKNOWLEDGED} or change.rule is None:
+def _receivers(change: Change, record: Record, occasion: notices.Occasion) -> tuple[str, ...]:
+    if occasion in _TO_THE_TOLD or change.rule is None:
         return record.receivers
-    if occasion is life.Occasion.ESCALATED:
+    if occasion is notices.Occasion.ESCALATED:
         course = change.before.course if change.before else None
         return course.step.receivers if course and course.step else ()
     return change.rule.receivers
 
 
-def _notification(change: Change, record: Record, occasion: life.Occasion, now_us: int) -> Notification:
+def _notification(change: Change, record: Record, occasion: notices.Occasion, now_us: int) -> Notification:
     alert, rule = record.alert, change.rule
     return Notification(
         key=f"{alert.fingerprint}-{alert.since_us}-{record.notices}-{occasion}",
         alert=alert,
         measurements=_measurements(change),
-        next_step=_beside(rule.next_step, change, alert) if rule and occasion is not life.Occasion.RESOLVED else "",
+        next_step=_beside(rule.next_step, change, alert) if rule and occasion is not notices.Occasion.RESOLVED else "",
         link=_beside(rule.link, change, alert) or None if rule else None,
         reason=_reason(change, occasion, now_us),
     )
@@ -207,13 +215,17 @@ def _background(change: Change, record: Record, given: Circumstances) -> Backgro
     return given.backgrounds(record.alert, given.measurements)
 
 
-def _reason(change: Change, occasion: life.Occasion, now_us: int) -> str:
+def _reason(change: Change, occasion: notices.Occasion, now_us: int) -> str:
     before = change.before
-    if occasion is life.Occasion.FLAPPING and change.after is not None:
+    if occasion is notices.Occasion.FLAPPING and change.after is not None:
         return change.after.recent.reason
-    if occasion is life.Occasion.REPEATED:
+    if occasion is notices.Occasion.FIRING and change.after is not None and change.after.recent.is_flapping:
+        return f"it came and went, and has fired at the last {change.after.recent.run} checks in a row"
+    if occasion is notices.Occasion.GIVEN_BACK and before is not None:
+        return f"{before.alert.by} took care of it, and nobody does any more"
+    if occasion is notices.Occasion.REPEATED:
         return "it is still firing, and nobody has acknowledged it"
-    if occasion is life.Occasion.ESCALATED and before is not None and before.course is not None:
+    if occasion is notices.Occasion.ESCALATED and before is not None and before.course is not None:
         return before.course.reason(now_us - before.alert.changed_us)
     return ""
 

@@ -1,7 +1,8 @@
 """Escalation: who is told next when nobody acknowledges an alert.
 
 A policy is copied into the alert when the alert fires, so that editing the policy changes what begins later and never
-what is under way. Acknowledging pauses it, giving back resumes it with a full wait, resolving ends it.
+what is under way. Acknowledging pauses it, giving back resumes it with a full wait, resolving ends it. While an alert
+comes and goes it is one escalation: a step that comes due in a lull is taken when the alert fires again.
 """
 
 from __future__ import annotations
@@ -97,12 +98,21 @@ class Course:
         """Nobody takes care of it any more: the next step comes after its full wait."""
         return attrs.evolve(self, next_us=None if self.step is None else now_us + self.step.wait_us)
 
+    def given_back(self, now_us: int) -> Course:
+        """Nobody takes care of it any more, and when every step has been taken the last one comes once more."""
+        again = self if self.step is not None else attrs.evolve(self, taken=self.taken - 1)
+        return again.resumed(now_us)
+
+    def gone_on(self, now_us: int) -> Course:
+        """The alert fires again after a lull: a step that came due in it is due now."""
+        return self if self.is_waiting or self.step is None else self.postponed(now_us)
+
     def advanced(self, now_us: int) -> Course:
         """One step has been taken."""
         return attrs.evolve(self, taken=self.taken + 1).resumed(now_us)
 
-    def postponed(self, next_us: int) -> Course:
-        """The next step comes later, because of a silence."""
+    def postponed(self, next_us: int | None) -> Course:
+        """The next step comes later, because of a silence; None: when the alert fires again."""
         return attrs.evolve(self, next_us=next_us)
 
     def reason(self, waited_us: int) -> str:

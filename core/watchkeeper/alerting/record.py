@@ -67,7 +67,7 @@ class Record:
             "is_told": self.is_told,
             "recovering_us": self.recovering_us,
             "last_keys": dict(self.last_keys),
-            "recent": [self.recent.checks, self.recent.is_flapping, self.recent.is_told],
+            "recent": list(attrs.astuple(self.recent)),
             "begun_us": self.begun_us,
             "counted": None if self.counted is None else list(self.counted),
             "course": None if self.course is None else plain_course(self.course),

@@ -12,11 +12,10 @@ from watchkeeper.contracts.storage import LoggedEntry, Storage
 from watchkeeper.domain.alert import Alert, AlertState, Background
 from watchkeeper.domain.measurement import Measurement
 
-from . import life
+from . import by_hand, notices
 from .anomalies.methods import AnomalyOf
-from .attempts import Attempt
 from .changes import Backgrounds, Change, History
-from .delivery import Courier
+from .delivery import Attempt, Courier, DeliveryReport, Patience
 from .escalation import COURSES
 from .grouping import Grouping
 from .groups import AlertGroup, grouped
@@ -28,10 +27,8 @@ from .measured import Measured
 from .muting import Inhibition
 from .outbox import Outbox
 from .outcome import Outcome, outcomes
-from .patience import Patience
 from .permission import Permit, anybody
 from .record import ALERTS, Record, record_of
-from .reports import DeliveryReport
 from .roster import Roster
 from .rules import Rule
 from .silences import Silences
@@ -205,19 +202,19 @@ class Alerting:
 
     def acknowledge(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """Somebody takes care of it: it is not told again until it is over."""
-        return self._by_hand(fingerprint, life.acknowledged, by, comment)
+        return self._by_hand(fingerprint, by_hand.acknowledged, by, comment)
 
     def give_back(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """Nobody takes care of it any more."""
-        return self._by_hand(fingerprint, life.given_back, by, comment)
+        return self._by_hand(fingerprint, by_hand.given_back, by, comment)
 
     def comment(self, fingerprint: str, by: str, text: str) -> Alert:
         """Say something about it: it stays with the alert, is in the log, and in what is told from now on."""
-        return self._by_hand(fingerprint, life.commented, by, text)
+        return self._by_hand(fingerprint, by_hand.commented, by, text)
 
     def resolve(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """End it; should its condition hold at the next check, it begins anew."""
-        return self._by_hand(fingerprint, life.resolved, by, comment)
+        return self._by_hand(fingerprint, by_hand.resolved, by, comment)
 
     def courier(
         self,
@@ -256,7 +253,7 @@ class Alerting:
         if document is None:
             return []
         before = record_of(document)
-        record, occasion = life.escalated(before, now_us)
+        record, occasion = notices.escalated(before, now_us)
         return [Change(before, record, self._rules.get(before.alert.rule), occasion=occasion)]
 
     def _by_hand(
@@ -270,7 +267,7 @@ class Alerting:
             after = act(before, by, comment, now_us)
             said = after.alert.notes[-1] if after.alert.notes != before.alert.notes else None
             rule = self._rules.get(before.alert.rule)
-            return [Change(before, after, rule, occasion=life.taken_over(before, after, rule), said=said)]
+            return [Change(before, after, rule, occasion=notices.taken_over(before, after, rule), said=said, by=by)]
 
         self._writer.commit(changes, now_us)
         return self._kept.record(fingerprint).alert

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from . import life
+from . import by_hand, life
 from .changes import Change
 from .measured import Measured
 from .outcome import outcomes, vanished
@@ -52,12 +52,12 @@ def _unseen(rule: Rule | None, record: Record, now_us: int, *, is_told_apart: bo
         Whether the check has found something with all of the rule's labels.
     """
     if rule is None or not rule.watches(record.alert.model):
-        ended = life.resolved(record, RULE_GONE, "its rule is no longer there", now_us)
+        ended = by_hand.resolved(record, RULE_GONE, "its rule is no longer there", now_us)
         return Change(record, ended)
     labels, each = set(record.identity), set(rule.each)
     if not labels <= each:
-        return Change(record, life.resolved(record, RULE_GONE, _OTHERWISE, now_us), rule)
+        return Change(record, by_hand.resolved(record, RULE_GONE, _OTHERWISE, now_us), rule)
     if labels < each and is_told_apart:
-        return Change(record, life.resolved(record, RULE_GONE, _AGAIN, now_us), rule)
+        return Change(record, by_hand.resolved(record, RULE_GONE, _AGAIN, now_us), rule)
     outcome = vanished(rule, record.alert.model, record.identity)
     return Change(record, life.after(record, outcome, now_us), rule, outcome)
