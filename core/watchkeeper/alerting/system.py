@@ -14,8 +14,9 @@ from watchkeeper.domain.measurement import Measurement
 
 from . import by_hand, notices
 from .anomalies.methods import AnomalyOf
+from .attempts import Attempt
 from .changes import Backgrounds, Change, History
-from .delivery import Attempt, Courier, DeliveryReport, Patience
+from .delivery import Courier
 from .escalation import COURSES
 from .grouping import Grouping
 from .groups import AlertGroup, grouped
@@ -27,8 +28,10 @@ from .measured import Measured
 from .muting import Inhibition
 from .outbox import Outbox
 from .outcome import Outcome, outcomes
+from .patience import Patience
 from .permission import Permit, anybody
 from .record import ALERTS, Record, record_of
+from .reports import DeliveryReport
 from .roster import Roster
 from .rules import Rule
 from .silences import Silences
