@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import attrs
 
+from watchkeeper.alerting.sender import Sender
 from watchkeeper.alerting.system import Alerting
 from watchkeeper.clock import Clock
 from watchkeeper.config.governance import access_of, policy_of
@@ -57,11 +58,12 @@ class Systems:
     notifiers: Built[Notifier]
     ensembles: Ensembles
     explaining: Explaining
-    _declared: set[str] = attrs.field(factory=set, init=False)
-    _lengths: dict[str, tuple[str, ...]] = attrs.field(factory=dict, init=False)
-    _served: dict[str, ServedColumns] = attrs.field(factory=dict, init=False)
+    senders: list[Sender] = attrs.field(factory=list)
+    """What sends notifications in the background now."""
+    _declared: set[str] = attrs.field(factory=set)
+    _lengths: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    _served: dict[str, ServedColumns] = attrs.field(factory=dict)
     anomalies: Anomalies = attrs.field(
-        init=False,
         default=attrs.Factory(
             lambda self: Anomalies(self.storage, lambda model: _budget(self.config, model)), takes_self=True
         ),
@@ -143,19 +145,7 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
     """Open the store and wire the systems; a store that cannot be opened leaves nothing behind."""
     address = loaded.storage()
     storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, address.plugin_options))
-    formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
-    elsewhere = loaded.config.registry.artifacts
-    registry = Registry(
-        storage if elsewhere is None else with_remote_artifacts(storage, elsewhere),
-        formats,
-        clock,
-        actor,
-        policy=policy_of(loaded.config.registry, dict(loaded.config.signers)),
-        access=access_of(dict(loaded.config.roles)),
-        observer=_version_observer(plugins),
-        folder=loaded.config.folder,
-        signs_with=lambda: _signing_key(loaded.config),
-    )
+    registry = _registry(loaded, plugins, storage, clock, actor)
     explaining = Explaining(storage, clock)
     journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
     tuned = loaded.config.storage
@@ -180,6 +170,32 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
         ensembles=Ensembles(storage, clock),
         explaining=explaining,
+    )
+
+
+def acted_on(systems: Systems, actor: str) -> Systems:
+    """The same systems for somebody else who acts: their roles count, and the logs name them.
+
+    Everything that is stored, recorded or sent is shared; whoever made the first ones closes them.
+    """
+    registry = _registry(systems.loaded, systems.plugins, systems.storage, systems.clock, actor)
+    alerting = _alerting(systems.loaded, systems.storage, registry, systems.plugins, systems.explaining)
+    return attrs.evolve(systems, registry=registry, alerting=alerting)
+
+
+def _registry(loaded: LoadedConfig, plugins: Plugins, storage: Storage, clock: Clock, actor: str) -> Registry:
+    formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
+    elsewhere = loaded.config.registry.artifacts
+    return Registry(
+        storage if elsewhere is None else with_remote_artifacts(storage, elsewhere),
+        formats,
+        clock,
+        actor,
+        policy=policy_of(loaded.config.registry, dict(loaded.config.signers)),
+        access=access_of(dict(loaded.config.roles)),
+        observer=_version_observer(plugins),
+        folder=loaded.config.folder,
+        signs_with=lambda: _signing_key(loaded.config),
     )
 
 

@@ -44,10 +44,18 @@ def delivering(systems: Systems, heard: Callable[[DeliveryReport], None] | None 
     try:
         sender.start()
         caretaker.start()
+        systems.senders.append(sender)
         yield
     finally:
+        if sender in systems.senders:
+            systems.senders.remove(sender)
         caretaker.stop()
         sender.stop()
+
+
+def is_delivering(systems: Systems) -> bool:
+    """Whether threads send what comes, and every one of them is alive."""
+    return bool(systems.senders) and all(sender.is_running for sender in systems.senders)
 
 
 def tried_out(systems: Systems, notifier: str) -> Delivery | Undelivered:

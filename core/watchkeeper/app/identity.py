@@ -36,16 +36,22 @@ def identified(known: Mapping[str, str], actor: str | None, token: str | None, u
                 f"{name!r} must prove who they are: set {TOKEN_VARIABLE} to their token, or pass token= to open()"
             )
         return name
-    digest = token_digest(token)
-    found = [name for name, its in known.items() if hmac.compare_digest(digest, its)]
-    if not found:
+    found = proven(known, token)
+    if found is None:
         raise NotAllowed(
             f"the token is nobody's: [identities] of the configuration has {', '.join(known) or 'no names'}; ask for a "
             f"new one, or unset {TOKEN_VARIABLE} to act as {user()!r}"
         )
-    if actor is not None and actor != found[0]:
-        raise NotAllowed(f"the token is that of {found[0]!r}, and not of {actor!r}: leave actor out, or the token")
-    return found[0]
+    if actor is not None and actor != found:
+        raise NotAllowed(f"the token is that of {found!r}, and not of {actor!r}: leave actor out, or the token")
+    return found
+
+
+def proven(known: Mapping[str, str], token: str) -> str | None:
+    """Whose token it is; None when it is nobody's. It is compared with everybody's, in constant time."""
+    digest = token_digest(token)
+    found = [name for name, its in known.items() if hmac.compare_digest(digest, its)]
+    return found[0] if found else None
 
 
 def token_digest(token: str) -> str:

@@ -25,9 +25,9 @@ from watchkeeper.monitor.stored_windows import has_rows
 from watchkeeper.registry.deployments import Deployment
 from watchkeeper.registry.report import Report
 
-from .assembly import Systems
+from .assembly import Systems, acted_on
 from .checking import acts, checked
-from .delivering import delivered, delivering, tried_out
+from .delivering import delivered, delivering, is_delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
 from .intake import doubts_about
@@ -67,6 +67,13 @@ class Watchkeeper(Past):
     def actor(self) -> str:
         """Who acts, for roles and the logs."""
         return self.registry.acting.actor
+
+    def acting_as(self, actor: str) -> Self:
+        """The same project for somebody else who acts: their roles count, and the logs name them.
+
+        Who calls it vouches for the name. Stores, recorders and threads are shared: close the first one alone.
+        """
+        return type(self)(acted_on(self._systems, actor))
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -275,6 +282,11 @@ class Watchkeeper(Past):
         `heard` is called with what each pass delivered and what it could not, from those threads.
         """
         return delivering(self._systems, heard)
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether `delivering` is under way, and every one of its threads is alive."""
+        return is_delivering(self._systems)
 
     def try_out(self, notifier: str) -> Delivery | Undelivered:
         """Send one notification that says it is a test to a configured notifier."""

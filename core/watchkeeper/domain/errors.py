@@ -2,6 +2,7 @@
 
     WatchkeeperError                    exit code 70
     ├── UsageError                      2   it was called wrongly
+    │   └── WrongState                  2   what it is about is not in a state for that
     ├── ConfigError                     3   watchkeeper.toml, or an option, is wrong
     ├── PluginError                     3   a plugin cannot be used
     │   ├── PluginMissing               3   nobody provides that name
@@ -39,6 +40,10 @@ class UsageError(WatchkeeperError):
     """A function or command was called with arguments that make no sense together."""
 
     exit_code: ClassVar[int] = 2
+
+
+class WrongState(UsageError):
+    """Something was asked of an alert or a silence that its present state does not allow."""
 
 
 class ConfigError(WatchkeeperError):
