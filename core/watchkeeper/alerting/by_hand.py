@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from watchkeeper.domain.alert import AlertState, Note
-from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.errors import UsageError, WrongState
 from watchkeeper.domain.window import iso_time
 
 from .flapping import Recent
@@ -23,7 +23,7 @@ LONGEST_COMMENT: Final = 2_000
 def acknowledged(record: Record, by: str, comment: str, now_us: int) -> Record:
     """Somebody takes care of it: no more repetitions until it is resolved or given back."""
     if record.alert.state not in ON_FIRE:
-        raise UsageError(
+        raise WrongState(
             f"alert {record.alert.fingerprint} is {record.alert.state}; only one that fires can be acknowledged"
         )
     paused = attrs.evolve(record, course=record.course.paused() if record.course else None)
@@ -33,7 +33,7 @@ def acknowledged(record: Record, by: str, comment: str, now_us: int) -> Record:
 def given_back(record: Record, by: str, comment: str, now_us: int) -> Record:
     """Nobody takes care of it any more: it fires as before."""
     if record.alert.state is not AlertState.ACKNOWLEDGED:
-        raise UsageError(
+        raise WrongState(
             f"alert {record.alert.fingerprint} is {record.alert.state}, not acknowledged; nothing to give back"
         )
     returned = _said(in_state(record, AlertState.FIRING, now_us), by, comment)
@@ -44,7 +44,7 @@ def given_back(record: Record, by: str, comment: str, now_us: int) -> Record:
 def resolved(record: Record, by: str, comment: str, now_us: int) -> Record:
     """Somebody, or the absence of its rule, ends it; should the condition hold at the next check, it begins anew."""
     if not record.is_open:
-        raise UsageError(
+        raise WrongState(
             f"alert {record.alert.fingerprint} is resolved already, since {iso_time(record.alert.changed_us)}"
         )
     # what comes and goes would otherwise count as the same one, and its end would not be told

@@ -12,7 +12,7 @@ import attrs
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.storage import Document, LogEntry, Namespace, Put, Storage
 from watchkeeper.domain.alert import Alert
-from watchkeeper.domain.errors import NotFound, UsageError
+from watchkeeper.domain.errors import NotFound, UsageError, WrongState
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.window import iso_time
 
@@ -112,7 +112,7 @@ class Silences:
         self._permit(model_of(silence.matchers))
         now_us = self._clock.now_us()
         if silence.state(now_us) is SilenceState.EXPIRED:
-            raise UsageError(f"silence {silence.id} ended at {iso_time(silence.ends_us)}; nothing to end")
+            raise WrongState(f"silence {silence.id} ended at {iso_time(silence.ends_us)}; nothing to end")
         over = attrs.evolve(silence, starts_us=min(silence.starts_us, now_us), ends_us=now_us)
         self._storage.commit([over.put(), _entry("silence ended", over, by, now_us)])
         return self.get(silence.id)

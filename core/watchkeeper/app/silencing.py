@@ -1,13 +1,14 @@
-"""Whether the matchers of a silence can mean anything in this project."""
+"""Silences as a project knows them: whether their matchers can mean anything in it, and what JSON can hold of one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from watchkeeper.alerting.anomalies.methods import OWN_LABELS
 from watchkeeper.alerting.matching import Matcher
+from watchkeeper.alerting.silences import Silence
 from watchkeeper.config.schema import Config
 from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import UsageError
@@ -40,3 +41,15 @@ def doubts_about_models(matchers: Iterable[Matcher], models: Sequence[str]) -> t
         and not matcher.is_negated
         and not any(fnmatchcase(name, matcher.pattern) for name in models)
     )
+
+
+def plain_silence(silence: Silence) -> dict[str, Any]:
+    """What JSON can hold of it; times are UTC microseconds since 1970."""
+    return {
+        "id": silence.id,
+        "matchers": [str(matcher) for matcher in silence.matchers],
+        "starts_us": silence.starts_us,
+        "ends_us": silence.ends_us,
+        "by": silence.by,
+        "comment": silence.comment,
+    }

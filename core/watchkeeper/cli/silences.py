@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -65,7 +65,9 @@ def list_silences(
     with opened(config) as watch:
         found = watch.alerting.silences.listed(None if state is None else SilenceState(state))
     if as_json:
-        show_json([_plain(one) for one in found])
+        from watchkeeper.app.silencing import plain_silence
+
+        show_json([plain_silence(one) for one in found])
         return
     table = Table("silence", "matchers", "from", "until", "by", "why")
     for one in found:
@@ -87,14 +89,3 @@ def end(
 
 def _meant(silence: Silence) -> str:
     return " and ".join(str(matcher) for matcher in silence.matchers)
-
-
-def _plain(silence: Silence) -> dict[str, Any]:
-    return {
-        "id": silence.id,
-        "matchers": [str(matcher) for matcher in silence.matchers],
-        "starts_us": silence.starts_us,
-        "ends_us": silence.ends_us,
-        "by": silence.by,
-        "comment": silence.comment,
-    }
