@@ -34,6 +34,7 @@ from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 from watchkeeper.plugins.boundary import attempt
 
+from .answering import answers
 from .assembly import Systems
 from .checking import without_consequences
 
@@ -87,7 +88,7 @@ def backfilled(
     watched = systems.models.watched(model)
     work = _Work(systems, watched, _terms(systems, model, watched), *_evidence(systems, watched))
     found: list[PastWindow] = []
-    for stretch in stretches(systems.storage, model, watched.recorded, plan):
+    for stretch in stretches(answers(systems, model), model, watched.recorded, plan):
         for through_us, windows in work.measured(stretch):
             found += windows
             tell(BackfillProgress(plan.begin_us, plan.until_us, through_us, len(found)))
@@ -117,7 +118,7 @@ def _plan(systems: Systems, model: str, since_us: int, until_us: int | None) -> 
 
 def _evidence(systems: Systems, watched: WatchedModel) -> tuple[Evidence | None, RiskEvidence | None]:
     """What all rows and outcomes tell: of each window later the alarms that were open at its end."""
-    storage, model = systems.storage, watched.name
+    storage, model = answers(systems, watched.name), watched.name
     drift = None if isinstance(watched.alarms, str) else counted_evidence(storage, model, watched.alarms)
     if isinstance(watched.risk, str):
         return drift, None

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import attrs
 
+from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.alert import Alert, AlertState, Severity
-from watchkeeper.domain.errors import UsageError
+from watchkeeper.domain.errors import NothingToCheck, UsageError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status, Verdict, worst
@@ -28,8 +29,10 @@ from watchkeeper.monitor.standing import keep_standing
 from watchkeeper.monitor.stored_windows import rows_after, stored_records
 from watchkeeper.monitor.watched import WatchedModel
 
+from .answering import answers, nothing_found, of_version, versions_findings
 from .assembly import Systems
 from .intake import records_of
+from .limits import told_with_rules
 
 STATUS_OF_SEVERITY: Final = {
     Severity.CRITICAL: Status.ALERT,
@@ -44,27 +47,54 @@ def checked(
     """Check one window; keep what was measured, and let rules act, unless it is a look: see `acts`."""
     is_acting = acts(systems, model, is_of_files=data is not None, until_us=until_us, act=act)
     watched = systems.models.watched(model)
-    config = systems.models.config(model)
     now_us = systems.clock.now_us()
-    if data is None:
-        records = stored_records(systems.storage, model, config.window, watched.recorded, until_us, now_us=now_us)
-    else:
+    if data is not None:
+        config = systems.models.config(model)
         records = records_of(config, watched.references, data, source, kinds=watched.kinds)
+        result = watched.check(records, None if until_us is not None else now_us)
+        return acted_upon(systems, watched, result, now_us) if is_acting else looked_at(systems, result)
+    storage = answers(systems, model)
+    records = _stored(systems, watched, storage, until_us, now_us)
     at_us = until_us if is_acting or until_us is not None else now_us
-    evidence = _evidence(systems, watched, records, at_us, now_us) if data is None else None
-    risk = _risk(systems, watched, records, at_us, now_us) if data is None else None
+    evidence = _evidence(storage, watched, records, at_us, now_us)
+    risk = _risk(storage, watched, records, at_us, now_us)
     if until_us is not None:
         result = watched.check(records, None, evidence, risk)
-        return looked_at(systems, result if data is not None else _with_later(systems, result, records, until_us))
-    result = watched.check(records, now_us, evidence, risk)
-    if data is None:
-        result = _with_refused(systems, _with_future(systems, result, now_us))
+        result = _with_later(storage, result, records, until_us)
+        return looked_at(systems, _with_versions(storage, result, records))
+    result = _with_versions(storage, watched.check(records, now_us, evidence, risk), records)
+    result = _with_refused(systems, _with_future(storage, result, now_us))
     if not is_acting:
         return looked_at(systems, result)
     whole = acted_upon(systems, watched, result, now_us)
-    if data is None:
-        listed_and_restated(systems.storage, records, Remeasuring(model, watched.judging, watched.metrics), now_us)
+    listed_and_restated(storage, records, Remeasuring(model, watched.judging, watched.metrics), now_us)
     return whole
+
+
+def version_checked(systems: Systems, model: str, version: str, until_us: int | None) -> CheckResult:
+    """A look at the latest window of one version's own predictions, whether anybody got those answers or not.
+
+    Drift and performance are judged by the window's rows alone: evidence is gathered of what answers.
+    """
+    watched = systems.models.watched(model)
+    now_us = systems.clock.now_us()
+    storage = of_version(systems, model, version)
+    records = _stored(systems, watched, storage, until_us, now_us)
+    return looked_at(systems, watched.check(records, now_us if until_us is None else None))
+
+
+def _stored(systems: Systems, watched: WatchedModel, storage: Storage, until_us: int | None, now_us: int) -> Records:
+    size = systems.models.config(watched.name).window
+    try:
+        return stored_records(storage, watched.name, size, watched.recorded, until_us, now_us=now_us)
+    except NothingToCheck as error:
+        raise nothing_found(error, storage, watched.name) from error
+
+
+def _with_versions(storage: Storage, result: CheckResult, records: Records) -> CheckResult:
+    """The result with whose answers it is about."""
+    found = versions_findings(storage, records, result.model)
+    return _with(result, found, result.alerts) if found else result
 
 
 def acts(
@@ -82,11 +112,11 @@ def acts(
     return until_us is None and not (is_of_files and systems.storage.span(PREDICTIONS, model) is not None)
 
 
-def _with_later(systems: Systems, result: CheckResult, records: Records, until_us: int) -> CheckResult:
+def _with_later(storage: Storage, result: CheckResult, records: Records, until_us: int) -> CheckResult:
     """The result; where performance is UNKNOWN, with how many outcomes came after the time that was asked for."""
     findings = result.verdict.findings
     at = next((at for at, one in enumerate(findings) if _lacks_outcomes(one)), None)
-    later = 0 if at is None else later_outcomes(systems.storage, records, result.model, until_us)
+    later = 0 if at is None else later_outcomes(storage, records, result.model, until_us)
     if at is None or not later:
         return result
     told = (
@@ -97,9 +127,9 @@ def _with_later(systems: Systems, result: CheckResult, records: Records, until_u
     return attrs.evolve(result, verdict=attrs.evolve(result.verdict, findings=changed))
 
 
-def _with_future(systems: Systems, result: CheckResult, now_us: int) -> CheckResult:
+def _with_future(storage: Storage, result: CheckResult, now_us: int) -> CheckResult:
     """The result; where rows are stamped later than now, with how many, and up to when."""
-    rows, last_us = rows_after(systems.storage, result.model, now_us)
+    rows, last_us = rows_after(storage, result.model, now_us)
     if not rows:
         return result
     sentence = (
@@ -134,7 +164,8 @@ def without_consequences(systems: Systems, result: CheckResult) -> CheckResult:
     at_us = systems.clock.now_us() if result.window is None else result.window.end_us
     health = systems.models.watched(result.model).health
     _, findings = judged(health, result.measurements, {}, at_us)
-    return _with(result, [*findings, *_rules_that_hold(systems, result.model, result.measurements)], ())
+    whole = _with(result, [*findings, *_rules_that_hold(systems, result.model, result.measurements)], ())
+    return told_with_rules(systems, whole)
 
 
 def acted_upon(systems: Systems, watched: WatchedModel, result: CheckResult, now_us: int) -> CheckResult:
@@ -146,6 +177,7 @@ def acted_upon(systems: Systems, watched: WatchedModel, result: CheckResult, now
     open_alerts = systems.alerting.alerts(model=model)
     health = health_findings(systems.storage, model, watched.health, result.measurements, now_us)
     whole = _with(result, [*health, *(finding_of(alert) for alert in open_alerts if is_open(alert))], changed)
+    whole = told_with_rules(systems, whole, open_alerts)
     keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
     return whole
 
@@ -160,21 +192,21 @@ def _with_anomalies(systems: Systems, result: CheckResult) -> CheckResult:
 
 
 def _evidence(
-    systems: Systems, watched: WatchedModel, records: Records, until_us: int | None, now_us: int
+    storage: Storage, watched: WatchedModel, records: Records, until_us: int | None, now_us: int
 ) -> Evidence | None:
     if isinstance(watched.alarms, str):
         return None
     if until_us is not None:
-        return past_evidence(systems.storage, watched.name, watched.alarms, until_us)
-    return counted_evidence(systems.storage, watched.name, watched.alarms, records, until_us=now_us + CLOCKS_DIFFER_US)
+        return past_evidence(storage, watched.name, watched.alarms, until_us)
+    return counted_evidence(storage, watched.name, watched.alarms, records, until_us=now_us + CLOCKS_DIFFER_US)
 
 
 def _risk(
-    systems: Systems, watched: WatchedModel, records: Records, until_us: int | None, now_us: int
+    storage: Storage, watched: WatchedModel, records: Records, until_us: int | None, now_us: int
 ) -> RiskState | None:
     if isinstance(watched.risk, str):
         return None
-    outcomes = OutcomeCounting(systems.storage, watched.name, watched.judging, watched.risk, records)
+    outcomes = OutcomeCounting(storage, watched.name, watched.judging, watched.risk, records)
     evidence = outcomes.kept() if until_us is not None else outcomes.counted(now_us)
     return risk_state(watched.risk, evidence, until_us)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 
-from watchkeeper.domain.errors import NothingToCheck, UsageError, WatchkeeperError
+from watchkeeper.domain.errors import NothingToCheck, UsageError
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window, iso_time
@@ -16,6 +16,7 @@ from watchkeeper.monitor.records import PREDICTIONS
 from watchkeeper.monitor.stored_windows import records_between
 from watchkeeper.monitor.versions import Compared, Side, compared_versions, windows_compared
 
+from .answering import number_of
 from .assembly import Systems
 
 
@@ -79,7 +80,7 @@ def _side(systems: Systems, ref: str, since_us: int | None, until_us: int | None
     since = span[0] if since_us is None else since_us
     until = span[1] + 1 if until_us is None else until_us
     columns = watched.judging.probabilities
-    for name in dict.fromkeys((version, _number(systems, ref))):
+    for name in dict.fromkeys((version, number_of(systems, model, version))):
         found = None if name is None else records_between(systems.storage, model, since, until, name, columns=columns)
         if found is not None:
             return Side(f"{model}@{name}", found, watched.judging)
@@ -87,14 +88,6 @@ def _side(systems: Systems, ref: str, since_us: int | None, until_us: int | None
     raise NothingToCheck(
         f"{ref} has predicted nothing from {iso_time(since)} to {iso_time(until)}; the predictions there are of {known}"
     )
-
-
-def _number(systems: Systems, ref: str) -> str | None:
-    """The number that a stage or alias stands for; None when the registry does not know it."""
-    try:
-        return str(systems.registry.get(ref).number)
-    except WatchkeeperError:
-        return None
 
 
 def _versions(systems: Systems, model: str, since_us: int, until_us: int) -> list[str]:

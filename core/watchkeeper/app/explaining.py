@@ -16,6 +16,7 @@ from watchkeeper.domain.model import Task, Version
 from watchkeeper.domain.table import Table
 from watchkeeper.monitor.stored_windows import stored_records
 
+from .answering import answers
 from .assembly import Systems
 
 
@@ -35,7 +36,9 @@ def explained(systems: Systems, model: str, rows: Any, explainer: str) -> Explan
     predict = prediction_of(systems.registry.load(version.ref), config.task)
     background, source = systems.models.reference(model)
     if rows is None:
-        table = stored_records(systems.storage, model, config.window, features, now_us=systems.clock.now_us()).features
+        table = stored_records(
+            answers(systems, model), model, config.window, features, now_us=systems.clock.now_us()
+        ).features
     else:
         table = table_of(rows)
     built = cast("Explainer", systems.plugins.build(Kind.EXPLAINER, explainer))

@@ -24,6 +24,7 @@ from watchkeeper.monitor.scale.stretch import profiled_stretch
 from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.plugins.boundary import attempt
 
+from .answering import answers
 from .assembly import Systems
 from .checking import acted_upon, acts, looked_at
 
@@ -61,7 +62,9 @@ def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) 
     if since_us >= until_us:
         raise UsageError(f"the stretch from {iso_time(since_us)} to {iso_time(until_us)} is empty: give a later end")
     watched = systems.models.watched(model)
-    rows = profiled_stretch(systems.storage, model, since_us, until_us, cells=_cells(watched), judging=watched.judging)
+    rows = profiled_stretch(
+        answers(systems, model), model, since_us, until_us, cells=_cells(watched), judging=watched.judging
+    )
     return looked_at(systems, watched.check_profiles(rows))
 
 

@@ -11,6 +11,7 @@ from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
 from watchkeeper.monitor.standing import Standing, standings
 
+from .answering import answers
 from .assembly import Systems
 from .backfilling import BackfillProgress, PastWindow, backfilled
 from .comparing import VersionComparison, versions_compared
@@ -43,7 +44,7 @@ class Past:
         self._systems.recorder.flush()
         watched = self._systems.models.watched(model)
         now_us = self._systems.clock.now_us()
-        return restated(self._systems.storage, Remeasuring(model, watched.judging, watched.metrics), now_us)
+        return restated(answers(self._systems, model), Remeasuring(model, watched.judging, watched.metrics), now_us)
 
     def backfill(
         self,

@@ -15,7 +15,7 @@ from watchkeeper.alerting.silences import Silence
 from watchkeeper.config.schema import Config
 from watchkeeper.domain.alert import Delivery
 from watchkeeper.domain.ensemble import Weights
-from watchkeeper.domain.errors import StoreError
+from watchkeeper.domain.errors import StoreError, UsageError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.monitor.recording.refusals import refused_rows
@@ -25,11 +25,13 @@ from watchkeeper.monitor.stored_windows import has_rows
 from watchkeeper.registry.deployments import Deployment
 from watchkeeper.registry.report import Report
 
+from .answering import answers
 from .assembly import Systems, acted_on
-from .checking import acts, checked
+from .checking import acts, checked, version_checked
 from .delivering import delivered, delivering, is_delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
+from .illustrating import illustrated
 from .intake import doubts_about
 from .isolation import isolated
 from .large import compacted, folder_checked, pools, stretch_checked, tidied
@@ -153,8 +155,11 @@ class Watchkeeper(Past):
         until_us: int | None = None,
         source: str = "data",
         act: bool | None = None,
+        version: str | None = None,
     ) -> CheckResult:
         """Measure and judge the model's latest window, store the measurements, and let rules act on them.
+
+        Where the registry knows what is in production, the rows are those that it answered, and not a shadow's.
 
         Parameters
         ----------
@@ -166,6 +171,9 @@ class Watchkeeper(Past):
         act
             Whether measurements are stored and rules act; if not, it is a look. When left out, `data` is looked at
             where predictions of the model are stored, and acted upon where there are none.
+        version
+            Look at what this version predicted alone, such as ``1.3.0`` or ``staging``, whether it answers or not:
+            nothing is kept, and nobody is told.
 
         Raises
         ------
@@ -174,10 +182,27 @@ class Watchkeeper(Past):
         DataError
             The reference or `data` cannot be read as configured.
         UsageError
-            `act` with `until_us`: rules do not act on the past.
+            `act` with `until_us`: rules do not act on the past. `version` with `data` or `act`.
         """
         self._systems.recorder.flush()
+        if version is not None:
+            if data is not None or act:
+                raise UsageError("a check of one version is a look at its stored rows: leave out data and act")
+            return version_checked(self._systems, model, version, until_us)
         return checked(self._systems, model, data, until_us=until_us, source=source, act=act)
+
+    def illustrated(self, result: CheckResult, data: Any = None) -> CheckResult:
+        """The result with what `CheckResult.to_html` draws beside its numbers; nothing is measured or kept.
+
+        Earlier windows with their limits, realised and estimated, and the distributions of columns that are not well.
+
+        Parameters
+        ----------
+        data
+            The rows that were checked, where they were not stored ones.
+        """
+        self._systems.recorder.flush()
+        return illustrated(self._systems, result, data)
 
     def acts_on_files(self, model: str) -> bool:
         """Whether checks of files are acted upon when nobody says: where no predictions of the model are stored."""
@@ -266,7 +291,7 @@ class Watchkeeper(Past):
     def has_rows_since(self, model: str, since_us: int, rows: int) -> bool:
         """Whether so many predictions have a time from `since_us` on; reads no more than it takes to tell."""
         self._systems.recorder.flush()
-        return has_rows(self._systems.storage, model, since_us, rows)
+        return has_rows(answers(self._systems, model), model, since_us, rows)
 
     def now_us(self) -> int:
         """What time it is for this project: UTC, microseconds since 1970."""

@@ -18,6 +18,7 @@ from watchkeeper.monitor.evaluating import PredictionForm, class_codes
 from watchkeeper.monitor.records import Records
 from watchkeeper.monitor.stored_windows import stored_records
 
+from .answering import answers
 from .assembly import Systems
 
 
@@ -49,7 +50,7 @@ def _history(systems: Systems, name: str) -> MemberHistory:
         raise DataError(f"the members of ensemble {name!r} must have one task, found {told}")
     now_us = systems.clock.now_us()
     said = [
-        _said(systems, member, stored_records(systems.storage, member, config.window, (), now_us=now_us))
+        _said(systems, member, stored_records(answers(systems, member), member, config.window, (), now_us=now_us))
         for member in config.members
     ]
     truths = {row: truth for _, known in said for row, truth in known.items()}

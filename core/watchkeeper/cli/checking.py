@@ -52,6 +52,13 @@ Act = Annotated[
         show_default=False,
     ),
 ]
+OfVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--version",
+        help="Look at what this version predicted alone, such as 1.3.0 or staging, whether it answers or not.",
+    ),
+]
 FailOn = Annotated[
     str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, unknown, alert or never.")
 ]
@@ -78,6 +85,7 @@ def check(
     since: Since = None,
     until: Until = None,
     over: Over = None,
+    version: OfVersion = None,
     each_file: Annotated[
         bool, typer.Option("--each-file", help="Each file of the folder is a window of its own, in order of the names.")
     ] = False,
@@ -94,6 +102,7 @@ def check(
         from .past import history_checked
 
         _require_alone(data, over)
+        _require_no_version(version, "--since measures what answered; `watchkeeper compare` has versions by window")
         _require_no_word(act, "--since stores what it measures, and nobody is told")
         bounds = moment(since, "--since", is_end=False), _moment(until)
         last = history_checked(config, models, *bounds, verbose=verbose, as_json=as_json)
@@ -101,11 +110,18 @@ def check(
             raise typer.Exit(1)
         return
     with opened(config) as watch:
-        if over is not None:
+        if version is not None and over is None and data is None:
+            _require_no_word(act, "--version is a look")
+            _require_no_each_file(each_file)
+            act = False
+            results = [watch.check(name, until_us=_moment(until), version=version) for name in models or watch.models]
+        elif over is not None:
+            _require_no_version(version, "--over is about what answered")
             _require_no_word(act, "--over is a look")
             results = _stretches(watch, models, data, over, _moment(until))
         elif data is not None:
             _require_no_until(until)
+            _require_no_version(version, "--data checks files, and --version stored rows")
             act = _acting(watch, _only_model(watch, models), act)
             results = _of_files(watch, models, data, each_file=each_file, executor=executor, workers=workers, act=act)
         else:
@@ -226,6 +242,13 @@ def _require_no_word(act: bool | None, why: str) -> None:
 
     if act is not None:
         raise UsageError(f"{why}; leave out {'--act' if act else '--look'}")
+
+
+def _require_no_version(version: object, why: str) -> None:
+    from watchkeeper.domain.errors import UsageError
+
+    if version is not None:
+        raise UsageError(f"{why}; leave out --version")
 
 
 def _stored(

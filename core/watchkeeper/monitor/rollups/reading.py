@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -72,7 +72,13 @@ def rollup(storage: Storage, model: str, since_us: int, until_us: int) -> tuple[
 
 
 def window_profiles(
-    storage: Storage, model: str, since_us: int, until_us: int, cells: Mapping[str, Cells]
+    storage: Storage,
+    model: str,
+    since_us: int,
+    until_us: int,
+    cells: Mapping[str, Cells],
+    *,
+    unmerged: Collection[int] = (),
 ) -> WindowProfiles:
     """The profile of the model's rows with ``since_us <= time < until_us``, to the bit as if all had been read.
 
@@ -83,11 +89,13 @@ def window_profiles(
     ----------
     cells
         By feature, and for the predictions under ``prediction``.
+    unmerged
+        Hours whose rows are read: their roll-ups count rows that are not meant.
     """
     hours = [
         hour
         for hour in told_hours(storage, model, -(-since_us // HOUR_US) * HOUR_US, hour_of(until_us)).values()
-        if hour.holds(cells)
+        if hour.holds(cells) and hour.hour_us not in unmerged
     ]
     merged = summed(storage, model, hours)
     rest = _rest(Window(since_us, until_us), [hour.hour_us for hour in hours])

@@ -16,8 +16,10 @@ from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.table import Categories
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.window import iso_time
+from watchkeeper.monitor.answering import hours_left_out
 from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
 from watchkeeper.monitor.rollups.reading import window_profiles
+from watchkeeper.monitor.rollups.stored import HOUR_US
 from watchkeeper.monitor.stored_windows import records_between
 
 from .profiled import ProfiledRows
@@ -36,7 +38,8 @@ def profiled_stretch(
     NothingToCheck
         There are no rows.
     """
-    found = window_profiles(storage, model, since_us, until_us, cells)
+    mixed = hours_left_out(storage, model, since_us, until_us, HOUR_US)
+    found = window_profiles(storage, model, since_us, until_us, cells, unmerged=mixed)
     rows = found.window.rows
     if not rows:
         raise NothingToCheck(
