@@ -176,7 +176,7 @@ def test_rows_that_were_logged_twice_are_told(project, command):
     command("log", "momentum", "today.csv")
     told = "repeat the id of another: were they logged twice?"
     assert told not in command("check", "momentum", "--verbose").out
-    command("log", "momentum", "today.csv")
+    command("log", "momentum", "today.csv", "--again")
     found = json.loads(command("check", "momentum", "--until", "2026-02-01", "--json").out)[0]
     assert found["status"] == "WARN"
     assert any(one["sentence"].startswith(f"50 of 100 rows {told}") for one in found["findings"])

@@ -21,15 +21,19 @@ from .assembly import Systems
 from .intake import records_of
 
 
-def logged(systems: Systems, model: str, data: Any, source: str) -> int:
-    """Record the predictions of a table, and its outcomes; returns the number of predictions."""
+def logged(systems: Systems, model: str, data: Any, source: str, *, ids: list[str] | None = None) -> int:
+    """Record the predictions of a table, and its outcomes; returns the number of predictions.
+
+    Without `ids` they are those of the configured column, or made up where there is none.
+    """
     columns = systems.models.config(model).columns
     watched = systems.models.watched(model)
     table = table_of(data, what=source)
     required(table, [columns.time], source)
     records = records_of(systems.models.config(model), watched.references, table, source)
     times = times_us(table, columns.time)
-    ids = _ids(table, columns.id) if columns.id is not None and columns.id in table else None
+    if ids is None and columns.id is not None and columns.id in table:
+        ids = row_ids(table, columns.id)
     refused = systems.recorder.stats().refused
     given = systems.recorder.log(model, records.features.columns, records.prediction, ids=ids, times_us=times)
     if records.outcome is not None and records.has_outcome.any():
@@ -90,7 +94,7 @@ def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> R
     required(table, [columns.id, columns.outcome], source)
     outcome = table[columns.outcome]
     known = np.flatnonzero(~missing(outcome))
-    ids = _ids(table, columns.id)
+    ids = row_ids(table, columns.id)
     named = [ids[row] for row in known.tolist()]
     times = times_us(table, columns.time)[known] if columns.time in table else None
     refused = systems.recorder.stats().refused
@@ -147,7 +151,8 @@ def _require_all_taken(systems: Systems, refused_before: int, source: str) -> No
         )
 
 
-def _ids(table: Table, name: str) -> list[str]:
+def row_ids(table: Table, name: str) -> list[str]:
+    """The ids in a column as text; a DataError where one is missing."""
     column: Column = table[name]
     gone = np.flatnonzero(missing(column))
     if len(gone):

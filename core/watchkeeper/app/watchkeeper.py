@@ -31,12 +31,13 @@ from .checking import acts, checked, version_checked
 from .delivering import delivered, delivering, is_delivering, tried_out
 from .deploying import advanced_deployments
 from .explaining import explained
+from .filing import LoggedFile, file_logged
 from .illustrating import illustrated
 from .intake import doubts_about
 from .isolation import isolated
 from .large import compacted, folder_checked, pools, stretch_checked, tidied
 from .past import Past
-from .recording import RecordedOutcomes, doubts_of_rows, logged, outcomes_recorded
+from .recording import RecordedOutcomes, logged, outcomes_recorded
 from .reporting import reported
 from .silencing import require_known_labels
 from .weighing import reweighed
@@ -130,9 +131,19 @@ class Watchkeeper(Past):
         self._systems.declare(model)
         return logged(self._systems, model, data, source)
 
-    def doubts_of_rows(self, model: str, data: Any) -> tuple[str, ...]:
-        """What is suspicious about rows that `log_table` takes, in sentences: it can be stored, and hardly be meant."""
-        return doubts_of_rows(self._systems, model, data)
+    def log_file(self, model: str, path: str | Path, *, again: bool = False) -> LoggedFile:
+        """Record a file's rows as `log_table` does, each once: a file that was logged is left alone.
+
+        Of a file with other bytes the rows are left out whose id and time are stored; outcomes of those are recorded
+        where they are new or corrected. With `again` every row is stored.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read as configured.
+        """
+        self._systems.declare(model)
+        return file_logged(self._systems, model, Path(path), again=again)
 
     def record_outcomes_table(self, model: str, data: Any, *, source: str = "data") -> RecordedOutcomes:
         """Record outcomes from rows with the configured id and outcome columns.

@@ -25,17 +25,20 @@ def add_to(app: typer.Typer) -> None:
     app.command()(outcomes)
 
 
-def log(model: Model, file: File, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Store a file's predictions, and its outcomes where it has that column."""
-    from watchkeeper.data.files import read_table
-
+def log(
+    model: Model,
+    file: File,
+    config: ConfigPath = DEFAULT_CONFIG,
+    again: Annotated[
+        bool, typer.Option("--again", help="Store every row, also those that are stored already.")
+    ] = False,
+) -> None:
+    """Store a file's predictions, and its outcomes where it has that column; what is stored already is left alone."""
     with opened(config) as watch, busy("storing", file):
-        table = read_table(file)
-        rows = watch.log_table(model, table, source=file.name)
-        doubts = watch.doubts_of_rows(model, table)
-    for told in doubts:
+        found = watch.log_file(model, file, again=again)
+    for told in found.doubts:
         say(told)
-    say(f"{counted(rows, 'prediction')} of {model} {'is' if rows == 1 else 'are'} stored")
+    say(found.sentence)
 
 
 def outcomes(model: Model, file: File, config: ConfigPath = DEFAULT_CONFIG) -> None:
