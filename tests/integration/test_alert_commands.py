@@ -10,11 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import watchkeeper as wk
-from watchkeeper.alerting import Caretaker
+from watchkeeper.alerting import Caretaker, Letter
 from watchkeeper.app import open_project
 from watchkeeper.app.rounds import rounds
 from watchkeeper.domain.spans import Duration
 from watchkeeper.testing.clock import FakeClock
+from watchkeeper.testing.notifier import sample_notification
 
 NOBODY_LISTENS = 'kind = "webhook"\nurl = "http://127.0.0.1:9/refused"\ntimeout_seconds = 1.0'
 
@@ -116,6 +117,21 @@ def test_what_could_not_be_delivered_is_listed_and_sent_again(firing, command):
     assert "1 notifications are due again" in sent.err
     assert "delivered to" in sent.out
     assert command("alerts", "dead").code == 0
+
+
+def test_of_many_that_are_sent_again_one_that_cannot_be_holds_up_no_other(firing, command):
+    with open_project("watchkeeper.toml") as watch:
+        outbox = watch.alerting.outbox
+        outbox.write(Letter("ops", sample_notification("stuck"), 0, 0))
+        for letter in outbox.take("ops", 2**62, 2**62, 9):
+            outbox.given_up(letter, "404", 0)
+    alone = command("alerts", "resend", "stuck")
+    assert alone.code == 2
+    assert "nothing tells whether that is still so" in " ".join(alone.err.split())
+    sent = command("alerts", "resend", "--all")
+    assert "1 notifications are due again" in sent.err
+    assert "nothing tells whether that is still so" in " ".join(sent.err.split())
+    assert [one["key"] for one in json.loads(command("alerts", "dead", "--json").out)] == ["stuck"]
 
 
 def test_resend_asks_for_one_notification_or_all(firing, command):

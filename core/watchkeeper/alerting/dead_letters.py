@@ -5,10 +5,13 @@ from __future__ import annotations
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Storage
-from watchkeeper.domain.errors import NotFound
+from watchkeeper.domain.errors import NotFound, UsageError
+from watchkeeper.domain.window import iso_time
+from watchkeeper.domain.wording import one_line
 
 from .letters import OUTBOX, Letter, Status, entry, letter_of
 from .permission import Permit
+from .standing import forgotten
 
 
 class DeadLetters:
@@ -31,9 +34,18 @@ class DeadLetters:
         return letter
 
     def send_again(self, key: str, now_us: int, by: str) -> Letter:
-        """A dead letter becomes due, as if it were new, with its old key."""
+        """A dead letter becomes due with its old key; it tells how its alerts stand when it is sent."""
         letter = self._dead_letter(key)
-        fresh = attrs.evolve(letter, status=Status.WAITING, first_us=now_us, next_us=now_us, attempts=0)
+        unknown = forgotten(letter.notification, self._storage)
+        if unknown is not None:
+            raise UsageError(
+                f"{key!r} says of {iso_time(unknown.changed_us)}: {one_line(unknown.summary, 200)}; nothing tells "
+                "whether that is still so, and it is not sent again: `watchkeeper doctor` shows how things are, "
+                "`watchkeeper alerts drop` removes it"
+            )
+        fresh = attrs.evolve(
+            letter, status=Status.WAITING, first_us=now_us, next_us=now_us, attempts=0, is_belated=True
+        )
         self._storage.commit([fresh.put(), entry("sent again", letter, now_us, detail=f"by {by}")])
         return fresh
 

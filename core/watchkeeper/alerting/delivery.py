@@ -148,7 +148,7 @@ class Courier:
 
     def _notification(self, letter: Letter) -> Notification:
         """The letter's notification, saying so when it was held back."""
-        notification = attrs.evolve(self.outbox.threaded(letter), done=letter.done)
+        notification = self.outbox.told(letter)
         if not letter.is_limited:
             return notification
         seconds = (self.clock.now_us() - letter.first_us) // 1_000_000
@@ -207,7 +207,7 @@ class Courier:
             key=f"{letter.key}-instead-{letter.first_us}",
             reason=f"it could not be delivered to {letter.receiver}: {error}",
         )
-        return Letter(self.fallback, notification, now_us, now_us, is_fallback=True)
+        return Letter(self.fallback, notification, now_us, now_us, is_fallback=True, is_belated=True)
 
     def _release(self, letters: Sequence[Letter], error: str) -> None:
         """Letters that were leased and not tried wait a moment, which is no attempt."""

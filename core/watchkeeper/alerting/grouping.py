@@ -128,7 +128,7 @@ def _joined(waiting: Letter | None, members: Sequence[Letter]) -> Letter:
     for letter in every:
         for alert in (letter.notification.alert, *letter.notification.others):
             alerts[alert.fingerprint] = alert
-    ranked = sorted(alerts.values(), key=_seriousness)
+    ranked = sorted(alerts.values(), key=seriousness)
     notices: dict[str, Notification] = {letter.notification.alert.fingerprint: letter.notification for letter in every}
     lead, *others = ranked
     first = every[0]
@@ -143,6 +143,6 @@ def _is_urgent(alert: Alert) -> bool:
     return alert.severity is Severity.CRITICAL and alert.state is not AlertState.RESOLVED
 
 
-def _seriousness(alert: Alert) -> tuple[bool, int, int]:
-    """What fires before what is over, the most severe first, the oldest first."""
+def seriousness(alert: Alert) -> tuple[bool, int, int]:
+    """For sorting: what fires before what is over, the most severe first, the oldest first."""
     return (alert.state is AlertState.RESOLVED, -alert.severity.rank, alert.since_us)

@@ -50,6 +50,8 @@ class Letter:
     """Whether it is sent in place of one that could not be delivered."""
     is_uncounted: bool = False
     """Whether the receiver's limit does not count it: a notice of watchkeeper about itself."""
+    is_belated: bool = False
+    """Whether it is sent later than it was meant, so that it tells how its alerts stand by then."""
     done: tuple[str, ...] = ()
     """Recipients of the receiver's who need no other attempt."""
     revision: int = 0
@@ -84,6 +86,7 @@ class Letter:
             "is_limited": self.is_limited,
             "is_fallback": self.is_fallback,
             "is_uncounted": self.is_uncounted,
+            "is_belated": self.is_belated,
             "done": list(self.done),
         }
         index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
@@ -109,6 +112,7 @@ def letter_of(document: Document) -> Letter:
         is_limited=plain.get("is_limited", False),
         is_fallback=plain["is_fallback"],
         is_uncounted=plain.get("is_uncounted", False),
+        is_belated=plain.get("is_belated", False),
         done=tuple(plain.get("done", ())),
         revision=document.revision,
     )

@@ -22,6 +22,8 @@ from watchkeeper.domain.errors import Conflict
 from .dead_letters import DeadLetters
 from .letters import OUTBOX, Letter, Status, entry, letter_of, readable
 from .permission import Permit, anybody
+from .stand_ins import ends, told_instead
+from .standing import standing_now
 from .unreadable import put_aside
 
 THREADS: Final = Namespace("threads", ("since_us",))
@@ -90,8 +92,9 @@ class Outbox:
         for _ in range(_LEASE_ATTEMPTS):
             if known is None:
                 return
+            gone = Delete(OUTBOX, letter.key, expect=known.revision)
             try:
-                self._storage.commit([Delete(OUTBOX, letter.key, expect=known.revision), *done], Durability.FLUSHED)
+                self._storage.commit([gone, *done, *ends(letter, self._storage, now_us)], Durability.FLUSHED)
             except Conflict:
                 known = self._same(letter)
             else:
@@ -103,12 +106,11 @@ class Outbox:
         receipt = self._storage.commit([longer.put()], Durability.FLUSHED)
         return attrs.evolve(longer, revision=receipt.revisions[0])
 
-    def threaded(self, letter: Letter) -> Notification:
-        """The letter's notification with the thread that its receiver has about this firing."""
+    def told(self, letter: Letter) -> Notification:
+        """What the receiver is told: with the thread that it has about this firing; if late, as things stand."""
+        found = standing_now(letter.notification, self._storage) if letter.is_belated else letter.notification
         known = self._storage.get(THREADS, letter.thread_key)
-        if known is None:
-            return letter.notification
-        return attrs.evolve(letter.notification, thread=known.value["thread"])
+        return attrs.evolve(found, thread=None if known is None else known.value["thread"], done=letter.done)
 
     def write(self, letter: Letter) -> None:
         """A letter that no alert's change has brought about."""
@@ -135,7 +137,7 @@ class Outbox:
         dead = attrs.evolve(letter, status=Status.DEAD, error=error, is_leased=False)
         operations: list[Operation] = [dead.put(), entry("undeliverable", letter, now_us, detail=error)]
         if instead is not None:
-            operations.append(instead.put())
+            operations += told_instead(letter, instead, self._storage)
         self._finish(operations)
         if instead is not None:
             self.wake()
@@ -149,7 +151,15 @@ class Outbox:
         return self._dead.drop(key, now_us, by)
 
     def send_again(self, key: str, now_us: int, by: str) -> Letter:
-        """A dead letter becomes due, as if it were new, with its old key."""
+        """A dead letter becomes due with its old key; it tells how its alerts stand when it is sent.
+
+        Raises
+        ------
+        NotFound
+            There is no such dead letter.
+        UsageError
+            It says that something is wrong with watchkeeper itself, and nothing tells whether that is still so.
+        """
         letter = self._dead.send_again(key, now_us, by)
         self.wake()
         return letter

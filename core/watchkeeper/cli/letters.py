@@ -70,13 +70,15 @@ def dead(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 
 def resend(key: Key = None, every: Every = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Send again what could not be delivered, with its old key; exit code 1 when one could not be sent now."""
+    """Send again what could not be delivered, with its old key; exit code 1 when one could not be sent now.
+
+    It tells how its alerts stand by then: one that is over opens no incident any more.
+    """
     _require_one_way(key, every)
     with opened(config) as watch:
         wanted = _chosen(watch, key)
-        for one in wanted:
-            watch.resend(one)
-        say(f"{len(wanted)} notifications are due again")
+        sent = sum(_is_due_again(watch, one, every=every) for one in wanted)
+        say(f"{sent} notifications are due again")
         report = watch.deliver()
     tell_report(report)
 
@@ -89,6 +91,20 @@ def drop(key: Key = None, every: Every = False, config: ConfigPath = DEFAULT_CON
         for one in wanted:
             watch.drop(one)
     say(f"{len(wanted)} notifications are dropped")
+
+
+def _is_due_again(watch: Watchkeeper, key: str, *, every: bool) -> bool:
+    """Whether it could be sent again; of many, one that cannot is said and holds up no other."""
+    from watchkeeper.domain.errors import UsageError
+
+    try:
+        watch.resend(key)
+    except UsageError as error:
+        if not every:
+            raise
+        say(str(error))
+        return False
+    return True
 
 
 def _require_one_way(key: str | None, every: bool) -> None:
