@@ -147,6 +147,10 @@ class Alerting:
         moment = self._clock.now_us() if now_us is None else now_us
         return self._kept.overdue(moment - grace_us)
 
+    def rules_for(self, model: str) -> tuple[Rule, ...]:
+        """The rules that watch a model, as configured."""
+        return tuple(rule for rule in self._rules.values() if rule.watches(model))
+
     def questions(self, model: str) -> tuple[AnomalyOf, ...]:
         """What must be measured for the rules of a model beside what each check measures, each once."""
         conditions = (

@@ -11,6 +11,7 @@ from .busy import busy
 from .history import history
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
+from .pages import write_page
 
 if TYPE_CHECKING:
     from watchkeeper.alerting.reports import DeliveryReport
@@ -59,6 +60,9 @@ OfVersion = Annotated[
         help="Look at what this version predicted alone, such as 1.3.0 or staging, whether it answers or not.",
     ),
 ]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Also write the results as one self-contained page into this file.")
+]
 FailOn = Annotated[
     str, typer.Option("--fail-on", help="Exit with 1 from this status on: warn, unknown, alert or never.")
 ]
@@ -93,6 +97,7 @@ def check(
     workers: Workers = None,
     act: Act = None,
     fail_on: FailOn = "unknown",
+    html: Html = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List what is well, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -128,15 +133,21 @@ def check(
             _require_no_each_file(each_file)
             results = _stored(watch, models, _moment(until), act)
         report = None if act is False else watch.deliver()
-    if as_json:
-        show_json([result.to_dict() for result in results])
-    else:
-        for result in results:
-            show(result.table(verbose=verbose))
+        if html is not None:
+            write_page(watch, results, html, data)
+    _show_results(results, verbose=verbose, as_json=as_json)
     if report is not None:
         _say_what_failed(report)
     if any(result.status.value in failing for result in results):
         raise typer.Exit(1)
+
+
+def _show_results(results: list[CheckResult], *, verbose: bool, as_json: bool) -> None:
+    if as_json:
+        show_json([result.to_dict() for result in results])
+        return
+    for result in results:
+        show(result.table(verbose=verbose))
 
 
 def _say_what_failed(report: DeliveryReport) -> None:
@@ -187,8 +198,7 @@ def report(
             result = _file(watch, model, data, act=False)
         else:
             result = _stored(watch, [model], _moment(until), act=False)[0]
-    result.to_html(output)
-    say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
+        write_page(watch, [result], output, data)
 
 
 def _failing(fail_on: str) -> tuple[str, ...]:

@@ -39,6 +39,10 @@ class Finding:
     measurements: tuple[Measurement, ...] = ()
     is_accumulated: bool = False
     """Whether it rests on evidence gathered over many windows, which holds however few rows this one has."""
+    is_judged: bool = True
+    """Whether it was held against anything; a number without a limit is told, and OK means no more than that."""
+    next_step: str = ""
+    """What a rule says should be done about it."""
 
 
 @attrs.frozen

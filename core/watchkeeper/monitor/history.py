@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,21 +32,26 @@ def to_append(model: str, measurements: Sequence[Measurement], now_us: int) -> A
 
 
 def kept_measurements(
-    storage: Storage, model: str, name: str | None = None, since_us: int | None = None, until_us: int | None = None
+    storage: Storage,
+    model: str,
+    name: str | Collection[str] | None = None,
+    since_us: int | None = None,
+    until_us: int | None = None,
 ) -> list[tuple[int, Measurement]]:
-    """(when it was made in µs, measurement) in order of time; only those called `name` when given."""
+    """(when it was made in µs, measurement) in order of time; only those called `name`, or by one of them, if given."""
     batches = storage.scan(MEASUREMENTS, model, since_us, until_us)
-    time, table = sorted_rows(batches if name is None else (_only(batch, name) for batch in batches))
+    names = {name} if isinstance(name, str) else name
+    time, table = sorted_rows(batches if names is None else (_only(batch, names) for batch in batches))
     return list(zip(time.tolist(), _measurements(table, model, range(len(time))), strict=True)) if len(time) else []
 
 
-def _only(batch: Batch, name: str) -> Batch:
-    """The measurements of that name: a window has hundreds of others, which are not worth decoding."""
+def _only(batch: Batch, wanted: Collection[str]) -> Batch:
+    """The measurements of those names: a window has hundreds of others, which are not worth decoding."""
     names = batch.table["name"]
     if not isinstance(names, Categories):
-        chosen = names == name
+        chosen = np.isin(names, list(wanted))
     else:
-        chosen = names.codes == (names.labels.index(name) if name in names.labels else len(names.labels))
+        chosen = np.isin(names.codes, [code for code, label in enumerate(names.labels) if label in wanted])
     rows = batch.table.rows(chosen)
     # labels and details are different for almost every row: those of the others would be carried along
     columns = {key: one.compacted() if isinstance(one, Categories) else one for key, one in rows.columns.items()}

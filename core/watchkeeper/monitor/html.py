@@ -2,72 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
+from watchkeeper.domain.window import told_time
 
-from .rendering import ICONS, headline, shortened, worst_first
+from .page import sections
+from .page.advice import next_step
+from .page.illustration import Illustration
+from .page.style import PAGE_STYLE, STYLE
+from .rendering import ICONS, called_model, headline, is_quiet, shortened, standing_of, window_told, worst_first
 
 if TYPE_CHECKING:
     from .result import CheckResult
 
-_COLOURS = {Status.OK: "#1a7f37", Status.WARN: "#9a6700", Status.ALERT: "#cf222e", Status.UNKNOWN: "#8250df"}
-_STYLE = """
-.wk { font: 14px/1.45 system-ui, sans-serif; color: #1f2328; max-width: 72rem; }
-.wk h1 { font-size: 1.2rem; margin: .2rem 0; } .wk h2 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
-.wk table { border-collapse: collapse; width: 100%; } .wk td, .wk th { text-align: left; padding: .25rem .6rem;
-border-bottom: 1px solid #d1d9e0; vertical-align: top; } .wk td.number { text-align: right;
-font-variant-numeric: tabular-nums; } .wk .quiet { color: #59636e; }
-@media print { .wk { max-width: none; } }
-@media (prefers-color-scheme: dark) { .wk { color: #f0f6fc; background: #0d1117; } .wk td, .wk th
-{ border-color: #3d444d; } .wk .quiet { color: #9198a1; } }
-"""
-
 
 def card(result: CheckResult) -> str:
-    """The headline and the findings."""
-    rows = "".join(_finding_row(finding) for finding in shortened(worst_first(result.verdict.findings)))
-    window = ""
+    """The verdict and the findings that are not well, what is well counted: small, for a notebook."""
+    findings = worst_first(result.verdict.findings)
+    return f'<style>{STYLE}</style><div class="wk">{_verdict(result)}{_table(shortened(findings))}</div>'
+
+
+def page(results: Sequence[CheckResult]) -> str:
+    """One page of all results, the worst model first; it needs nothing from elsewhere."""
+    ordered = [one for status in _STATUSES for one in results if one.status is status]
+    title = headline(ordered[0]) if len(ordered) == 1 else f"{counted(len(ordered), 'model')}: {ordered[0].status}"
+    bodies = "".join(f'<main class="wk">{_model(one)}</main>' for one in ordered)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<style>{STYLE}{PAGE_STYLE}</style></head><body>{bodies}</body></html>"
+    )
+
+
+_STATUSES = (Status.ALERT, Status.UNKNOWN, Status.WARN, Status.OK)
+
+
+def _model(result: CheckResult) -> str:
+    drawn = result.illustration or Illustration()
+    findings = worst_first(result.verdict.findings)
+    concerning = [finding for finding in findings if finding.status is not Status.OK]
+    quiet = [finding for finding in findings if finding.status is Status.OK]
+    parts = [_verdict(result), _facts(result, drawn)]
+    if concerning:
+        parts.append(f"<section><h2>What is not well</h2>{_table(concerning)}</section>")
+    parts += [sections.performance(result, drawn), sections.drift(result, drawn)]
+    if quiet:
+        measured = sum(is_quiet(finding) for finding in quiet)
+        told = f"{counted(len(quiet) - measured, 'thing')} as usual"
+        told += f", {measured} measured and not judged" if measured else ""
+        parts.append(f"<details><summary>{told}</summary>{_table(quiet)}</details>")
+    return "".join([*parts, sections.measurements(result)])
+
+
+def _verdict(result: CheckResult) -> str:
+    """Who, how, what happened, and what to do."""
+    findings = worst_first(result.verdict.findings)
+    happened = findings[0].sentence if findings and findings[0].status is not Status.OK else "nothing to report"
+    step = next_step(findings[0]) if findings else ""
+    advice = f'<p class="lead"><strong>Next:</strong> {escape(step)}</p>' if step else ""
+    return (
+        f'<div class="verdict {result.status}"><h1>{_badge(result.status, result.status.value)} '
+        f'{escape(called_model(result))}</h1><p class="lead">{escape(happened)}</p>{advice}</div>'
+    )
+
+
+def _facts(result: CheckResult, drawn: Illustration) -> str:
+    facts = [("model", result.model), ("version", result.version or "not told")]
     if result.window is not None:
-        told = f"{counted(result.window.rows, 'row')}, {result.window} (UTC), from {result.window.source}"
-        window = f'<p class="quiet">{escape(told)}</p>'
+        facts.append(("window (UTC)", window_told(result.window)))
+    if drawn.since_us:
+        facts.append((f"{result.status} since (UTC)", told_time(drawn.since_us)))
+    facts += [(title, told) for name, title, form in _COUNTED if (told := _number(result, name, form))]
+    if drawn.budget:
+        facts.append(("false alarms allowed", drawn.budget))
+    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(told)}</dd></div>" for name, told in facts)
+    return f"<dl>{rows}</dl>"
+
+
+_COUNTED = (
+    ("labelled", "with an outcome", "{:,.0f} rows"),
+    ("drift_share", "columns drifted", "{:.0%}"),
+    ("quality_score", "data quality", "{:.0f} of 100"),
+)
+
+
+def _number(result: CheckResult, name: str, form: str) -> str:
+    """The number of the window as a whole; "" when there is none."""
+    found = next((one for one in result.measurements if one.name == name and not one.labels), None)
+    return "" if found is None or found.value.number is None else form.format(found.value.number)
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    rows = "".join(
+        _findings_row(list(same)) for _, same in groupby(findings, key=lambda one: (one.status, one.subject))
+    )
     return (
-        f'<style>{_STYLE}</style><div class="wk"><h1>{_badge(result.status)} {escape(headline(result))}</h1>{window}'
-        f"<table><thead><tr><th>status</th><th>what</th><th>finding</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        '<table class="stack"><thead><tr><th scope="col">status</th><th scope="col">what</th>'
+        f'<th scope="col">finding</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
 
-def page(result: CheckResult) -> str:
-    """Card and every measurement; needs nothing from elsewhere."""
-    rows = "".join(_measurement_row(measurement) for measurement in result.measurements)
+def _findings_row(findings: Sequence[Finding]) -> str:
+    """What is said of one thing, each in a line."""
+    icon, word, look = standing_of(findings[0])
+    told = "<br>".join(escape(finding.sentence) for finding in findings)
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(headline(result))}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"></head><body>'
-        f'{card(result)}<div class="wk"><h2>Measurements</h2><table><thead><tr><th>name</th><th>value</th>'
-        f"<th>interval</th><th>samples</th><th>details</th></tr></thead><tbody>{rows}</tbody></table></div></body></html>"
+        f'<tr><td class="status {look}"><span class="icon" aria-hidden="true">{icon}</span> {word}</td>'
+        f'<td class="what">{escape(findings[0].subject)}</td><td>{told}</td></tr>'
     )
 
 
-def _badge(status: Status) -> str:
-    return f'<span style="color:{_COLOURS[status]}" title="{status}">{ICONS[status]}</span>'
-
-
-def _finding_row(finding: Finding) -> str:
-    return (
-        f"<tr><td>{_badge(finding.status)} {finding.status}</td><td>{escape(finding.subject)}</td>"
-        f"<td>{escape(finding.sentence)}</td></tr>"
-    )
-
-
-def _measurement_row(measurement: Measurement) -> str:
-    value = measurement.value
-    number = f"{value.number:.6g}" if value.number is not None else f"undefined: {value.reason}"
-    interval = f"{value.interval[0]:.4g} to {value.interval[1]:.4g}" if value.interval else ""
-    details = ", ".join(f"{name} {number:.4g}" for name, number in measurement.details.items())
-    return (
-        f'<tr><td>{escape(measurement.title)}</td><td class="number">{escape(number)}</td><td>{interval}</td>'
-        f'<td class="number">{value.samples or ""}</td><td>{escape(details)}</td></tr>'
-    )
+def _badge(status: Status, word: str) -> str:
+    icon = f'<span class="icon" aria-hidden="true">{ICONS[status]}</span>'
+    return f'<span class="status {status}">{icon} {escape(word)}</span>'

@@ -106,7 +106,7 @@ def _metric_finding(metric: Measurement) -> Finding:
     if value.number is None:
         return Finding(Status.UNKNOWN, metric.name, f"{metric.name} is undefined: {value.reason}", (metric,))
     spread = f" ({value.interval[0]:.4g} to {value.interval[1]:.4g})" if value.interval else ""
-    return Finding(Status.OK, metric.name, f"{metric.name} {value.number:.4g}{spread}", (metric,))
+    return Finding(Status.OK, metric.name, f"{metric.name} {value.number:.4g}{spread}", (metric,), is_judged=False)
 
 
 def risk_finding(state: RiskState, evidence: Measurement) -> Finding:

@@ -10,7 +10,7 @@ import attrs
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
-from watchkeeper.domain.window import iso_time
+from watchkeeper.domain.window import Window, iso_time
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ICONS = {Status.OK: "✓", Status.WARN: "~", Status.ALERT: "!", Status.UNKNOWN: "?"}
 COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.ALERT: "bold red", Status.UNKNOWN: "magenta"}
+MEASURED = "·"
+"""The icon of a number that nothing was held against: it is not well, it is told."""
+_WIDEST_SUBJECT = 24
 _ORDER = (Status.ALERT, Status.UNKNOWN, Status.WARN, Status.OK)
 
 
@@ -27,9 +30,31 @@ def worst_first(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: _ORDER.index(finding.status))
 
 
+def is_quiet(finding: Finding) -> bool:
+    """Whether it tells a number that no limit is for."""
+    return finding.status is Status.OK and not finding.is_judged
+
+
+def standing_of(finding: Finding) -> tuple[str, str, str]:
+    """Its icon, the word beside it, and how both look: of a number without a limit ``measured``, not OK."""
+    if is_quiet(finding):
+        return MEASURED, "measured", "measured"
+    return ICONS[finding.status], finding.status.value, finding.status.value
+
+
+def called_model(result: CheckResult) -> str:
+    """``momentum@1.0.0``; the name alone where the version is not known."""
+    return f"{result.model}@{result.version}" if result.version else result.model
+
+
+def window_told(window: Window) -> str:
+    """``60 rows, 2008-10-07 to 2009-01-01, from store``; times are UTC."""
+    return f"{counted(window.rows, 'row')}, {window}, from {window.source}"
+
+
 def headline(result: CheckResult) -> str:
     """The verdict in one line: ``momentum@1.0.0: WARN, 3 of 9 findings: feature …``."""
-    name = f"{result.model}@{result.version}" if result.version else result.model
+    name = called_model(result)
     concerning = [finding for finding in result.verdict.findings if finding.status is not Status.OK]
     if not concerning:
         return f"{name}: {result.status}, nothing to report in {len(result.verdict.findings)} findings"
@@ -42,21 +67,28 @@ def rich_table(result: CheckResult, *, verbose: bool = True) -> Table:
     from rich.table import Table
 
     table = Table(title=escape(headline(result)), title_justify="left", title_style="bold", expand=False)
-    table.add_column("")
-    table.add_column("status")
-    table.add_column("what")
+    table.add_column("status", no_wrap=True)
+    table.add_column("what", overflow="fold", max_width=_WIDEST_SUBJECT)
     table.add_column("finding", overflow="fold")
     findings = worst_first(result.verdict.findings)
     for finding in findings if verbose else shortened(findings):
-        style = COLOURS[finding.status]
-        told = (ICONS[finding.status], finding.status.value, finding.subject, finding.sentence)
-        table.add_row(*(escape(text) for text in told), style=style if finding.status is not Status.OK else None)
-    if result.window is not None:
-        table.caption = (
-            f"{counted(result.window.rows, 'row')}, {result.window} (UTC), from {escape(result.window.source)}"
-        )
-        table.caption_justify = "left"
+        icon, word, _ = standing_of(finding)
+        style = COLOURS[finding.status] if finding.status is not Status.OK else None
+        told = (f"{icon} {word}", finding.subject, finding.sentence)
+        table.add_row(*(escape(text) for text in told), style="dim" if is_quiet(finding) else style)
+    table.caption = escape(_caption(result))
+    table.caption_justify = "left"
     return table
+
+
+def _caption(result: CheckResult) -> str:
+    """Which rows it is about, and what to do about the worst finding."""
+    from .page.advice import next_step
+
+    findings = worst_first(result.verdict.findings)
+    step = next_step(findings[0]) if findings else ""
+    window = "" if result.window is None else f"{window_told(result.window)} (UTC)"
+    return "\n".join(line for line in (window, f"Next: {step}" if step else "") if line)
 
 
 def shortened(findings: Sequence[Finding]) -> list[Finding]:
@@ -77,6 +109,8 @@ def _is_well(finding: Finding) -> bool:
 
 def plain(result: CheckResult) -> dict[str, Any]:
     """Dicts, lists, strings and numbers; an undefined number is null beside its reason."""
+    from .page.advice import next_step
+
     window = result.window
     return {
         "model": result.model,
@@ -91,7 +125,13 @@ def plain(result: CheckResult) -> dict[str, Any]:
             "source": window.source,
         },
         "findings": [
-            {"status": finding.status.value, "subject": finding.subject, "sentence": finding.sentence}
+            {
+                "status": finding.status.value,
+                "subject": finding.subject,
+                "sentence": finding.sentence,
+                "judged": finding.is_judged,
+                "next_step": next_step(finding),
+            }
             for finding in worst_first(result.verdict.findings)
         ],
         "failures": [attrs.asdict(failure) for failure in result.verdict.failures],

@@ -15,6 +15,8 @@ from watchkeeper.domain.window import Window
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from .page.illustration import Illustration
+
 
 @attrs.frozen
 class CheckResult:
@@ -27,6 +29,8 @@ class CheckResult:
     measurements: tuple[Measurement, ...] = ()
     alerts: tuple[Alert, ...] = ()
     """Alerts whose state this check changed."""
+    illustration: Illustration | None = attrs.field(default=None, eq=False, repr=False)
+    """What its page draws beside the numbers; see `Watchkeeper.illustrated`."""
 
     @property
     def status(self) -> Status:
@@ -57,10 +61,13 @@ class CheckResult:
         return plain(self)
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """One self-contained page; also written to `path` when given."""
+        """One self-contained page; also written to `path` when given.
+
+        Earlier windows and distributions are drawn where the result is an illustrated one.
+        """
         from .html import page
 
-        text = page(self)
+        text = page([self])
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text

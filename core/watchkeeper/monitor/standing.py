@@ -66,6 +66,12 @@ def standings(storage: Storage) -> tuple[Standing, ...]:
     )
 
 
+def standing_of(storage: Storage, model: str) -> Standing | None:
+    """The model's; None when it was never checked."""
+    document = storage.get(STANDINGS, model)
+    return None if document is None else _standing(model, dict(document.value))
+
+
 def _standing(model: str, value: dict[str, Any]) -> Standing:
     window = value["window"]
     return Standing(
