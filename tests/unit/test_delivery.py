@@ -328,11 +328,34 @@ def test_after_a_day_of_failures_a_letter_is_dead():
     assert undelivered.error == "503 (tried 2 times)"
 
 
-def test_a_retry_after_beyond_the_end_is_the_end():
-    desk = Desk(ops=Receiver(DeliveryDelayed("429", retry_after_seconds=1e9)))
+@pytest.mark.parametrize("seconds", [3.2e8, 1e300, float("inf")])
+def test_a_receiver_that_asks_for_years_is_tried_again_after_an_hour(seconds):
+    desk = Desk(ops=Receiver(DeliveryDelayed("429", retry_after_seconds=seconds)))
     desk.write("a")
+    assert [one.is_final for one in desk.deliver().undelivered] == [False]
 
-    assert [one.is_final for one in desk.deliver().undelivered] == [True]
+    assert desk.deliver(3_599).delivered == ()
+    assert len(desk.deliver(2).delivered) == 1
+
+
+@pytest.mark.parametrize("seconds", [-5.0, float("-inf"), float("nan"), "120"])
+def test_what_a_receiver_cannot_mean_is_as_if_it_had_not_been_said(seconds):
+    desk = Desk(ops=Receiver(DeliveryDelayed("429", retry_after_seconds=seconds)))
+    desk.write("a")
+    assert [one.is_final for one in desk.deliver().undelivered] == [False]
+
+    assert desk.deliver(0.49).delivered == ()
+    assert len(desk.deliver(0.01).delivered) == 1
+
+
+def test_a_retry_after_beyond_the_end_is_the_end():
+    desk = Desk(ops=Receiver(*[DeliveryDelayed("429", retry_after_seconds=1e9)] * 30))
+    desk.write("a")
+    finals = []
+    while not any(finals):
+        finals += [one.is_final for one in desk.deliver(3_631).undelivered]
+
+    assert len(finals) == 23, "what would come after a day is not tried any more"
 
 
 def test_the_fallback_hears_what_did_not_reach_another():

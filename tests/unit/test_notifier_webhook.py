@@ -15,7 +15,7 @@ from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryRefu
 from watchkeeper.domain.plain import notification_of
 from watchkeeper.testing.http_receiver import Answer, HttpReceiver
 from watchkeeper.testing.notifier import sample_notification
-from watchkeeper_plugins.notifiers.http_answers import client, posted, retry_after
+from watchkeeper_plugins.notifiers.http_answers import answered_error, client, posted, retry_after
 from watchkeeper_plugins.notifiers.webhook import Options, build, watchkeeper_notifiers
 
 SHARED = "s3cret"
@@ -144,7 +144,39 @@ def test_retry_after_as_a_date_is_counted_from_now():
     assert retry_after(later, now + 1_000) == 0.0
 
 
-@pytest.mark.parametrize("header", [None, "", "soon", "-5", "1e9", "Thu, 99 Foo 1970 00:00:00 GMT", "²"])
+def test_a_date_counts_by_the_clock_of_who_sent_it():
+    now = 1_225_497_600.0
+    headers = {"date": email.utils.formatdate(now + 500, usegmt=True)}
+    headers["retry-after"] = email.utils.formatdate(now + 590, usegmt=True)
+
+    assert answered_error("ops", 429, headers, b"", now).retry_after_seconds == 90.0
+    headers["date"] = "yesterday"
+    assert answered_error("ops", 429, headers, b"", now).retry_after_seconds == 590.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("0", 0.0), ("000000000000120", 120.0), ("1.5", 1.5), ("9" * 300, 1e300)]
+)
+def test_an_odd_number_of_seconds_is_never_less_than_what_it_says(header, seconds):
+    assert retry_after(header, 0.0) >= seconds
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "soon",
+        "-5",
+        "1e9",
+        "nan",
+        "9" * 400,
+        "Thu, 99 Foo 1970 00:00:00 GMT",
+        "Thu, 01 Jan 99999 00:00:00 GMT",
+        "Thu, 01 Jan 1970 00:00:00 +99999999999999",
+        "²",
+    ],
+)
 def test_a_retry_after_that_says_nothing_is_ignored(header):
     assert retry_after(header, 0.0) is None
 

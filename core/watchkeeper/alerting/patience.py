@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import attrs
@@ -16,7 +17,9 @@ class Patience:
     first_seconds: float = 1.0
     """The longest wait after the first failure, doubled with every other; chance picks between 0 and the longest."""
     longest_seconds: float = 60.0
-    """The longest wait; what a receiver asks for (Retry-After) counts even beyond it, up to `give_up_seconds`."""
+    """The longest wait of our own; what a receiver asks for (Retry-After) comes before it."""
+    longest_asked_seconds: float = 3_600.0
+    """What a receiver may ask for at most: one that asks for years must not silence us."""
     give_up_seconds: float = 86_400.0
     """A letter that could not be delivered for so long is dead."""
     broken_attempts: int = 5
@@ -29,7 +32,19 @@ class Patience:
     """After so many, the receiver's other letters wait too."""
 
     def wait_seconds(self, attempts: int, asked_seconds: float | None, rng: random.Random) -> float:
-        """Full jitter over an exponentially growing wait, and never before the receiver allows."""
+        """Full jitter over an exponentially growing wait, and not before the receiver allows, if it allows it at all.
+
+        Parameters
+        ----------
+        asked_seconds
+            What the receiver asked for; counts up to `longest_asked_seconds`. Below 0 or no number says nothing.
+        """
         longest = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts - 1, 30))
         chosen = rng.uniform(0.0, longest)
-        return chosen if asked_seconds is None else asked_seconds + chosen
+        return chosen + self._asked(asked_seconds)
+
+    def _asked(self, seconds: object) -> float:
+        """Not trusted: it comes from a receiver, by way of a plugin."""
+        if not isinstance(seconds, int | float) or math.isnan(seconds):
+            return 0.0
+        return min(max(0.0, seconds), self.longest_asked_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,8 @@ from watchkeeper.domain.wording import one_line
 if TYPE_CHECKING:
     import httpx
 
+_SECONDS: Final = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300})?")
+"""A whole number by the standard; some send a fraction."""
 _LATER: Final = frozenset({408, 425, 429})
 _LONGEST_ANSWER: Final = 65_536
 """Bytes of an answer's body that are read; the connection is dropped when there are more."""
@@ -91,7 +94,9 @@ def answered_error(
     said = one_line(answer.decode("utf-8", errors="replace"), 200)
     told = f"{place} answered {status}" + (f": {said}" if said else "")
     if status in _LATER or status >= 500:
-        return DeliveryDelayed(told, retry_after_seconds=retry_after(headers.get("retry-after"), now_seconds))
+        sent_at = _moment(headers.get("date"))  # by the receiver's clock, which may differ from ours
+        asked = retry_after(headers.get("retry-after"), now_seconds if sent_at is None else sent_at)
+        return DeliveryDelayed(told, retry_after_seconds=asked)
     if 300 <= status < 400:
         where = one_line(headers.get("location", "nowhere"), 200)
         return DeliveryRefused(
@@ -102,6 +107,11 @@ def answered_error(
 
 def retry_after(header: str | None, now_seconds: float) -> float | None:
     """Seconds to wait: the header is a number of seconds or an HTTP date; None when it is neither.
+
+    Parameters
+    ----------
+    now_seconds
+        For a date: the time by the clock that the date was made with, seconds since 1970.
 
     Examples
     --------
@@ -115,14 +125,21 @@ def retry_after(header: str | None, now_seconds: float) -> float | None:
     if header is None:
         return None
     text = header.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:12])
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    moment = _moment(text)
+    return None if moment is None else max(0.0, moment - now_seconds)
+
+
+def _moment(date: str | None) -> float | None:
+    """An HTTP date as seconds since 1970; None when it is none."""
+    if date is None:
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, aware.timestamp() - now_seconds)
+    try:
+        found = email.utils.parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def client(timeout_seconds: float, **settings: Any) -> httpx.Client:
