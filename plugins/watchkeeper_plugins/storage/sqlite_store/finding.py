@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from sqlite3 import Connection
 from typing import Any, Final
 
 from watchkeeper.contracts.storage import Document, Durability, Namespace, Outline, Scalar
 from watchkeeper.domain.errors import StoreError
 from watchkeeper_plugins.storage.questions import Dialect, Question, Term, field_column
 
+from .connection import Connection
 from .database import Database
 from .documents import SELECT, document_of, namespace_number
 
@@ -50,10 +50,10 @@ class Finding:
     ) -> tuple[Document, ...]:
         """The documents that match, in order; see the contract."""
         question = Question.of(_DIALECT, namespace, where, order, limit)
-        number = self._number(namespace, question)
-        if number is None:
-            return ()
         with self._state.reading() as connection:
+            number = self._number(connection, namespace, question)
+            if number is None:
+                return ()
             return tuple(
                 document_of(row, self._state.path, namespace)
                 for row in _rows(connection, SELECT, number, question, after=after, limit=limit)
@@ -64,24 +64,23 @@ class Finding:
     ) -> tuple[Outline, ...]:
         """What `find` would give, without the values; their checksums are not looked at."""
         question = Question.of(_DIALECT, namespace, where, order, None)
-        number = self._number(namespace, question)
-        if number is None:
-            return ()
         columns = ("key", "revision", *(field_column(field, namespace) for field in namespace.index))
         select = " ".join(("SELECT", ", ".join(columns), "FROM document WHERE "))
         with self._state.reading() as connection:
+            number = self._number(connection, namespace, question)
+            if number is None:
+                return ()
             rows = _rows(connection, select, number, question)
         return tuple([Outline(row[0], row[1], row[2:]) for row in rows])
 
-    def _number(self, namespace: Namespace, question: Question) -> int | None:
+    def _number(self, connection: Connection, namespace: Namespace, question: Question) -> int | None:
         """The namespace's number, with an index for the question; None when nothing was ever written there."""
-        with self._state.reading() as connection:
-            number = namespace_number(connection, namespace, create=False)
+        number = namespace_number(connection, namespace, create=False)
         if number is not None:
-            self._make_index(number, question)
+            self._make_index(connection, number, question)
         return number
 
-    def _make_index(self, number: int, question: Question) -> None:
+    def _make_index(self, connection: Connection, number: int, question: Question) -> None:
         columns = question.index_columns()
         if columns == ["key"]:
             return  # the unique index has it
@@ -89,16 +88,15 @@ class Finding:
         name = prefix + "_".join(column.replace(" DESC", "d") for column in columns)
         if name in self._made:
             return
-        with self._state.reading() as connection:
-            indexes = {index for (index,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+        indexes = {index for (index,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
         is_one_more = sum(index.startswith(prefix) for index in indexes) < _MOST_INDEXES
         if name not in indexes and is_one_more:
             statement = (
                 f"CREATE INDEX IF NOT EXISTS {name} ON document ({', '.join(columns)}) WHERE namespace = {number}"
             )
             try:
-                with self._state.writing(Durability.FLUSHED) as connection:
-                    connection.execute(statement)
+                with self._state.writing(Durability.FLUSHED) as writer:
+                    writer.execute(statement)
             except StoreError:
                 return  # a full or busy disk must not fail a read: it is only slower without the index
         self._made.add(name)
