@@ -414,7 +414,10 @@ def test_a_store_that_cannot_be_used_is_said_and_the_caretaker_goes_on(caplog):
     with caplog.at_level(logging.WARNING):
         Caretaker(desk.alerting, desk.clock, attempt).look()
 
-    assert "escalations pause, the store cannot be used: somebody holds the store" in caplog.text
+    assert (
+        "escalations and news that was held back wait, the store cannot be used: somebody holds the store"
+        in caplog.text
+    )
 
 
 def test_the_caretaker_can_be_started_and_stopped_twice():
@@ -440,7 +443,7 @@ def test_the_thread_that_looks_outlives_whatever_is_raised(monkeypatch):
         looks.release()
         raise KeyError("severity")
 
-    monkeypatch.setattr(desk.alerting, "escalate", broken)
+    monkeypatch.setattr(desk.alerting, "tend", broken)
     caretaker = Caretaker(desk.alerting, desk.clock, attempt, every_seconds=0.001)
     caretaker.start()
     try:

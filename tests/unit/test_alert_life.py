@@ -281,7 +281,7 @@ def test_an_alert_whose_rule_is_gone_is_resolved():
 
     (alert,) = without.evaluate("momentum", [])
 
-    assert (alert.state, alert.by, alert.comment) == ("resolved", "watchkeeper", "its rule is no longer there")
+    assert (alert.state, alert.by, alert.comment) == ("resolved", "watchkeeper", "its rule is no longer configured")
     assert [state for _, state, _ in desk.letters()] == ["firing", "resolved"]
 
 

@@ -337,6 +337,27 @@ def test_what_explains_may_be_an_alert_of_another_model_when_that_need_not_be_eq
 
 
 @pytest.mark.parametrize(
+    ("source", "target", "equal", "inhibits"),
+    [
+        ({"team": "quant"}, {"team": "quant"}, ("team",), True),
+        ({"team": "quant"}, {"team": "risk"}, ("team",), False),
+        ({"team": "quant"}, {}, ("team",), False),
+        ({}, {"team": "quant"}, ("team",), False),
+        ({}, {}, ("team",), False),
+        ({}, {}, ("modle",), False),
+        ({}, {}, ("version",), True),
+        ({}, {}, ("model", "team"), False),
+        ({"team": "quant"}, {"team": "quant"}, ("model", "team"), True),
+    ],
+)
+def test_a_label_is_equal_only_where_both_alerts_have_it(source, target, equal, inhibits):
+    inhibition = Inhibition(matchers("rule=no-data"), matchers("rule!=no-data"), equal)
+    explains, explained = alert("no-data", **source), alert("x", **target)
+
+    assert inhibition.inhibits(explains, explained) is inhibits
+
+
+@pytest.mark.parametrize(
     ("source", "target", "inhibits"),
     [
         (alert("no-data"), alert("x"), True),

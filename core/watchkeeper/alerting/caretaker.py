@@ -1,4 +1,4 @@
-"""What happens though nobody asks: escalations, their audit, and a sign of life that stops when something is stuck."""
+"""What happens though nobody asks: what is due at a time, its audit, and a sign of life that stops when it is stuck."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_NAMED: Final = 5
 
 
 class Caretaker:
-    """Takes due escalation steps, and gives a sign of life only while nothing is stuck.
+    """Takes due escalation steps, tells what was held back, and gives a sign of life only while nothing is stuck.
 
     Somebody who expects the sign (a dead-man's switch) hears of it when this process, its store, an escalation, or
     delivery stands still: silence is the alarm.
@@ -76,11 +76,11 @@ class Caretaker:
     def look(self) -> None:
         """Do once what is due."""
         try:
-            self._alerting.escalate()
+            self._alerting.tend()
             if self._clock.now_us() >= self._next_beat_us:
                 self._audit()
         except StoreError as error:
-            _log.warning("escalations pause, the store cannot be used: %s", error)
+            _log.warning("escalations and news that was held back wait, the store cannot be used: %s", error)
 
     def start(self) -> None:
         """Look again and again in the background; when it does already, nothing happens."""

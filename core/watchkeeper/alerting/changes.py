@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from watchkeeper.contracts.storage import Delete, LogEntry, Operation
+from watchkeeper.contracts.storage import LogEntry, Operation
 from watchkeeper.domain.alert import Alert, AlertState, Background, Note, Notification
 from watchkeeper.domain.measurement import Measurement
 
@@ -16,7 +16,7 @@ from .escalation import begun
 from .letters import ALERT_LOG, Letter
 from .muting import Muting
 from .outcome import Outcome
-from .record import ALERTS, Record
+from .record import Record
 from .rules import Rule
 from .summaries import Text
 
@@ -88,7 +88,7 @@ class Written:
         """The document and the log entry; the letters are written by who sends them."""
         before, found = self.change.before, list[Operation]()
         if self.record is None and before is not None:
-            found.append(Delete(ALERTS, before.alert.fingerprint, expect=before.revision))
+            found += before.removals()
         elif self.record is not None and self.record != before:
             found += self.record.writes(before)
         if self.event is not None and self.alert is not None:
@@ -115,7 +115,8 @@ def written(change: Change, given: Circumstances) -> Written:
             return Written(change)
         gone = attrs.evolve(before.alert, state=AlertState.RESOLVED, changed_us=given.now_us)
         return Written(change, None, gone, INACTIVE)
-    record = _with_muting(after, given.muting)
+    held = given.muting.held(after.alert) if after.alert.state is AlertState.FIRING else None
+    record = _muted(after, held.reason if held else "")
     occasion = change.occasion or notices.due(record, change.rule, given.now_us)
     letters: list[Letter] = []
     if occasion is None:
@@ -124,15 +125,28 @@ def written(change: Change, given: Circumstances) -> Written:
         record = _put_off(change, record, given.now_us)
     else:
         record, letters = _with_notice(change, record, occasion, given)
+    record = _with_look(change, record, held.until_us if held else None)
     event = None
     if change.is_transition or letters:
         event = str(occasion if occasion in _NO_STATE and letters else record.alert.state.value)
     return Written(change, record, record.alert, event, tuple(letters))
 
 
-def _with_muting(record: Record, muting: Muting) -> Record:
+def _with_look(change: Change, record: Record, held_until_us: int | None) -> Record:
+    """The record with the time at which its news is due without a check, and what that will tell of."""
+    if change.rule is None and record.is_open:
+        return record  # somebody who knows its rule will look
+    rule, outcome = change.rule, change.outcome
+    look_us = None if rule is None else notices.look_us(record, rule, held_until_us)
+    is_news_to_come = rule is not None and record.is_open and (rule.repeat_us > 0 or rule.tells_acknowledged)
+    if look_us is None and not record.alert.muted and not is_news_to_come:
+        return attrs.evolve(record, look_us=None, measurements=())
+    measurements = outcome.measurements if outcome is not None and outcome.is_true else record.measurements
+    return attrs.evolve(record, look_us=look_us, measurements=measurements)
+
+
+def _muted(record: Record, reason: str) -> Record:
     """The record with the reason why nobody is told, if there is one."""
-    reason = muting.reason(record.alert) if record.alert.state is AlertState.FIRING else ""
     if reason == record.alert.muted:
         return record
     return attrs.evolve(record, alert=attrs.evolve(record.alert, muted=reason))
@@ -203,8 +217,10 @@ def _measurements(change: Change) -> tuple[Measurement, ...]:
     """What led to it now, or to the escalation under way."""
     if change.outcome is not None:
         return change.outcome.measurements
-    course = change.before.course if change.before else None
-    return course.measurements if course else ()
+    before = change.before
+    if before is None:
+        return ()
+    return before.course.measurements if before.course else before.measurements
 
 
 def _background(change: Change, record: Record, given: Circumstances) -> Background:
@@ -212,22 +228,24 @@ def _background(change: Change, record: Record, given: Circumstances) -> Backgro
     course = change.before.course if change.before else None
     if change.outcome is None and course is not None:
         return course.background
-    return given.backgrounds(record.alert, given.measurements)
+    return given.backgrounds(record.alert, given.measurements or _measurements(change))
 
 
 def _reason(change: Change, occasion: notices.Occasion, now_us: int) -> str:
-    before = change.before
-    if occasion is notices.Occasion.FLAPPING and change.after is not None:
-        return change.after.recent.reason
-    if occasion is notices.Occasion.FIRING and change.after is not None and change.after.recent.is_flapping:
-        return f"it came and went, and has fired at the last {change.after.recent.run} checks in a row"
-    if occasion is notices.Occasion.GIVEN_BACK and before is not None:
-        return f"{before.alert.by} took care of it, and nobody does any more"
-    if occasion is notices.Occasion.REPEATED:
-        return "it is still firing, and nobody has acknowledged it"
-    if occasion is notices.Occasion.ESCALATED and before is not None and before.course is not None:
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return ""
+    if occasion is notices.Occasion.FIRING and (before.alert.muted or after.recent.is_flapping):
+        run = f"it came and went, and has fired at the last {after.recent.run} checks in a row"
+        return f"until now it was {before.alert.muted}" if before.alert.muted else run
+    if occasion is notices.Occasion.ESCALATED and before.course is not None:
         return before.course.reason(now_us - before.alert.changed_us)
-    return ""
+    told = {
+        notices.Occasion.FLAPPING: after.recent.reason,
+        notices.Occasion.GIVEN_BACK: f"{before.alert.by} took care of it, and nobody does any more",
+        notices.Occasion.REPEATED: "it is still firing, and nobody has acknowledged it",
+    }
+    return told.get(occasion, "")
 
 
 def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str]) -> LogEntry:

@@ -34,7 +34,7 @@ class Inhibition:
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
     equal: tuple[str, ...] = ("model",)
-    """Labels that must be the same in both."""
+    """Labels that both must have, and the same; unlike Alertmanager's, where two without a label have it equal."""
 
     def __attrs_post_init__(self) -> None:
         if not self.source or not self.target:
@@ -50,7 +50,17 @@ class Inhibition:
             return False
         if fits_all(self.target, source) and fits_all(self.source, target):
             return False
-        return all(label_of(source, label) == label_of(target, label) for label in self.equal)
+        return all(label_of(source, label) == label_of(target, label) != "" for label in self.equal)
+
+
+@attrs.frozen
+class Held:
+    """Why news is held back."""
+
+    reason: str
+    """In words."""
+    until_us: int | None
+    """Until when; None while another alert fires."""
 
 
 @attrs.frozen(eq=False)
@@ -64,19 +74,20 @@ class Muting:
     alerts: Sequence[Alert] = ()
     """Alerts that may explain others."""
 
-    def reason(self, alert: Alert) -> str:
-        """Why nobody is told about it now, in words; "" when somebody may be."""
+    def held(self, alert: Alert) -> Held | None:
+        """Why nobody is told about it now, and how long; None when somebody may be."""
         for silence in self.silences:
             if silence.covers(alert):
-                return f"silenced by {silence.by} until {iso_time(silence.ends_us)}: {silence.comment}"
+                reason = f"silenced by {silence.by} until {iso_time(silence.ends_us)}: {silence.comment}"
+                return Held(reason, silence.ends_us)
         for window, ends_us in self.windows:
             if window.covers(alert):
-                return f"in the maintenance window {window.name} until {iso_time(ends_us)}"
+                return Held(f"in the maintenance window {window.name} until {iso_time(ends_us)}", ends_us)
         for inhibition in self.inhibitions:
             for source in self.alerts:
                 if inhibition.inhibits(source, alert) and not self._is_turned_round(source, alert):
-                    return f"explained by {source.rule} ({source.fingerprint[:8]})"
-        return ""
+                    return Held(f"explained by {source.rule} ({source.fingerprint[:8]})", None)
+        return None
 
     def _is_turned_round(self, source: Alert, alert: Alert) -> bool:
         """Whether `alert` explains `source`, too, and comes first: of alerts that explain each other one is told."""
@@ -109,6 +120,13 @@ class Muting:
 def _order(alert: Alert) -> tuple[int, int, str]:
     """Who comes first of those that explain each other: the most severe, the oldest."""
     return (-alert.severity.rank, alert.since_us, alert.fingerprint)
+
+
+def has_ended(inhibitions: Iterable[Inhibition], before: Alert, after: Alert | None) -> bool:
+    """Whether an alert may have explained others and does not any more."""
+    if before.state not in _SPEAKING or (after is not None and after.state in _SPEAKING):
+        return False
+    return any(fits_all(inhibition.source, before) for inhibition in inhibitions)
 
 
 def has_targets(inhibitions: Iterable[Inhibition], alerts: Iterable[Alert]) -> bool:

@@ -9,12 +9,19 @@ import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Namespace, Operation, Put
 from watchkeeper.domain.alert import Alert, AlertState
-from watchkeeper.domain.plain import alert_of, plain_alert
+from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.plain import alert_of, measurement_of, plain_alert, plain_measurement
 
 from .escalation import COURSES, Course, course_of, plain_course
 from .flapping import Recent
 
 ALERTS: Final = Namespace("alerts", ("model", "state", "is_open", "changed_us"))
+DUES: Final = Namespace("alert-dues", ("next_us", "is_muted"))
+"""One document for each alert whose news is due at some time, or held back, to find it though no check comes."""
+NEVER_US: Final = 2**62
+"""The time of what waits for no time: until what holds it back is over."""
+RELEASED: Final = "*"
+"""The key in `DUES` that says that something has ended which held news back: all that is muted is to be looked at."""
 OPEN: Final = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
 
 
@@ -47,6 +54,10 @@ class Record:
     """Of the last check that counted for `Rule.for_checks`, the end of its window and when it was, in microseconds."""
     course: Course | None = None
     """The escalation under way."""
+    look_us: int | None = None
+    """When its news is due though no check comes; None: at no time that is known."""
+    measurements: tuple[Measurement, ...] = ()
+    """What led to it, kept while something may be told of it without a check."""
     revision: int = 0
     """Of the document; 0: not stored yet."""
 
@@ -71,6 +82,8 @@ class Record:
             "begun_us": self.begun_us,
             "counted": None if self.counted is None else list(self.counted),
             "course": None if self.course is None else plain_course(self.course),
+            "look_us": self.look_us,
+            "measurements": [plain_measurement(found) for found in self.measurements],
         }
         index = {
             "model": self.alert.model,
@@ -80,7 +93,15 @@ class Record:
         }
         put = Put(ALERTS, self.alert.fingerprint, plain, index, expect=self.revision)
         has_course = self.course is not None or (before is not None and before.course is not None)
-        return [put, self._reminder()] if has_course else [put]
+        has_due = _due(self) != (None if before is None else _due(before))
+        return [put, *([self._reminder()] if has_course else []), *([_reminded(self)] if has_due else [])]
+
+    def removals(self) -> list[Operation]:
+        """The writes that take it out of the store, expecting that nobody has written since it was read."""
+        gone: list[Operation] = [Delete(ALERTS, self.alert.fingerprint, expect=self.revision)]
+        if _due(self) is not None:
+            gone.append(Delete(DUES, self.alert.fingerprint))
+        return gone
 
     def _reminder(self) -> Operation:
         """The document by which a due escalation is found; the alert's revision guards it."""
@@ -88,6 +109,29 @@ class Record:
             return Delete(COURSES, self.alert.fingerprint)
         when = {"next_us": self.course.next_us}
         return Put(COURSES, self.alert.fingerprint, when, when)
+
+
+def _due(record: Record) -> tuple[int, int] | None:
+    """When to look at it, and whether it is muted; None when there is nothing to look for."""
+    is_muted = bool(record.alert.muted)
+    if record.look_us is None and not is_muted:
+        return None
+    return NEVER_US if record.look_us is None else record.look_us, int(is_muted)
+
+
+def _reminded(record: Record) -> Operation:
+    """The document by which it is found; the alert's revision guards it."""
+    found = _due(record)
+    if found is None:
+        return Delete(DUES, record.alert.fingerprint)
+    when = {"next_us": found[0], "is_muted": found[1]}
+    return Put(DUES, record.alert.fingerprint, when, when)
+
+
+def release(now_us: int) -> Put:
+    """The write that says that something has ended which held news back."""
+    when = {"next_us": now_us, "is_muted": 0}
+    return Put(DUES, RELEASED, when, when)
 
 
 def record_of(document: Document) -> Record:
@@ -107,5 +151,7 @@ def record_of(document: Document) -> Record:
         begun_us=plain.get("begun_us", plain["alert"]["since_us"]),
         counted=None if plain.get("counted") is None else tuple(plain["counted"]),
         course=None if plain.get("course") is None else course_of(plain["course"]),
+        look_us=plain.get("look_us"),
+        measurements=tuple(measurement_of(found) for found in plain.get("measurements", ())),
         revision=document.revision,
     )

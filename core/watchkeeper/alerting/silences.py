@@ -19,6 +19,7 @@ from watchkeeper.domain.window import iso_time
 from .letters import ALERT_LOG
 from .matching import Matcher, fits_all
 from .permission import Permit, anybody, model_of
+from .record import release
 
 SILENCES: Final = Namespace("silences", ("ends_us",))
 _PAGE: Final = 100
@@ -114,7 +115,7 @@ class Silences:
         if silence.state(now_us) is SilenceState.EXPIRED:
             raise WrongState(f"silence {silence.id} ended at {iso_time(silence.ends_us)}; nothing to end")
         over = attrs.evolve(silence, starts_us=min(silence.starts_us, now_us), ends_us=now_us)
-        self._storage.commit([over.put(), _entry("silence ended", over, by, now_us)])
+        self._storage.commit([over.put(), release(now_us), _entry("silence ended", over, by, now_us)])
         return self.get(silence.id)
 
     def get(self, silence_id: str) -> Silence:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
@@ -17,7 +16,6 @@ from .anomalies.methods import AnomalyOf
 from .attempts import Attempt
 from .changes import Backgrounds, Change, History
 from .delivery import Courier
-from .escalation import COURSES
 from .grouping import Grouping
 from .groups import AlertGroup, grouped
 from .kept_alerts import KeptAlerts
@@ -30,11 +28,12 @@ from .outbox import Outbox
 from .outcome import Outcome, outcomes
 from .patience import Patience
 from .permission import Permit, anybody
-from .record import ALERTS, Record, record_of
+from .record import Record
 from .reports import DeliveryReport
 from .roster import Roster
 from .rules import Rule
 from .silences import Silences
+from .timekeeping import Timekeeper
 from .transitions import changes_of_check
 from .writing import Writer
 
@@ -63,7 +62,7 @@ class Alerting:
     clock
         For when nobody gives a time.
     rules
-        All rules; an open alert whose rule is not among them is resolved at the next check of its model.
+        All rules; an open alert whose rule is not among them is resolved at the next check of its model, or by `tend`.
     observer
         Called with each changed alert after the commit (`watchkeeper_alert_changed`); what it raises is the caller's.
     history
@@ -81,6 +80,8 @@ class Alerting:
     permit
         ``permit(model)`` is asked before somebody changes an alert, a silence or a letter by hand; it raises a
         NotAllowed when they may not.
+    models
+        Names of the configured models: `tend` ends the alerts of others. None: any model is.
     """
 
     def __init__(  # noqa: PLR0913 - two that are needed, and by name what a project may add
@@ -96,6 +97,7 @@ class Alerting:
         grouping: Grouping | None = None,
         windows: Sequence[MaintenanceWindow] = (),
         permit: Permit = anybody,
+        models: Collection[str] | None = None,
     ) -> None:
         self._storage = storage
         self._permit = permit
@@ -117,6 +119,7 @@ class Alerting:
             grouping,
             windows,
         )
+        self._timekeeper = Timekeeper(storage, roster, self._writer, self._rules, models)
 
     def evaluate(
         self, model: str, measurements: Sequence[Measurement], *, now_us: int | None = None
@@ -133,14 +136,15 @@ class Alerting:
 
     def escalate(self, *, now_us: int | None = None) -> tuple[Alert, ...]:
         """Take every step of an escalation that is due; give the alerts that somebody is told about."""
-        moment = self._clock.now_us() if now_us is None else now_us
-        told: list[Alert] = []
-        for document in self._storage.find(COURSES, order=("next_us",)):
-            if document.value["next_us"] > moment:
-                break
-            found = self._writer.commit(partial(self._escalations, document.key, moment), moment)
-            told += [one.alert for one in found if one.letters and one.alert is not None]
-        return tuple(told)
+        return self._timekeeper.escalate(self._clock.now_us() if now_us is None else now_us)
+
+    def tend(self, *, now_us: int | None = None) -> tuple[Alert, ...]:
+        """Do everything that is due though no check comes; give the alerts that somebody is told about.
+
+        That are steps of escalations; news that a silence, a maintenance window, another alert or the cooldown has
+        held back until now; repetitions; and the end of alerts whose rule or model is no longer configured.
+        """
+        return self._timekeeper.tend(self._clock.now_us() if now_us is None else now_us)
 
     def overdue(self, grace_us: int = 60_000_000, *, now_us: int | None = None) -> tuple[Alert, ...]:
         """Alerts whose escalation is stuck: its step is due for longer than `grace_us`, or nothing will find it."""
@@ -253,15 +257,6 @@ class Alerting:
 
     def _changes(self, model: str, measured: Measured, now_us: int) -> list[Change]:
         return changes_of_check(self._rules, self._kept.of_model(model), model, measured, now_us)
-
-    def _escalations(self, fingerprint: str, now_us: int) -> list[Change]:
-        """The step of one alert's escalation, if it is still to be taken."""
-        document = self._storage.get(ALERTS, fingerprint)
-        if document is None:
-            return []
-        before = record_of(document)
-        record, occasion = notices.escalated(before, now_us)
-        return [Change(before, record, self._rules.get(before.alert.rule), occasion=occasion)]
 
     def _by_hand(
         self, fingerprint: str, act: Callable[[Record, str, str, int], Record], by: str, comment: str

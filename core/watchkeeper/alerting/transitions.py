@@ -43,6 +43,11 @@ def changes_of_check(
     return changes
 
 
+def no_longer_configured(record: Record, now_us: int, what: str) -> Change:
+    """The end of an alert whose rule or model is no longer configured: no check will end it."""
+    return Change(record, by_hand.resolved(record, RULE_GONE, f"its {what} is no longer configured", now_us))
+
+
 def _unseen(rule: Rule | None, record: Record, now_us: int, *, is_told_apart: bool) -> Change:
     """An open alert that no outcome is about: its rule is gone, or what it was about is not measured now.
 
@@ -52,8 +57,7 @@ def _unseen(rule: Rule | None, record: Record, now_us: int, *, is_told_apart: bo
         Whether the check has found something with all of the rule's labels.
     """
     if rule is None or not rule.watches(record.alert.model):
-        ended = by_hand.resolved(record, RULE_GONE, "its rule is no longer there", now_us)
-        return Change(record, ended)
+        return no_longer_configured(record, now_us, "rule")
     labels, each = set(record.identity), set(rule.each)
     if not labels <= each:
         return Change(record, by_hand.resolved(record, RULE_GONE, _OTHERWISE, now_us), rule)

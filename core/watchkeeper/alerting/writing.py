@@ -15,8 +15,9 @@ from watchkeeper.domain.measurement import Measurement
 from .changes import Backgrounds, Change, Circumstances, History, Written, written
 from .grouping import Grouping, bundled
 from .maintenance import MaintenanceWindow
-from .muting import Inhibition, Muting, has_targets, possible_sources
+from .muting import Inhibition, Muting, has_ended, has_targets, possible_sources
 from .outbox import Outbox
+from .record import release
 from .roster import Roster
 from .silences import Silences
 
@@ -70,6 +71,8 @@ class Writer:
         operations = [operation for one in found for operation in one.with_keys(keys).operations(now_us)] + sending
         if not operations:
             return True
+        if any(self._lets_go(one.change) for one in found):
+            operations.append(release(now_us))
         is_news = any(one.event is not None or one.change.said is not None for one in found)
         try:
             self.storage.commit(operations, Durability.SYNCED if is_news else Durability.FLUSHED)
@@ -78,6 +81,14 @@ class Writer:
         if letters:
             self.outbox.wake()
         return True
+
+    def _lets_go(self, change: Change) -> bool:
+        """Whether news about other alerts may have been held back by it and is not any more."""
+        return (
+            change.is_transition
+            and change.before is not None
+            and (has_ended(self.inhibitions, change.before.alert, change.after.alert if change.after else None))
+        )
 
     def _muting(self, changes: Sequence[Change], now_us: int) -> Muting:
         """What holds back news: silences, windows, and alerts that explain others, as they are after these changes."""

@@ -213,6 +213,7 @@ def _alerting(
         grouping=grouping_of(loaded.config),
         windows=windows_of(loaded),
         permit=lambda model: registry.acting.require(Action.HANDLE_ALERTS, model),
+        models=tuple(loaded.config.models),
     )
 
 

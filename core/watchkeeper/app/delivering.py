@@ -20,14 +20,14 @@ from .telling import limits_of
 
 
 def delivered(systems: Systems) -> DeliveryReport:
-    """The due steps of escalations, then one pass over the outbox; what fails is tried again, or tells why not."""
-    systems.alerting.escalate()
+    """What is due though no check comes, then one pass over the outbox; what fails is tried again, or tells why not."""
+    systems.alerting.tend()
     return courier_of(systems).deliver()
 
 
 @contextmanager
 def delivering(systems: Systems, heard: Callable[[DeliveryReport], None] | None = None) -> Iterator[None]:
-    """Inside, threads send what is due and take the steps of escalations; at the end both stop.
+    """Inside, threads send what is due, take steps of escalations and tell what was held back; at the end both stop.
 
     `heard` is called with what each pass over the outbox did, from those threads.
     """

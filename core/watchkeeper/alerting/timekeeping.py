@@ -1,0 +1,163 @@
+"""What becomes due though no check comes: steps of escalations, news that was held back, ends that no check brings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from watchkeeper.contracts.storage import Delete, Document, Namespace, Storage
+from watchkeeper.domain.alert import Alert
+from watchkeeper.domain.errors import Conflict
+
+from . import notices
+from .changes import Change
+from .escalation import COURSES
+from .record import ALERTS, DUES, NEVER_US, RELEASED, record_of
+from .roster import Roster
+from .rules import Rule
+from .transitions import no_longer_configured
+from .writing import Writer
+
+_PAGE: Final = 200
+_TOGETHER: Final = 100
+"""Alerts that are looked at in one commit, so that what is told of them can be one message."""
+_SWEEP_US: Final = 600_000_000
+"""How often to look at what waits for another alert's end: that end says so itself, but for a race that is rare."""
+_log = logging.getLogger("watchkeeper.alerting")
+
+
+class Timekeeper:
+    """Does what is due at a time. Safe from many processes: each alert is changed by compare-and-swap.
+
+    What is due is found by its time, so that a look when nothing is costs two queries, however many alerts are open.
+    The first look, and one every ten minutes, goes through what is held back and what is configured, too.
+
+    Parameters
+    ----------
+    models
+        Those that are configured: alerts of others are ended. None: any is.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        roster: Roster,
+        writer: Writer,
+        rules: Mapping[str, Rule],
+        models: Collection[str] | None = None,
+    ) -> None:
+        self._storage = storage
+        self._roster = roster
+        self._writer = writer
+        self._rules = rules
+        self._models = None if models is None else frozenset(models)
+        self._swept_us: int | None = None
+
+    def tend(self, now_us: int) -> tuple[Alert, ...]:
+        """All of it; the alerts that somebody is told about."""
+        return (*self._swept(now_us), *self.escalate(now_us), *self._told(now_us))
+
+    def escalate(self, now_us: int) -> tuple[Alert, ...]:
+        """Every step of an escalation that is due; the alerts that somebody is told about."""
+        keys = [document.key for document in self._due(COURSES, now_us)]
+        return self._looked_at(keys, self._escalations, now_us, together=1)[0]
+
+    def _told(self, now_us: int) -> tuple[Alert, ...]:
+        """News that is due without a check: held back until now, cooled down, or to be repeated."""
+        due = {document.key: document for document in self._due(DUES, now_us)}
+        released = due.pop(RELEASED, None)
+        muted = () if released is None else self._storage.find(DUES, {"is_muted": 1})
+        keys = dict.fromkeys((*due, *(document.key for document in muted)))
+        told, is_complete = self._looked_at(keys, self._owed, now_us)
+        if released is not None and is_complete:
+            with suppress(Conflict):  # something else has ended meanwhile: the next look is about that
+                self._storage.commit([Delete(DUES, RELEASED, expect=released.revision)])
+        return told
+
+    def _swept(self, now_us: int) -> tuple[Alert, ...]:
+        """What no due time tells of: an end of what is no longer configured, and of what held news back."""
+        if self._swept_us is not None and 0 <= now_us - self._swept_us < _SWEEP_US:
+            return ()
+        where = {"is_muted": 1} if self._swept_us is None else {"next_us": NEVER_US}
+        gone = [alert.fingerprint for alert in self._roster.alerts({"is_open": 1}) if not self._is_configured(alert)]
+        ended, _ = self._looked_at(gone, self._ends, now_us)
+        held = [document.key for document in self._storage.find(DUES, where)]
+        told, _ = self._looked_at(held, self._owed, now_us)
+        self._swept_us = now_us
+        return (*ended, *told)
+
+    def _due(self, namespace: Namespace, now_us: int) -> Iterator[Document]:
+        """What its time has come for, soonest first, read page by page."""
+        after: Document | None = None
+        while True:
+            page = self._storage.find(namespace, order=("next_us",), after=after, limit=_PAGE)
+            for document in page:
+                if document.value["next_us"] > now_us:
+                    return
+                yield document
+            if len(page) < _PAGE:
+                return
+            after = page[-1]
+
+    def _looked_at(
+        self,
+        keys: Iterable[str],
+        changes: Callable[[Sequence[str], int], list[Change]],
+        now_us: int,
+        *,
+        together: int = _TOGETHER,
+    ) -> tuple[tuple[Alert, ...], bool]:
+        """The alerts that somebody is told about, and whether all could be looked at."""
+        told: list[Alert] = []
+        is_complete = True
+        rest = iter(keys)
+        while some := tuple(islice(rest, together)):
+            try:
+                found = self._writer.commit(partial(changes, some, now_us), now_us)
+            except Conflict as error:  # others write the same ones all the time: the next look finds them again
+                _log.warning("%d alerts wait for the next look: %s", len(some), error)
+                is_complete = False
+            else:
+                told += [one.alert for one in found if one.letters and one.alert is not None]
+        return tuple(told), is_complete
+
+    def _escalations(self, keys: Sequence[str], now_us: int) -> list[Change]:
+        """The step of each alert's escalation, if it is still to be taken."""
+        found = []
+        for document in self._documents(keys):
+            before = record_of(document)
+            record, occasion = notices.escalated(before, now_us)
+            found.append(Change(before, record, self._rules.get(before.alert.rule), occasion=occasion))
+        return found
+
+    def _owed(self, keys: Sequence[str], _now_us: int) -> list[Change]:
+        """Each alert as it is, for what is owed of it now; one whose rule is not here is for others."""
+        records = [record_of(document) for document in self._documents(keys)]
+        return [
+            Change(record, record, self._rules[record.alert.rule])
+            for record in records
+            if self._is_configured(record.alert)
+        ]
+
+    def _ends(self, keys: Sequence[str], now_us: int) -> list[Change]:
+        """The end of each alert that is open."""
+        records = [record_of(document) for document in self._documents(keys)]
+        is_model = [self._models is None or record.alert.model in self._models for record in records]
+        return [
+            no_longer_configured(record, now_us, "rule" if known else "model")
+            for record, known in zip(records, is_model, strict=True)
+            if record.is_open and not self._is_configured(record.alert)
+        ]
+
+    def _documents(self, keys: Iterable[str]) -> Iterator[Document]:
+        found = (self._storage.get(ALERTS, key) for key in keys)
+        return (document for document in found if document is not None)
+
+    def _is_configured(self, alert: Alert) -> bool:
+        rule = self._rules.get(alert.rule)
+        is_model = self._models is None or alert.model in self._models
+        return is_model and rule is not None and rule.watches(alert.model)
