@@ -206,7 +206,7 @@ def test_outcomes_that_the_store_refuses_are_an_error_and_the_predictions_are_st
     assert "the store refused 100 predictions or outcomes of today.csv and took the others" in answer.err
     with wk.open("watchkeeper.toml") as watch:
         batches = watch._systems.storage.scan("predictions", "momentum", columns=["version"])
-        assert sum(len(batch.time) for batch in batches) == 200
+        assert sum(len(batch.time) for batch in batches) == 100
 
 
 def test_a_wrong_option_is_usage(project, command):

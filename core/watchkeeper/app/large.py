@@ -48,6 +48,9 @@ def folder_checked(
         outcome=columns.outcome,
         time=columns.time,
         expected_share=1.0 if watched.estimator is not None and watched.metrics else 0.0,
+        together_share=0.0 if watched.tables is None else 1.0,
+        latency=columns.latency if watched.service is not None else None,
+        error=columns.error if watched.service is not None else None,
     )
     rows = profiled_folder(planned_folder(folder), question, open_pool, tell)
     now_us = systems.clock.now_us()
@@ -63,7 +66,13 @@ def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) 
         raise UsageError(f"the stretch from {iso_time(since_us)} to {iso_time(until_us)} is empty: give a later end")
     watched = systems.models.watched(model)
     rows = profiled_stretch(
-        answers(systems, model), model, since_us, until_us, cells=_cells(watched), judging=watched.judging
+        answers(systems, model),
+        model,
+        since_us,
+        until_us,
+        cells=_cells(watched),
+        judging=watched.judging,
+        service=watched.service,
     )
     return looked_at(systems, watched.check_profiles(rows))
 

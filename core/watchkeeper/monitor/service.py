@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -53,18 +54,39 @@ class Service:
 
     def measured(self, subject: Subject, records: Records) -> list[Measurement]:
         """`SERVICE_NAMES` as far as there are columns for them, each with its limit where there is one."""
+        return self.told(subject, self.latencies_of(records), self.failed_of(records))
+
+    def latencies_of(self, records: Records) -> NDArray[np.float64]:
+        """The latencies of the rows that have one."""
+        return np.empty(0) if self.latency is None else finite_numbers(records.features, self.latency)
+
+    def failed_of(self, records: Records) -> tuple[int, int]:
+        """How many of how many rows failed."""
+        failed = np.empty(0) if self.error is None else finite_numbers(records.features, self.error)
+        return int((failed != 0).sum()), len(failed)
+
+    def told(
+        self,
+        subject: Subject,
+        latencies: NDArray[np.float64],
+        failed: tuple[int, int],
+        details: Mapping[str, float] | None = None,
+    ) -> list[Measurement]:
+        """The same from latencies (n,) of some or all rows, and how many of how many rows failed.
+
+        `details` are added to those of the latencies.
+        """
         found: list[Measurement] = []
         if self.latency is not None:
-            values = np.sort(_numbers(records.features, self.latency))
+            values = np.sort(latencies)
             for name, share in LATENCY.items():
                 limit = self._latency_limit(name, share, len(values))
-                details = {} if limit is None else {"limit": limit}
-                found.append(subject.measurement(name, quantile_value(values, share), {}, details))
+                known = {**(details or {}), **({} if limit is None else {"limit": limit})}
+                found.append(subject.measurement(name, quantile_value(values, share), {}, known))
         if self.error is not None:
-            failed = _numbers(records.features, self.error) != 0
-            limit = self._error_limit(len(failed))
-            details = {} if limit is None else {"limit": limit}
-            found.append(subject.measurement(ERROR_RATE, _share(failed), {}, details))
+            limit = self._error_limit(failed[1])
+            known = {} if limit is None else {"limit": limit}
+            found.append(subject.measurement(ERROR_RATE, _share(*failed), {}, known))
         return found
 
     def _latency_limit(self, name: str, share: float, rows: int) -> float | None:
@@ -101,8 +123,8 @@ def service_of(
     """
     if latency is None and error is None:
         return None
-    usual = np.sort(_numbers(reference, latency)) if latency is not None and latency in reference else np.empty(0)
-    failed = _numbers(reference, error) != 0 if error is not None and error in reference else np.empty(0)
+    usual = np.sort(finite_numbers(reference, latency)) if latency is not None and latency in reference else np.empty(0)
+    failed = finite_numbers(reference, error) != 0 if error is not None and error in reference else np.empty(0)
     return Service(
         latency,
         error,
@@ -166,14 +188,13 @@ def _ranks(rows: int, share: float) -> tuple[int, int]:
     return (int(below[-1]) + 1 if len(below) else 0), (int(above[0]) + 1 if len(above) else rows + 1)
 
 
-def _share(failed: NDArray[np.bool_]) -> Value:
-    if not len(failed):
+def _share(failed: int, of: int) -> Value:
+    if not of:
         return Value.undefined("no row says whether it failed")
-    share = float(failed.mean())
-    return Value.of(share, samples=len(failed), interval=wilson(share, len(failed)))
+    return Value.of(failed / of, samples=of, interval=wilson(failed / of, of))
 
 
-def _numbers(table: Table, name: str) -> NDArray[np.float64]:
+def finite_numbers(table: Table, name: str) -> NDArray[np.float64]:
     """The finite numbers of a column; none when the table lacks it."""
     column = table[name] if name in table else np.empty(0)
     if isinstance(column, Categories) or column.dtype.kind not in "fiub":

@@ -37,7 +37,15 @@ from .service import Service
 from .tables import Tables
 from .watched_columns import WatchedColumns
 from .watched_performance import WatchedPerformance
-from .whole_window import check_age, check_quality, check_repetition, check_schema, check_together, features_of
+from .whole_window import (
+    check_age,
+    check_quality,
+    check_repetition,
+    check_sample_together,
+    check_schema,
+    check_together,
+    features_of,
+)
 
 
 @attrs.frozen(eq=False)
@@ -141,10 +149,16 @@ class WatchedModel:
         into = self._counted(subject, rows.window.rows, rows.labelled)
         _, labelled = into.measurements
         into.add(findings=rows.findings)
+        if self.service is not None:
+            sampled = {} if rows.latencies is None else {"sampled": float(len(rows.latencies))}
+            latencies = np.empty(0) if rows.latencies is None else rows.latencies
+            into.add(self.service.told(subject, latencies, rows.failed, sampled))
         self._performance.check_profiles(subject, rows, labelled, into)
         if now_us is not None and rows.window.end_us > 0:
             check_age(subject, now_us, rows.window.end_us - 1, rows.longest_gap_us, into)
         self._columns.check(subject, rows.profiles, into)
+        if self.tables is not None:
+            check_sample_together(subject, self.tables, rows, into, edges=self.edges)
         check_quality(subject, into)
         return into.result(subject)
 

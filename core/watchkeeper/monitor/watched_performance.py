@@ -71,8 +71,8 @@ class WatchedPerformance:
         found, failed = measured_metrics(subject, rows.evaluation, self.metrics)
         findings = performance_findings(found, labelled, self.min_rows, expectation)
         into.add([*found, *measured_cells(subject, rows.evaluation, self.metrics)], findings, failed)
-        if not isinstance(self.risk, str) and not self.judging.probabilities:
-            _add_risk(subject, risk_of(self.risk, rows.evaluation), into)
+        if not isinstance(self.risk, str):
+            _add_risk(subject, risk_of(self.risk, rows.answers or rows.evaluation), into)
 
     def check_risk(self, subject: Subject, records: Records, state: RiskState | None, into: Collected) -> None:
         """Tell how far performance is on the way to an alarm; by the window alone where there is no `state`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import attrs
+
 from watchkeeper.domain.table import Table
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Finding, Status
@@ -18,6 +20,7 @@ from .missingness import UsualRepeats
 from .naming import ALL_FEATURES
 from .quality import DUPLICATE_SHARE, QUALITY_SCORE, duplicate_share, overall_score
 from .records import Records
+from .scale.profiled import ProfiledRows
 from .schema import SCHEMA_CHANGES, SchemaChanges
 from .tables import Tables
 
@@ -63,6 +66,32 @@ def check_together(
         into.measurements.append(measured_evidence(subject, ALL_FEATURES, state.evidence[ALL_FEATURES]))
     if drifts:
         finding = together_finding(drifts, state)
+        into.add([subject.measurement(TOGETHER_DRIFT, _is_warned(finding))], [finding])
+
+
+def check_sample_together(
+    subject: Subject, tables: Tables, rows: ProfiledRows, into: Collected, *, edges: Mapping[tuple[str, str], Edge]
+) -> None:
+    """All features together of rows that were not read: by those chosen of them, or in words why not at all."""
+    if rows.together is None:
+        titles = ", ".join(tables.detectors)
+        reason = (
+            f"{titles} compare whole rows, and these were merged from profiles of single columns: check a window or "
+            "files for that"
+        )
+        for title in tables.detectors:
+            into.measurements.append(subject.measurement(title, Value.undefined(reason), {"feature": ALL_FEATURES}, {}))
+        into.add(findings=[Finding(Status.OK, ALL_FEATURES, f"not compared together: {reason}")])
+        return
+    chosen = len(rows.together)
+    drifts, failed = measured_tables(subject, tables, rows.together.columns, edges)
+    drifts = [attrs.evolve(drift, details={**drift.details, "sampled": float(chosen)}) for drift in drifts]
+    into.add(drifts, failures=failed)
+    if drifts:
+        finding = together_finding(drifts, None)
+        if chosen < rows.window.rows:
+            told = f"{finding.sentence} (by {chosen} of {rows.window.rows} rows, chosen by a hash)"
+            finding = attrs.evolve(finding, sentence=told)
         into.add([subject.measurement(TOGETHER_DRIFT, _is_warned(finding))], [finding])
 
 

@@ -19,6 +19,7 @@ from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.evaluating import Judging, evaluation_of
 from watchkeeper.monitor.records import Records
+from watchkeeper.monitor.tables import SAMPLE_ROWS
 
 from .counted import with_counts
 from .gathering import Lost, gathered
@@ -29,6 +30,8 @@ MOST_LABELLED: Final = 2_000_000
 """Labelled rows that are kept whole for metrics; of more, a part that was chosen by a hash stands for all."""
 MOST_EXPECTED: Final = 50_000
 """Rows from which estimates are made, where they are asked for."""
+MOST_LATENCIES: Final = 200_000
+"""Latencies from which quantiles are taken; of more rows so many are, chosen by a hash."""
 _PART_ROWS: Final = 1_000_000
 
 
@@ -101,8 +104,12 @@ def profiled_folder(
     """
     rows = max(folder.rows, 1)
     asked = attrs.evolve(question, share=min(1.0, MOST_LABELLED / rows))
-    if question.expected_share > 0.0:
-        asked = attrs.evolve(asked, expected_share=min(question.expected_share, MOST_EXPECTED / rows))
+    asked = attrs.evolve(
+        asked,
+        expected_share=min(question.expected_share, MOST_EXPECTED / rows),
+        together_share=min(question.together_share, SAMPLE_ROWS / rows),
+        latency_share=min(question.latency_share, MOST_LATENCIES / rows),
+    )
     answers: dict[Part, Answer] = {}
     unreadable = dict(folder.unreadable)
     progress = _Counter(folder, tell)
@@ -172,9 +179,10 @@ def _profiled(answers: Sequence[Answer], unreadable: Mapping[str, str], judging:
         Finding(Status.UNKNOWN, name, f'feature "{name}" cannot be compared: {reason}')
         for name, reason in strange.items()
     ]
-    evaluation = _evaluation(answers, judging)
+    evaluation, plain = _evaluations(answers, judging)
     if isinstance(evaluation, str):
         findings.append(Finding(Status.UNKNOWN, "performance", f"performance UNKNOWN, not OK: {evaluation}"))
+    latencies = [answer.latencies for answer in answers if answer.latencies is not None]
     spans = [answer.span for answer in answers if answer.span is not None]
     start_us, end_us = (min(span[0] for span in spans), max(span[1] for span in spans) + 1) if spans else (0, 0)
     return ProfiledRows(
@@ -185,6 +193,10 @@ def _profiled(answers: Sequence[Answer], unreadable: Mapping[str, str], judging:
         findings=tuple(findings),
         longest_gap_us=_longest_gap_us(spans),
         expected=_expected(answers),
+        answers=plain,
+        together=_shared([answer.together for answer in answers]),
+        latencies=np.concatenate(latencies) if latencies else None,
+        failed=(sum(answer.failed[0] for answer in answers), sum(answer.failed[1] for answer in answers)),
     )
 
 
@@ -200,20 +212,30 @@ def _longest_gap_us(spans: Sequence[tuple[int, int]]) -> int:
 
 def _expected(answers: Sequence[Answer]) -> Records | None:
     """The rows that were chosen for estimates; a column that not all of them have is left out."""
-    found = [answer.expected for answer in answers if answer.expected is not None and len(answer.expected)]
-    if not found:
+    rows = _shared([answer.expected for answer in answers])
+    if rows is None:
         return None
-    shared = [name for name in found[0] if all(name in part for part in found)]
-    rows = joined([part.select(shared) for part in found])
-    features = rows.select(name for name in shared if name != PREDICTION)
+    features = rows.select(name for name in rows if name != PREDICTION)
     return Records(Window(0, 0, len(rows)), rows[PREDICTION], None, np.zeros(len(rows), dtype=np.bool_), features)
 
 
-def _evaluation(answers: Sequence[Answer], judging: Judging) -> Evaluation | str:
-    """Truths and predictions of the labelled rows, or why there are none."""
+def _shared(parts: Sequence[Table | None]) -> Table | None:
+    """All rows of the parts, with the columns that each part with a row has; None without any."""
+    found = [part for part in parts if part is not None and len(part)]
+    if not found:
+        return None
+    shared = [name for name in found[0] if all(name in part for part in found)]
+    return joined([part.select(shared) for part in found]) if shared else None
+
+
+def _evaluations(answers: Sequence[Answer], judging: Judging) -> tuple[Evaluation | str, Evaluation | None]:
+    """Truths and predictions of the labelled rows, or why there are none.
+
+    The second is by the answers alone, where probabilities are given, too.
+    """
     reason = next((answer.performance for answer in answers if answer.performance is not None), None)
     if reason is not None:
-        return reason
+        return reason, None
     samples = [answer.sample for answer in answers if answer.sample is not None]
     try:
         names = (PREDICTION, "outcome", *judging.probabilities)
@@ -223,13 +245,14 @@ def _evaluation(answers: Sequence[Answer], judging: Judging) -> Evaluation | str
         known = np.ones(rows, dtype=np.bool_)
         records = Records(Window(0, 0, rows), sample[PREDICTION], sample["outcome"], known, given)
         evaluation = evaluation_of(records, judging)
+        plain = evaluation_of(records, judging.of_answers) if judging.probabilities and rows else None
     except DataError as error:
-        return str(error)
+        return str(error), None
     confusion: dict[tuple[str, str], int] = {}
     for answer in answers:
         for key, count in answer.confusion.items():
             confusion[key] = confusion.get(key, 0) + count
-    return with_counts(evaluation, sum(answer.labelled for answer in answers), confusion)
+    return with_counts(evaluation, sum(answer.labelled for answer in answers), confusion), plain
 
 
 class _Counter:

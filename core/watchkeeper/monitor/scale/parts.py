@@ -20,6 +20,7 @@ from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, join
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
 from watchkeeper.monitor.records import Records
+from watchkeeper.monitor.service import finite_numbers
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -46,6 +47,14 @@ class Question:
     """The share of labelled rows that is sent back whole, the same whoever works."""
     expected_share: float = 0.0
     """The share of all rows, with an outcome or not, of which what estimates are made from is sent back."""
+    together_share: float = 0.0
+    """The share of all rows whose features are sent back whole, for what compares all of them together."""
+    latency: str | None = None
+    """The files' column of latencies; it may be in some files only."""
+    error: str | None = None
+    """The files' column that is not 0 where a prediction failed; it may be in some files only."""
+    latency_share: float = 1.0
+    """The share of the latencies that is sent back."""
 
 
 @attrs.frozen
@@ -80,6 +89,12 @@ class Answer:
     """Why outcomes and predictions cannot be compared; None when they can."""
     span: tuple[int, int] | None = None
     """First and last time, UTC microseconds."""
+    together: Table | None = None
+    """The features of the rows chosen to be compared together; None without any."""
+    latencies: NDArray[np.float64] | None = None
+    """(m,) of the chosen rows; None without any."""
+    failed: tuple[int, int] = (0, 0)
+    """How many of how many rows failed."""
 
 
 def answer_of(question: Question, part: Part) -> Answer | str:
@@ -112,7 +127,8 @@ def _batches(question: Question, part: Part, file: pq.ParquetFile) -> Iterator[T
     features = [source_of(name, names) for name in question.cells if name != PREDICTION]
     given = question.judging.probabilities
     required(names, [question.prediction, *features, *given], part.name)
-    optional = [name for name in (question.outcome, question.time) if name is not None and name in names]
+    wanted = (question.outcome, question.time, question.latency, question.error)
+    optional = [name for name in wanted if name is not None and name in names]
     columns = list(dict.fromkeys((question.prediction, *features, *given, *optional)))
     # one worker, one core: the caller decides how many work at once
     for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(part.groups), columns=columns, use_threads=False):
@@ -134,6 +150,9 @@ class _Counting:
         self._expected: list[Table] = []
         self._performance: str | None = None
         self._times: list[int] = []
+        self._together: list[Table] = []
+        self._latencies: list[NDArray[np.float64]] = []
+        self._failed = (0, 0)
 
     def add(self, table: Table) -> None:
         """Count a batch."""
@@ -157,6 +176,11 @@ class _Counting:
             self._add_outcomes(prediction, table[question.outcome], table)
         if question.expected_share > 0.0:
             self._add_expected(counted, table)
+        if question.together_share > 0.0:
+            chosen = self._chosen(len(table), question.together_share)
+            features = {name: column[chosen] for name, column in counted.items() if name != PREDICTION}
+            self._together.append(Table(features))
+        self._add_service(table)
         if question.time is not None and question.time in table:
             times = times_us(table, question.time)
             self._times += [int(times.min()), int(times.max())]
@@ -175,7 +199,20 @@ class _Counting:
             expected=joined(self._expected) if self._expected else None,
             performance=self._performance,
             span=(min(self._times), max(self._times)) if self._times else None,
+            together=_together(self._together),
+            latencies=np.concatenate(self._latencies) if self._latencies else None,
+            failed=self._failed,
         )
+
+    def _add_service(self, table: Table) -> None:
+        """Latencies of some rows, and how many failed; a column that is no number is left out."""
+        question = self._question
+        if question.latency is not None and question.latency in table:
+            values = finite_numbers(table.rows(self._chosen(len(table), question.latency_share)), question.latency)
+            self._latencies.append(values)
+        if question.error is not None and question.error in table:
+            failed = finite_numbers(table, question.error)
+            self._failed = (self._failed[0] + int((failed != 0).sum()), self._failed[1] + len(failed))
 
     def _add_outcomes(self, prediction: Column, outcome: Column, table: Table) -> None:
         if not isinstance(outcome, Categories) and kind_of(outcome) is ColumnKind.TEXT:
@@ -220,6 +257,12 @@ class _Counting:
         hashes = (places + np.uint64(zlib.crc32(self._part.name.encode()))) * _MIXING
         hashes = (hashes ^ (hashes >> np.uint64(31))) * _MIXING
         return (hashes ^ (hashes >> np.uint64(33))) < np.uint64(share * 2.0**63) * np.uint64(2)
+
+
+def _together(parts: list[Table]) -> Table | None:
+    """The chosen rows of all batches, with the columns that each of them has."""
+    shared = [name for name in parts[0] if all(name in part for part in parts)] if parts else []
+    return joined([part.select(shared) for part in parts]) if shared else None
 
 
 def as_counted(table: Table, name: str, cells: Cells) -> Column:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.domain.evaluation import Evaluation
 from watchkeeper.domain.profile import Profile
+from watchkeeper.domain.table import Table
 from watchkeeper.domain.verdict import Finding
 from watchkeeper.domain.window import Window
 from watchkeeper.monitor.records import Records
@@ -32,3 +35,11 @@ class ProfiledRows:
     """The longest time without a row between the parts that were counted; 0 where that is not known."""
     expected: Records | None = None
     """Some of the rows, chosen by chance, to estimate from what their outcomes will be; None: nothing is estimated."""
+    answers: Evaluation | None = None
+    """The labelled rows by the answers alone, where probabilities of labels are given, too; else None."""
+    together: Table | None = None
+    """(m,) rows chosen by chance whose features are at hand, to compare them all together; None: not at hand."""
+    latencies: NDArray[np.float64] | None = None
+    """(m,) of all rows, or of some chosen by chance; None where they are not at hand."""
+    failed: tuple[int, int] = (0, 0)
+    """How many of how many rows failed."""

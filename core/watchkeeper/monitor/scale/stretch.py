@@ -20,6 +20,7 @@ from watchkeeper.monitor.answering import hours_left_out
 from watchkeeper.monitor.evaluating import Judging, PredictionForm, evaluation_of
 from watchkeeper.monitor.rollups.reading import window_profiles
 from watchkeeper.monitor.rollups.stored import HOUR_US
+from watchkeeper.monitor.service import Service
 from watchkeeper.monitor.stored_windows import records_between
 
 from .profiled import ProfiledRows
@@ -29,7 +30,14 @@ MOST_LABELLED: Final = 1_000_000
 
 
 def profiled_stretch(
-    storage: Storage, model: str, since_us: int, until_us: int, *, cells: Mapping[str, Cells], judging: Judging
+    storage: Storage,
+    model: str,
+    since_us: int,
+    until_us: int,
+    *,
+    cells: Mapping[str, Cells],
+    judging: Judging,
+    service: Service | None = None,
 ) -> ProfiledRows:
     """The model's rows with ``since_us <= time < until_us``.
 
@@ -50,11 +58,15 @@ def profiled_stretch(
         for name, reason in found.strange.items()
     ]
     share = min(1.0, MOST_LABELLED / rows)
-    records = records_between(_sampled(storage, share), model, since_us, until_us, columns=judging.probabilities)
+    served = service.columns if service is not None else ()
+    columns = (*judging.probabilities, *served)
+    records = records_between(_sampled(storage, share), model, since_us, until_us, columns=columns)
     evaluation: Evaluation | None = None
+    plain: Evaluation | None = None
     if records is not None:
         try:
             evaluation = standing_for_all(evaluation_of(records, judging), 1.0 / share)
+            plain = evaluation_of(records, judging.of_answers) if judging.probabilities else None
         except DataError as error:
             findings.append(Finding(Status.UNKNOWN, "performance", f"performance UNKNOWN, not OK: {error}"))
     return ProfiledRows(
@@ -65,6 +77,9 @@ def profiled_stretch(
         findings=tuple(findings),
         version=None if records is None else records.version,
         expected=None if judging.form is PredictionForm.VALUE else records,  # errors would ask for all features
+        answers=plain,
+        latencies=None if records is None or service is None else service.latencies_of(records),
+        failed=(0, 0) if records is None or service is None else service.failed_of(records),
     )
 
 
