@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from itertools import repeat
 from typing import Final
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.contracts.storage import Storage
+from watchkeeper.contracts.storage import Batch, Storage
 from watchkeeper.domain.table import Categories, Column, Table, joined
 
 from .records import OUTCOMES, Records, plain_values
@@ -17,15 +18,30 @@ from .time_order import all_missing, sorted_rows
 
 _EARLY_OUTCOME_US: Final = 86_400_000_000
 """A day: how much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
+_FIRST_LOOK_US: Final = 10_000_000
+_WIDER: Final = 4
+_MOST_IN_VAIN: Final = 5_000
 _MOST_EARLY_ROWS: Final = 100_000
 """So many outcomes from before that are looked through, where none came later than the first prediction."""
 
 
-def outcomes_of(
-    storage: Storage, model: str, table: Table, first_us: int, until_us: int | None
-) -> tuple[Column | None, NDArray[np.bool_]]:
+@attrs.frozen(eq=False)
+class Joined:
+    """Outcomes beside n rows."""
+
+    outcome: Column | None
+    """(n,), to be read only where `known`; None when there is none."""
+    known: NDArray[np.bool_]
+    """(n,)."""
+    arrived: Batch
+    """Every outcome from the first row's time on that was read to find them, by time, whatever row it is of."""
+
+
+def outcomes_of(storage: Storage, model: str, table: Table, first_us: int, until_us: int | None) -> Joined:
     """The rows' outcomes, and which are known; `table` has ``id``, and the first row was predicted at `first_us`."""
-    return _shared(table, *_joined(storage, model, table["id"], first_us, until_us))
+    found = _joined(storage, model, table["id"], first_us, until_us)
+    outcome, known = _shared(table, found.outcome, found.known)
+    return Joined(outcome, known, found.arrived)
 
 
 def later_outcomes(storage: Storage, records: Records, model: str, until_us: int) -> int:
@@ -37,21 +53,20 @@ def later_outcomes(storage: Storage, records: Records, model: str, until_us: int
     return len(found)
 
 
-def _joined(
-    storage: Storage, model: str, ids: Column, first_us: int, until_us: int | None
-) -> tuple[Column | None, NDArray[np.bool_]]:
+def _joined(storage: Storage, model: str, ids: Column, first_us: int, until_us: int | None) -> Joined:
     """The outcomes of the rows with these ids, the first of which was predicted at `first_us`; and which are known."""
     position: dict[object, int] = {name: at for at, name in enumerate(plain_values(ids))}
-    found = _arrived(storage, model, position, first_us, until_us)
+    arrived = _read(storage, model, first_us, until_us)
+    found = _matching(arrived.table, position)
     known = np.zeros(len(ids), dtype=np.bool_)
     known[np.concatenate([rows for rows, _ in found], dtype=np.int64) if found else []] = True
     if not known.all():  # an earlier one can only matter where no later one replaces it
         early_us = first_us if until_us is None else min(first_us, until_us)
-        found = [*_arrived(storage, model, position, first_us - _EARLY_OUTCOME_US, early_us), *found]
+        found = [*_before(storage, model, position, first_us - _EARLY_OUTCOME_US, early_us), *found]
     if not found:
         found = _long_before(storage, model, position, first_us)
     if not found:
-        return None, known
+        return Joined(None, known, arrived)
     values = joined([Table({"outcome": outcome}) for _, outcome in found])["outcome"]
     rows = np.concatenate([rows for rows, _ in found])
     outcome = all_missing(len(ids), values)
@@ -60,7 +75,7 @@ def _joined(
     elif not isinstance(outcome, Categories) and not isinstance(values, Categories):
         outcome[rows] = values  # in time order, so that a corrected outcome replaces the first
     known[rows] = True
-    return outcome, known
+    return Joined(outcome, known, arrived)
 
 
 def _shared(table: Table, outcome: Column | None, known: NDArray[np.bool_]) -> tuple[Column | None, NDArray[np.bool_]]:
@@ -91,6 +106,25 @@ def _shared(table: Table, outcome: Column | None, known: NDArray[np.bool_]) -> t
     return outcome, known
 
 
+def _before(
+    storage: Storage, model: str, position: Mapping[object, int], since_us: int, until_us: int
+) -> list[tuple[NDArray[np.int64], Column]]:
+    """What `_arrived` finds, looking back further and further: to the end only where that is not in vain.
+
+    It is when as many outcomes as there are rows, or thousands, were of none of them since the last that was.
+    """
+    found: list[tuple[NDArray[np.int64], Column]] = []
+    reach_us, in_vain = _FIRST_LOOK_US, 0
+    while until_us > since_us and in_vain < max(len(position), _MOST_IN_VAIN):
+        from_us = max(until_us - reach_us, since_us)
+        arrived = _read(storage, model, from_us, until_us)
+        here = _matching(arrived.table, position)
+        found = [*here, *found]
+        in_vain = 0 if here else in_vain + len(arrived.time)
+        until_us, reach_us = from_us, reach_us * _WIDER
+    return found
+
+
 def _long_before(
     storage: Storage, model: str, position: Mapping[object, int], first_us: int
 ) -> list[tuple[NDArray[np.int64], Column]]:
@@ -116,7 +150,14 @@ def _arrived(
     storage: Storage, model: str, position: Mapping[object, int], since_us: int, until_us: int | None
 ) -> list[tuple[NDArray[np.int64], Column]]:
     """Rows whose outcome arrived, and those outcomes, in order of time."""
-    _, arrived = sorted_rows(storage.scan(OUTCOMES, model, since_us, until_us, ["id", "outcome"]))
+    return _matching(_read(storage, model, since_us, until_us).table, position)
+
+
+def _read(storage: Storage, model: str, since_us: int, until_us: int | None) -> Batch:
+    return Batch(*sorted_rows(storage.scan(OUTCOMES, model, since_us, until_us, ["id", "outcome"])))
+
+
+def _matching(arrived: Table, position: Mapping[object, int]) -> list[tuple[NDArray[np.int64], Column]]:
     if not len(arrived):
         return []
     rows = np.fromiter(map(position.get, plain_values(arrived["id"]), repeat(-1)), dtype=np.int64, count=len(arrived))

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper.contracts.storage import Batch
 from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.domain.window import Window
 
@@ -43,6 +44,8 @@ class Records:
     """Why features that are not in `features` could not be read."""
     changes: SchemaChanges | None = None
     """How a file's columns differ from the reference's; None for stored rows."""
+    arrived: Batch | None = None
+    """Every outcome from the first row's time on that was in the store, by time; None: that was not read."""
 
     def __len__(self) -> int:
         return len(self.prediction)

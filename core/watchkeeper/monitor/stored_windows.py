@@ -105,17 +105,18 @@ def joined_records(
 
     `table` has ``id`` and ``prediction``.
     """
-    outcome, known = outcomes_of(storage, model, table, int(time[0]), until_us)
+    found = outcomes_of(storage, model, table, int(time[0]), until_us)
     return Records(
         window=Window(int(time[0]), int(time[-1]) + 1, len(time)),
         prediction=table["prediction"],
-        outcome=outcome,
-        has_outcome=known,
+        outcome=found.outcome,
+        has_outcome=found.known,
         features=table.select(name for name in columns if name in table),
         version=last_version(table),
         ids=tuple(str(name) for name in plain_values(table["id"])),
         time=time,
         versions=table.columns.get("version"),
+        arrived=found.arrived if until_us is None else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import repeat
 from typing import Final, TypeAlias
 
@@ -9,13 +10,13 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.contracts.storage import Document, Durability, Namespace, Put, Storage
+from watchkeeper.contracts.storage import Batch, Document, Durability, Namespace, Put, Storage
 from watchkeeper.domain.errors import Conflict, DataError
 from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.domain.window import CLOCKS_DIFFER_US, Window
-from watchkeeper.monitor.at_hand import predictions
+from watchkeeper.monitor.at_hand import outcomes, outcomes_span, predictions, whole_from
 from watchkeeper.monitor.evaluating import Judging, evaluation_of
-from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS, Records
+from watchkeeper.monitor.records import PREDICTIONS, Records
 from watchkeeper.monitor.time_order import sorted_rows
 
 from .blocks import Cut, cut_by_rows
@@ -31,6 +32,7 @@ _ENOUGH_MATCHED: Final = 0.9
 _ALL_BUT_FEW: Final = 0.999
 _SHORTEST_DELAY_US: Final = 60_000_000
 _WIDER: Final = 8
+_LEAST_SKEW_US: Final = 10_000_000
 _EARLY_US: Final = 86_400_000_000
 """How much earlier than its prediction an outcome may be stamped (clocks of two hosts differ)."""
 
@@ -47,7 +49,7 @@ class OutcomeCounting:
     judging: Judging
     alarms: RiskAlarms
     at_hand: Records | None = None
-    """The window that was just read: its predictions are not read again."""
+    """The window that was just read: its predictions and outcomes are not read again."""
 
     def counted(self, now_us: int) -> RiskEvidence:
         """Count the outcomes that were not counted yet, in blocks in the order of their times; keep the evidence.
@@ -80,7 +82,7 @@ class OutcomeCounting:
         return self.alarms.fresh(0) if found is None or found.digest != self.alarms.digest else found
 
     def _advanced(self, evidence: RiskEvidence, now_us: int) -> RiskEvidence | None:
-        span = self.storage.span(OUTCOMES, self.model)
+        span = outcomes_span(self.storage, self.model, self.at_hand)
         if span is None:
             return None
         reach_us = span[1] + 1 if now_us > span[1] + _SETTLED_US else min(span[1], now_us + CLOCKS_DIFFER_US)
@@ -88,7 +90,7 @@ class OutcomeCounting:
         slice_us = max(int((self.alarms.typical_us or _SHORTEST_LOOK_US) * _BLOCKS_AT_ONCE), 1)
         while since_us < reach_us:
             until_us = min(since_us + slice_us, reach_us)
-            time, table = sorted_rows(self.storage.scan(OUTCOMES, self.model, since_us, until_us, ["id", "outcome"]))
+            time, table = sorted_rows(outcomes(self.storage, self.model, (since_us, until_us), self.at_hand))
             cut = cut_by_rows(time, self.alarms.rows, evidence.through_us or None)
             if len(cut):
                 rows = slice(0, len(cut.block))
@@ -113,25 +115,39 @@ class OutcomeCounting:
     def _told_before(self, time: NDArray[np.int64], rows: Table, known: _Matched) -> NDArray[np.bool_]:
         """(n,) whether the last outcome of the same prediction before was the same.
 
-        Looks back to the first of the predictions: an outcome before it is of another row with the same id.
+        Looks back to the first of the predictions, and as much further as clocks seem to differ: twice as much as one
+        of these outcomes is stamped before its prediction. What is earlier is of another row with the same id.
         """
         _, is_known, made_us = known
-        ids, outcomes = _texts(rows["id"]), _texts(rows["outcome"])
+        ids = _texts(rows["id"])
         found = np.zeros(len(ids), dtype=np.bool_)
         if not is_known.any():
             return found
-        last: dict[object, tuple[object, int]] = {}
-        wanted, since_us = set(ids), int(made_us[is_known].min()) - CLOCKS_DIFFER_US
-        for batch in self.storage.scan(OUTCOMES, self.model, since_us, int(time[0]), ["id", "outcome"]):
-            told = zip(_texts(batch.table["id"]), _texts(batch.table["outcome"]), batch.time.tolist(), strict=True)
-            for name, outcome, at_us in told:
-                if name in wanted and (name not in last or last[name][1] <= at_us):
-                    last[name] = outcome, at_us
-        for row, (name, outcome, at_us) in enumerate(zip(ids, outcomes, time.tolist(), strict=True)):
+        made, wanted = made_us[is_known], set(ids)
+        skew_us = min(max(-2 * int((time[is_known] - made).min()), _LEAST_SKEW_US), CLOCKS_DIFFER_US)
+        last = self._told_since(int(made.min()) - skew_us, int(time[0]), wanted)
+        if not last and len(wanted) == len(ids):
+            return found
+        told = _texts(rows["outcome"])
+        again = set(last) if len(wanted) == len(ids) else wanted
+        for row in [row for row, name in enumerate(ids) if name in again]:
+            name, outcome = ids[row], told[row]
             before = last.get(name)
             found[row] = before is not None and before[0] == outcome and before[1] >= made_us[row] - CLOCKS_DIFFER_US
-            last[name] = outcome, at_us
+            last[name] = outcome, int(time[row])
         return found
+
+    def _told_since(self, since_us: int, until_us: int, wanted: set[object]) -> dict[object, tuple[object, int]]:
+        """The last outcome of each of these ids in a stretch of time, and when it came."""
+        last: dict[object, tuple[object, int]] = {}
+        for batch in outcomes(self.storage, self.model, (since_us, until_us), self.at_hand):
+            ids = _texts(batch.table["id"])
+            if wanted.isdisjoint(ids):
+                continue  # the rule: most outcomes come once
+            for name, outcome, at_us in zip(ids, _texts(batch.table["outcome"]), batch.time.tolist(), strict=True):
+                if name in wanted and (name not in last or last[name][1] <= at_us):
+                    last[name] = outcome, at_us
+        return last
 
     def _predictions(self, ids: Column, span: tuple[int, int], delay_us: int) -> tuple[_Matched | None, int]:
         """The prediction of each outcome and whether it is known; and how far back it was worth looking.
@@ -142,10 +158,10 @@ class OutcomeCounting:
         if first is None:
             return None, delay_us
         back_us, before, narrower_us = max(delay_us, _SHORTEST_DELAY_US), -1.0, delay_us
+        lacking = self._not_at_hand(ids)
         while True:
             reach = span[0] - back_us, span[1] + _EARLY_US
-            names = ["id", "prediction"]
-            time, table = sorted_rows(predictions(self.storage, self.model, reach, names, self.at_hand))
+            time, table = sorted_rows(self._that_matter(reach, lacking))
             matched = _matched(time, table, ids) if len(table) else None
             share = 0.0 if matched is None else float(matched[1].mean())
             if share >= _ALL_BUT_FEW:
@@ -156,6 +172,29 @@ class OutcomeCounting:
                 return matched, back_us if share >= _ENOUGH_MATCHED else delay_us
             before, narrower_us = share, back_us
             back_us *= _WIDER
+
+    def _not_at_hand(self, ids: Column) -> set[object]:
+        """Those of which the window has no prediction."""
+        wanted = set(_texts(ids))
+        if self.at_hand is None or self.at_hand.time is None:
+            return wanted
+        first = int(np.searchsorted(self.at_hand.time, whole_from(self.at_hand)))
+        return wanted.difference(self.at_hand.ids[first:])
+
+    def _that_matter(self, reach: tuple[int, int], lacking: set[object]) -> Iterator[Batch]:
+        """Predictions of a stretch of time; before the window only of ids that the window lacks."""
+        names = ["id", "prediction"]
+        if self.at_hand is None or self.at_hand.time is None:
+            yield from predictions(self.storage, self.model, reach, names, self.at_hand)
+            return
+        whole_us = whole_from(self.at_hand)
+        if lacking:
+            for batch in predictions(
+                self.storage, self.model, (reach[0], min(whole_us, reach[1])), names, self.at_hand
+            ):
+                which = np.fromiter(map(lacking.__contains__, _texts(batch.table["id"])), np.bool_, len(batch.time))
+                yield Batch(batch.time[which], batch.table.rows(which))
+        yield from predictions(self.storage, self.model, (max(whole_us, reach[0]), reach[1]), names, self.at_hand)
 
 
 def _losses(prediction: Column, outcome: Column, has: NDArray[np.bool_], judging: Judging) -> NDArray[np.float64]:
