@@ -56,14 +56,14 @@ def lint(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def types(session: nox.Session) -> None:
     """Strict types over both packages."""
-    session.install("mypy>=1.15", "-e", ".[postgres,sign]")
+    session.install("mypy>=1.15", "-e", ".[postgres,sign,server]")
     session.run("mypy")
 
 
 @nox.session(python="3.11")
 def tests(session: nox.Session) -> None:
     """The fast tests: unit, contract, property, integration, and the doctests of every module."""
-    session.install(*TESTS, "-e", ".[demo,postgres,sign,remote]")
+    session.install(*TESTS, "-e", ".[demo,postgres,sign,remote,server]")
     session.run("pytest", "-n", "2", "-m", "not distributions", *FAST, *session.posargs)
     session.run("pytest", "--doctest-modules", "-q", "core/watchkeeper", "plugins/watchkeeper_plugins")
 
@@ -129,7 +129,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def bench(session: nox.Session) -> None:
     """The benchmarks; each prints ratios measured in one run. Not part of plain `nox`."""
-    session.install(*TESTS, "mlflow-skinny>=3.1", "sqlalchemy>=2", "alembic>=1.13", "-e", ".[demo,sign]")
+    session.install(*TESTS, "mlflow-skinny>=3.1", "sqlalchemy>=2", "alembic>=1.13", "-e", ".[demo,sign,server]")
     session.install("--no-deps", "aeon==1.6.0")  # one labelled series, no code
     for script in sorted((ROOT / "tests" / "bench").glob("bench_*.py")):
         session.run("python", str(script))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,51 +12,56 @@ from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
-    from watchkeeper.domain.alert import Alert, AlertState
+    from rich.table import Table
+
+    from watchkeeper.domain.alert import Alert, AlertState, Severity
 
 app = typer.Typer(help="Alerts: what fires, and who takes care of it.", no_args_is_help=True)
 Fingerprint = Annotated[str, typer.Argument(help="The alert's fingerprint, or its beginning.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="What to note.")]
 By = Annotated[str | None, typer.Option(help="Who does it, for the log; who acts when left out.")]
 Model = Annotated[str | None, typer.Option(help="Only alerts of this model.")]
+Matchers = Annotated[
+    list[str] | None,
+    typer.Argument(help="Only alerts that fit, all of it: feature=vol*, rule!=accuracy-fell.", show_default=False),
+]
 State = Annotated[str | None, typer.Option(help="Only alerts in this state; the open ones when left out.")]
 
 
 @app.command("list")
 def list_alerts(
+    matchers: Matchers = None,
     state: State = None,
+    severity: Annotated[str | None, typer.Option(help="Only alerts of this severity.")] = None,
     model: Model = None,
     limit: Annotated[int, typer.Option(help="At most so many; 0 for all of them.", min=0)] = 100,
     after: Annotated[
-        str | None, typer.Option(help="The page after the alert with this fingerprint, or its beginning.")
+        str | None,
+        typer.Option(help="Where the page begins, as the page before says; or after which alert, by its fingerprint."),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Alerts, last changed first: a page of them."""
-    from rich.table import Table
+    from watchkeeper.alerting.matching import Matcher
+    from watchkeeper.app.alert_pages import AlertFilter, alert_page
 
-    from watchkeeper.domain.window import iso_time
-    from watchkeeper.domain.wording import one_line
-
-    wanted = _state(state)
+    wanted = AlertFilter(
+        state=_state(state),
+        model=model,
+        severity=_severity(severity),
+        matchers=tuple(Matcher.parse(text) for text in matchers or ()),
+    )
     with opened(config) as watch:
-        last = None if after is None else watch.alerting.alert(after)
-        found = watch.alerting.alerts(wanted, model, limit + 1 if limit else None, after=last)
-    page = found[:limit] if limit else found
+        page = alert_page(watch.alerting, wanted, limit or None, after)
     if as_json:
         import attrs
 
-        show_json([attrs.asdict(alert) for alert in page])
+        show_json([attrs.asdict(alert) for alert in page.alerts])
     else:
-        table = Table("alert", "state", "severity", "model", "rule", "since", "summary")
-        for alert in page:
-            marks = (" (muted)" if alert.muted else "") + (" (flapping)" if alert.is_flapping else "")
-            since, told = iso_time(alert.since_us), one_line(alert.summary) + marks
-            table.add_row(alert.fingerprint[:8], alert.state, alert.severity, alert.model, alert.rule, since, told)
-        show(table)
-    if len(found) > len(page):
-        say(f"there are more: --after {page[-1].fingerprint[:12]} shows the next page, `alerts groups` counts them")
+        show(_table(page.alerts))
+    if page.next is not None:
+        say(f"there are more: --after {page.next} shows the next page, `alerts groups` counts them")
 
 
 @app.command()
@@ -204,6 +210,28 @@ def _state(state: str | None) -> AlertState | None:
     if state is not None and state not in list(AlertState):
         raise typer.BadParameter(f"{state!r} is none of {', '.join(AlertState)}", param_hint="--state")
     return AlertState(state) if state else None
+
+
+def _severity(severity: str | None) -> Severity | None:
+    from watchkeeper.domain.alert import Severity
+
+    if severity is not None and severity not in list(Severity):
+        raise typer.BadParameter(f"{severity!r} is none of {', '.join(Severity)}", param_hint="--severity")
+    return Severity(severity) if severity else None
+
+
+def _table(alerts: Sequence[Alert]) -> Table:
+    from rich.table import Table
+
+    from watchkeeper.domain.window import iso_time
+    from watchkeeper.domain.wording import one_line
+
+    table = Table("alert", "state", "severity", "model", "rule", "since", "summary")
+    for alert in alerts:
+        marks = (" (muted)" if alert.muted else "") + (" (flapping)" if alert.is_flapping else "")
+        since, told = iso_time(alert.since_us), one_line(alert.summary) + marks
+        table.add_row(alert.fingerprint[:8], alert.state, alert.severity, alert.model, alert.rule, since, told)
+    return table
 
 
 def _say_state(alert: Alert) -> None:

@@ -22,6 +22,7 @@ from . import (
     plugins,
     project,
     silences,
+    staying,
     store,
     telemetry,
 )
@@ -35,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for part in (project, checking, comparing, telemetry, explaining):
+for part in (project, staying, checking, comparing, telemetry, explaining):
     part.add_to(app)
 for name, group in (
     ("config", config.app),

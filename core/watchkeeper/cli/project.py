@@ -1,4 +1,4 @@
-"""``init``, ``demo``, ``run`` and ``doctor``: a project's beginning, its daily life and its health."""
+"""``init``, ``demo`` and ``doctor``: a project's beginning and its health."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 
@@ -15,7 +14,6 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(init)
     app.command()(demo)
-    app.command()(run)
     app.command()(doctor)
 
 
@@ -54,47 +52,6 @@ def demo(
     from .demo import told
 
     told(folder)
-
-
-def run(
-    config: ConfigPath = DEFAULT_CONFIG,
-    every: Annotated[
-        str, typer.Option(help="How often to check models that have no `every` of their own: 30s, 15m, 1h.")
-    ] = "15m",
-    times: Annotated[int | None, typer.Option(help="Stop after so many rounds.", min=1)] = None,
-) -> None:
-    """Check every model again and again, as often as its `every` says, and deliver alerts, until interrupted.
-
-    Ctrl-C ends it, and so does SIGTERM, after the model that is being checked; both with exit code 0. What cannot be
-    delivered is said on standard error.
-    """
-    from contextlib import closing
-
-    from watchkeeper.app.rounds import rounds
-    from watchkeeper.domain.spans import Duration
-    from watchkeeper.domain.window import iso_time
-    from watchkeeper.monitor.rendering import headline
-
-    from .ending import ended_by_sigterm
-    from .heard import Heard
-
-    pause = Duration.parse(every)
-    with ended_by_sigterm() as ending, opened(config) as watch:
-        told = ", ".join(f"{name} every {model.every or pause}" for name, model in watch.config.models.items())
-        say(f"checking {told}; stop with Ctrl-C")
-        try:
-            heard = Heard(say)
-            heard.tell_dead(len(watch.alerting.outbox.dead_letters(limit=1_000)))
-            with closing(rounds(watch, pause, times, ending, heard=heard)) as each:
-                for results in each:
-                    now = iso_time(watch.now_us() // 1_000_000 * 1_000_000)
-                    for result in results.values():
-                        show(f"{now} {headline(result)}")
-        except KeyboardInterrupt:
-            say("stopped")
-        else:
-            if ending.is_set():
-                say("stopped by SIGTERM")
 
 
 def doctor(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
