@@ -20,6 +20,8 @@ _MANY_TIMES: Final = 30.0
 """An axis with numbers from here on is logarithmic, when it may be."""
 _LEAST: Final = 1e-3
 """Where a logarithmic axis begins at the lowest."""
+BEYOND: Final = 1e300
+"""What is larger is drawn here: differences must be numbers, too."""
 _DAY_US: Final = 86_400_000_000
 _FEW_DAYS: Final = 3
 _LARGE: Final = 1e6
@@ -60,12 +62,13 @@ class Axis:
 
 def number_axis(numbers: Iterable[float], *, may_be_logarithmic: bool = False) -> Axis:
     """A vertical axis that shows all the numbers with a little room around them."""
-    found = [number for number in numbers if math.isfinite(number)] or [0.0]
+    found = [min(max(number, -BEYOND), BEYOND) for number in numbers if math.isfinite(number)] or [0.0]
     low, high = min(found), max(found)
     if may_be_logarithmic and high > _MANY_TIMES:
         least = min((number for number in found if number > 0.0), default=high)
         return Axis(max(least, _LEAST) / 2.0, high * 2.0, HEIGHT - BOTTOM, TOP, is_logarithmic=True)
-    room = (high - low) * 0.08 or max(abs(high) * 0.1, 1e-9)
+    size = max(abs(low), abs(high))
+    room = (high - low) * 0.08 if high - low > size * 1e-9 else max(size * 0.1, 1e-9)
     floor = 0.0 if low >= 0.0 and low - room < 0.0 else low - room
     return Axis(floor, high + room, HEIGHT - BOTTOM, TOP)
 

@@ -15,13 +15,14 @@ from watchkeeper.domain.profile import LabelProfile, NumberProfile, Profile, pro
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Column
 
+from .axes import BEYOND
+
 BINS: Final = 32
 MOST_LABELS: Final = 8
 _SHOWN: Final = 0.01
 """The share of the rows on either side that are drawn in the outermost bins."""
 OTHERS: Final = "others"
 UNSEEN: Final = "not in the reference"
-MISSING: Final = "missing"
 
 
 @attrs.frozen
@@ -67,16 +68,14 @@ def _of_numbers(
     most = [limit for limit in (before.maximum, now.maximum) if limit is not None]
     if not least or not most:
         return None
-    places = np.clip(cells.edges, min(least), max(most))
+    places = np.clip(cells.edges, max(min(least), -BEYOND), min(max(most), BEYOND))
     reached = [_reached(one) for one in (before, now)]
     low = min(float(_quantile(places, shares, _SHOWN)) for shares in reached)
     high = max(float(_quantile(places, shares, 1.0 - _SHOWN)) for shares in reached)
-    if not low < high:
+    if high - low <= abs(low) * 1e-9:
         middle = abs(low) * 0.01 or 0.5
         low, high = low - middle, high + middle
     edges = np.linspace(low, high, BINS + 1)
-    if not np.isfinite(edges).all():
-        return None
     parts = [tuple(_shares(places, shares, edges).tolist()) for shares in reached]
     return Shape(parts[0], parts[1], tuple(edges.tolist()), missing=lacking)
 
