@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -183,3 +184,9 @@ def test_somebody_who_waits_for_a_large_file_sees_it(monkeypatch, tmp_path, caps
     with busy.busy("checking", tmp_path / "none.csv"):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_the_version_is_printed_without_a_command(command):
+    answer = command("--version")
+    assert answer.code == 0
+    assert answer.out.strip() == version("watchkeeper")

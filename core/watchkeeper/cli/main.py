@@ -53,15 +53,21 @@ for name, group in (
     app.add_typer(group, name=name)
 
 
-@app.callback(invoke_without_command=False)
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         from importlib.metadata import version as installed
 
         typer.echo(installed("watchkeeper"))
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """What comes before any command."""
 
 
 def main() -> None:
