@@ -5,7 +5,7 @@ import re
 import attrs
 import pytest
 
-from watchkeeper.alerting import Alerting, Grouping, Rule, parsed
+from watchkeeper.alerting import Alerting, Grouping, Matcher, Rule, parsed
 from watchkeeper.domain.alert import Delivery, Severity
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed
 from watchkeeper.domain.measurement import Measurement
@@ -53,6 +53,8 @@ class Desk:
         rules = [
             Rule(
                 name=name,
+                next_step=f"Do {name}." if name == "b" else "",
+                link=f"https://wiki.example/{name}" if name == "b" else None,
                 condition=parsed(f"{name} < 0.5"),
                 receivers=("ops",),
                 severity=Severity.CRITICAL if name in critical else Severity.WARNING,
@@ -97,6 +99,48 @@ def test_the_most_serious_alert_leads():
 
     assert desk.receiver.told() == [["b@m firing", "a@m firing"]]
     assert desk.receiver.notifications[0].measurements[0].name == "b"
+
+
+def test_of_each_alert_the_message_says_what_to_do():
+    desk = Desk(Grouping(), critical={"c"})
+    desk.check(a=0, b=0, c=0)
+    desk.deliver()
+
+    (message,) = desk.receiver.notifications
+    told = block(message)
+    assert "⚠ WARNING b: m: b 0 < 0.5 (next: Do b.; runbook: https://wiki.example/b)\n" in told
+    assert "⚠ WARNING a: m: a 0 < 0.5\n" in told
+    assert message.next_step == "", "of c, which leads"
+    assert notification_of(plain_notification(message)) == message
+
+
+def test_who_leads_later_keeps_what_belongs_beside_it():
+    desk = Desk(Grouping(wait_us=60 * SECOND), critical=())
+    desk.check(a=0, b=0)
+    desk.check(a=1, b=0)
+    desk.deliver(60)
+
+    (message,) = desk.receiver.notifications
+    assert (message.alert.rule, message.next_step, message.link) == ("b", "Do b.", "https://wiki.example/b")
+    assert [other.rule for other in message.others] == ["a"]
+
+
+def test_why_one_of_the_others_is_told_is_said():
+    desk = Desk(Grouping(), critical={"c"})
+    desk.alerting.silences.add(
+        [Matcher.parse("rule!=c")], desk.clock.now_us() + 60 * SECOND, by="ada", comment="backfill"
+    )
+    desk.check(a=0)
+    desk.clock.advance(60)
+    desk.check(a=0, c=0)
+    desk.deliver()
+
+    (message,) = desk.receiver.notifications
+    assert "a: m: a 0 < 0.5 (why now: until now it was silenced by ada until 2008-09-15T00:01:00Z: backfill)" in block(
+        message
+    )
+    own = [(one.alert.rule, one.reason[:20]) for one in pagerduty.each_alert(message)]
+    assert own == [("c", ""), ("a", "until now it was sil")]
 
 
 def test_what_begins_and_what_is_over_go_together_and_the_open_one_leads():

@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from watchkeeper.contracts.storage import Namespace, Operation, Put, Storage
-from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
+from watchkeeper.domain.alert import Alert, AlertState, Beside, Notification, Severity
 from watchkeeper.domain.errors import ConfigError
 
 from .letters import OUTBOX, Letter, Status, readable
@@ -132,11 +132,26 @@ def _joined(waiting: Letter | None, members: Sequence[Letter]) -> Letter:
     notices: dict[str, Notification] = {letter.notification.alert.fingerprint: letter.notification for letter in every}
     lead, *others = ranked
     first = every[0]
-    # of an alert that was one of the others, what belongs beside it was not kept: better none than another's
-    beside = notices.get(lead.fingerprint, Notification(first.key, lead))
-    notification = attrs.evolve(beside, key=first.key, alert=lead, others=tuple(others))
+    beside = _beside(every)
+    # of an alert that was one of the others, measurements and history were not kept: better none than another's
+    own = beside.get(lead.fingerprint, Beside(lead.fingerprint))
+    alone = Notification(first.key, lead, next_step=own.next_step, link=own.link, reason=own.reason)
+    about = tuple(beside[other.fingerprint] for other in others if other.fingerprint in beside)
+    notification = attrs.evolve(
+        notices.get(lead.fingerprint, alone), key=first.key, alert=lead, others=tuple(others), beside_others=about
+    )
     after = dict.fromkeys(key for letter in every for key in letter.after if key != first.key)
     return attrs.evolve(first, notification=notification, after=tuple(after))
+
+
+def _beside(letters: Sequence[Letter]) -> dict[str, Beside]:
+    """By fingerprint, what there is to say beside each alert, as it was said last."""
+    found: dict[str, Beside] = {}
+    for letter in letters:
+        told = letter.notification
+        found[told.alert.fingerprint] = Beside(told.alert.fingerprint, told.next_step, told.link, told.reason)
+        found |= {one.fingerprint: one for one in told.beside_others}
+    return {key: one for key, one in found.items() if one != Beside(key)}
 
 
 def _is_urgent(alert: Alert) -> bool:

@@ -113,6 +113,16 @@ class Background:
 
 
 @attrs.frozen
+class Beside:
+    """What belongs beside one of the other alerts in a message."""
+
+    fingerprint: str
+    next_step: str = ""
+    link: str | None = None
+    reason: str = ""
+
+
+@attrs.frozen
 class Notification:
     """What a notifier is asked to deliver."""
 
@@ -127,6 +137,8 @@ class Notification:
     """Why it is sent when that is not the alert's new state: a repetition, an escalation, another's failure."""
     others: tuple[Alert, ...] = ()
     """Other alerts that are told in the same message, most serious first."""
+    beside_others: tuple[Beside, ...] = ()
+    """What belongs beside those of them of which there is more to say."""
     thread: str | None = None
     """What `Delivery.thread` was when this receiver first accepted something about this firing."""
     history: tuple[tuple[int, float], ...] = ()
@@ -135,6 +147,11 @@ class Notification:
     """What else is known of the model."""
     done: tuple[str, ...] = ()
     """Recipients who need no other attempt, as an earlier attempt's `DeliveryDelayed` said; kept beside it."""
+
+    def beside(self, other: Alert) -> Beside:
+        """What belongs beside one of the others."""
+        found = (one for one in self.beside_others if one.fingerprint == other.fingerprint)
+        return next(found, Beside(other.fingerprint))
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from .alert import Alert, AlertState, Background, Drifted, Note, Notification, Severity
+from .alert import Alert, AlertState, Background, Beside, Drifted, Note, Notification, Severity
 from .measurement import Measurement
 from .value import Value
 from .window import Window
@@ -89,6 +89,7 @@ def plain_notification(notification: Notification) -> dict[str, Any]:
         "link": notification.link,
         "reason": notification.reason,
         "others": [plain_alert(other) for other in notification.others],
+        "beside_others": [attrs.asdict(one) for one in notification.beside_others],
         "thread": notification.thread,
         "history": [list(point) for point in notification.history],
         "background": plain_background(notification.background),
@@ -105,6 +106,7 @@ def notification_of(plain: Mapping[str, Any]) -> Notification:
         link=plain["link"],
         reason=plain.get("reason", ""),
         others=tuple(alert_of(other) for other in plain.get("others", ())),
+        beside_others=tuple(Beside(**one) for one in plain.get("beside_others", ())),
         thread=plain.get("thread"),
         history=tuple((time_us, number) for time_us, number in plain.get("history", ())),
         background=background_of(plain.get("background", {})),

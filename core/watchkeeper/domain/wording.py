@@ -75,7 +75,7 @@ def facts(notification: Notification) -> list[tuple[str, str]]:
         ("why now", one_line(notification.reason)),
         ("next", one_line(notification.next_step)),
         ("runbook", one_line(notification.link or "")),
-        *(("also", headline(other)) for other in notification.others[:_MOST_OTHERS]),
+        *(("also", _other(notification, other)) for other in notification.others[:_MOST_OTHERS]),
         ("also", _more(len(notification.others) - _MOST_OTHERS)),
         ("alert", one_line(alert.fingerprint)),
     ]
@@ -95,6 +95,14 @@ def bars(numbers: Sequence[float]) -> str:
     low, high = min(shown), max(shown)
     most = len(_BARS) - 1
     return "".join(_BARS[round((number - low) / (high - low) * most) if high > low else most // 2] for number in shown)
+
+
+def _other(notification: Notification, other: Alert) -> str:
+    """``⚠ WARNING feed-late: ... (next: call the desk; runbook: https://...)``."""
+    beside = notification.beside(other)
+    known = (("why now", beside.reason), ("next", beside.next_step), ("runbook", beside.link or ""))
+    told = "; ".join(f"{label}: {one_line(text)}" for label, text in known if text)
+    return f"{headline(other)} ({told})" if told else headline(other)
 
 
 def _trend(notification: Notification) -> str:

@@ -70,11 +70,11 @@ class PagerDutyNotifier:
 
 def each_alert(notification: Notification) -> list[Notification]:
     """A notification for each alert: incidents are opened and closed one by one."""
-    alone = attrs.evolve(notification, others=())
-    return [
-        alone,
-        *(Notification(notification.key, other, reason=notification.reason) for other in notification.others),
-    ]
+    each = [attrs.evolve(notification, others=(), beside_others=())]
+    for other in notification.others:
+        own = notification.beside(other)
+        each.append(Notification(notification.key, other, next_step=own.next_step, link=own.link, reason=own.reason))
+    return each
 
 
 def event(notification: Notification, routing_key: str) -> dict[str, Any]:
