@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.storage import LoggedEntry, Storage
-from watchkeeper.domain.alert import Alert, AlertState, Background
+from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.measurement import Measurement
 
-from . import by_hand, notices
+from . import by_hand
+from .acting import Hands
 from .anomalies.methods import AnomalyOf
 from .attempts import Attempt
-from .changes import Backgrounds, Change, History
+from .changes import Backgrounds, Change, History, no_background, no_history
 from .delivery import Courier
 from .grouping import Grouping
 from .groups import AlertGroup, grouped
@@ -28,7 +29,6 @@ from .outbox import Outbox
 from .outcome import Outcome, outcomes
 from .patience import Patience
 from .permission import Permit, anybody
-from .record import Record
 from .reports import DeliveryReport
 from .roster import Roster
 from .rules import Rule
@@ -40,16 +40,6 @@ from .writing import Writer
 
 def _ignore(_alert: Alert) -> None:
     """Nobody listens."""
-
-
-def _no_history(_measurement: Measurement) -> tuple[tuple[int, float], ...]:
-    """Nothing is known of earlier times."""
-    return ()
-
-
-def _no_background(_alert: Alert, _measurements: Sequence[Measurement]) -> Background:
-    """Nothing is known of the model."""
-    return Background()
 
 
 class Alerting:
@@ -91,8 +81,8 @@ class Alerting:
         rules: Iterable[Rule] = (),
         *,
         observer: Callable[[Alert], None] = _ignore,
-        history: History = _no_history,
-        backgrounds: Backgrounds = _no_background,
+        history: History = no_history,
+        backgrounds: Backgrounds = no_background,
         inhibitions: Sequence[Inhibition] = (),
         grouping: Grouping | None = None,
         windows: Sequence[MaintenanceWindow] = (),
@@ -100,7 +90,6 @@ class Alerting:
         models: Collection[str] | None = None,
     ) -> None:
         self._storage = storage
-        self._permit = permit
         self._clock = clock
         self._rules = {rule.name: rule for rule in rules}
         roster = Roster(storage)
@@ -119,6 +108,7 @@ class Alerting:
             grouping,
             windows,
         )
+        self._hands = Hands(self._kept, self._writer, self._rules, clock, permit)
         self._timekeeper = Timekeeper(storage, roster, self._writer, self._rules, models)
 
     def evaluate(
@@ -213,19 +203,19 @@ class Alerting:
 
     def acknowledge(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """Somebody takes care of it: it is not told again until it is over."""
-        return self._by_hand(fingerprint, by_hand.acknowledged, by, comment)
+        return self._hands.act(fingerprint, by_hand.acknowledged, by, comment)
 
     def give_back(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """Nobody takes care of it any more."""
-        return self._by_hand(fingerprint, by_hand.given_back, by, comment)
+        return self._hands.act(fingerprint, by_hand.given_back, by, comment)
 
     def comment(self, fingerprint: str, by: str, text: str) -> Alert:
         """Say something about it: it stays with the alert, is in the log, and in what is told from now on."""
-        return self._by_hand(fingerprint, by_hand.commented, by, text)
+        return self._hands.act(fingerprint, by_hand.commented, by, text)
 
     def resolve(self, fingerprint: str, by: str, comment: str = "") -> Alert:
         """End it; should its condition hold at the next check, it begins anew."""
-        return self._by_hand(fingerprint, by_hand.resolved, by, comment)
+        return self._hands.act(fingerprint, by_hand.resolved, by, comment)
 
     def courier(
         self,
@@ -257,19 +247,3 @@ class Alerting:
 
     def _changes(self, model: str, measured: Measured, now_us: int) -> list[Change]:
         return changes_of_check(self._rules, self._kept.of_model(model), model, measured, now_us)
-
-    def _by_hand(
-        self, fingerprint: str, act: Callable[[Record, str, str, int], Record], by: str, comment: str
-    ) -> Alert:
-        now_us = self._clock.now_us()
-
-        def changes() -> list[Change]:
-            before = self._kept.record(fingerprint)
-            self._permit(before.alert.model)
-            after = act(before, by, comment, now_us)
-            said = after.alert.notes[-1] if after.alert.notes != before.alert.notes else None
-            rule = self._rules.get(before.alert.rule)
-            return [Change(before, after, rule, occasion=notices.taken_over(before, after, rule), said=said, by=by)]
-
-        self._writer.commit(changes, now_us)
-        return self._kept.record(fingerprint).alert

@@ -12,7 +12,7 @@ from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import Conflict
 from watchkeeper.domain.measurement import Measurement
 
-from .changes import Backgrounds, Change, Circumstances, History, Written, written
+from .changes import Backgrounds, Change, Circumstances, History
 from .grouping import Grouping, bundled
 from .maintenance import MaintenanceWindow
 from .muting import Inhibition, Muting, has_ended, has_targets, possible_sources
@@ -20,6 +20,7 @@ from .outbox import Outbox
 from .record import release
 from .roster import Roster
 from .silences import Silences
+from .written import Written, written
 
 _ATTEMPTS: Final = 8
 

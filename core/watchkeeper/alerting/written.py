@@ -1,0 +1,133 @@
+"""What one alert's change comes to: the document, the log entry and the letters that are written in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from watchkeeper.contracts.storage import LogEntry, Operation
+from watchkeeper.domain.alert import Alert, AlertState
+
+from . import notices
+from .changes import Change, Circumstances
+from .letters import ALERT_LOG, Letter
+from .record import Record
+from .telling import with_notice
+
+_LOOK_AGAIN_US: Final = 60_000_000
+_NO_STATE: Final = frozenset({notices.Occasion.REPEATED, notices.Occasion.ESCALATED, notices.Occasion.FLAPPING})
+"""Occasions that the log calls by their own name."""
+COMMENTED: Final = "commented"
+INACTIVE: Final = "inactive"
+"""What the log calls an alert that was pending and did not come to fire."""
+
+
+@attrs.frozen(eq=False)
+class Written:
+    """What a change comes to: the record and the log entry to write, and the letters to send."""
+
+    change: Change
+    record: Record | None = None
+    """As it is to be stored; None when nothing is kept."""
+    alert: Alert | None = None
+    """As it is then; None when there was nothing and is nothing."""
+    event: str | None = None
+    """What the log calls it; None when it is no news."""
+    letters: tuple[Letter, ...] = ()
+
+    def operations(self, now_us: int) -> list[Operation]:
+        """The document and the log entry; the letters are written by who sends them."""
+        before, found = self.change.before, list[Operation]()
+        if self.record is None and before is not None:
+            found += before.removals()
+        elif self.record is not None and self.record != before:
+            found += self.record.writes(before)
+        if self.event is not None and self.alert is not None:
+            known = attrs.evolve(self.alert, by=self.change.by or self.alert.by)
+            found.append(_entry(self.event, known, now_us, [letter.receiver for letter in self.letters]))
+        said = self.change.said
+        if said is not None and self.alert is not None:
+            found.append(_entry(COMMENTED, attrs.evolve(self.alert, by=said.by, comment=said.text), now_us, ()))
+        return found
+
+    def with_keys(self, keys: Mapping[str, str]) -> Written:
+        """The same when its letters have gone into others, `keys` from the old to the new."""
+        if self.record is None or not self.letters:
+            return self
+        last = {receiver: keys.get(key, key) for receiver, key in self.record.last_keys.items()}
+        return attrs.evolve(self, record=attrs.evolve(self.record, last_keys=last))
+
+
+def written(change: Change, given: Circumstances) -> Written:
+    """What a change comes to: nothing when nothing is new and nobody is owed a notice."""
+    before, after = change.before, change.after
+    if after is None:
+        if before is None:
+            return Written(change)
+        gone = attrs.evolve(before.alert, state=AlertState.RESOLVED, changed_us=given.now_us)
+        return Written(change, None, gone, INACTIVE)
+    held = given.muting.held(after.alert) if after.alert.state is AlertState.FIRING else None
+    record = _muted(after, held.reason if held else "")
+    occasion = change.occasion or notices.due(record, change.rule, given.now_us)
+    letters: list[Letter] = []
+    if occasion is None:
+        record = notices.forgotten(record)
+    elif record.alert.muted:
+        record = _put_off(change, record, given.now_us)
+    else:
+        record, letters = with_notice(change, record, occasion, given)
+    record = _with_look(change, record, held.until_us if held else None)
+    event = None
+    if change.is_transition or letters:
+        event = str(occasion if occasion in _NO_STATE and letters else record.alert.state.value)
+    return Written(change, record, record.alert, event, tuple(letters))
+
+
+def _with_look(change: Change, record: Record, held_until_us: int | None) -> Record:
+    """The record with the time at which its news is due without a check, and what that will tell of."""
+    if change.rule is None and record.is_open:
+        return record  # somebody who knows its rule will look
+    rule, outcome = change.rule, change.outcome
+    look_us = None if rule is None else notices.look_us(record, rule, held_until_us)
+    is_news_to_come = rule is not None and record.is_open and (rule.repeat_us > 0 or rule.tells_acknowledged)
+    if look_us is None and not record.alert.muted and not is_news_to_come:
+        return attrs.evolve(record, look_us=None, measurements=())
+    measurements = outcome.measurements if outcome is not None and outcome.is_true else record.measurements
+    return attrs.evolve(record, look_us=look_us, measurements=measurements)
+
+
+def _muted(record: Record, reason: str) -> Record:
+    """The record with the reason why nobody is told, if there is one."""
+    if reason == record.alert.muted:
+        return record
+    return attrs.evolve(record, alert=attrs.evolve(record.alert, muted=reason))
+
+
+def _put_off(change: Change, record: Record, now_us: int) -> Record:
+    """What is owed stays owed; a step of an escalation is looked at again in a while."""
+    course = change.before.course if change.before else None
+    if change.occasion is not notices.Occasion.ESCALATED or course is None:
+        return record
+    return attrs.evolve(record, course=course.postponed(now_us + _LOOK_AGAIN_US))
+
+
+def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str]) -> LogEntry:
+    body = {
+        "event": event,
+        "state": alert.state.value,
+        "fingerprint": alert.fingerprint,
+        "rule": alert.rule,
+        "model": alert.model,
+        "version": alert.version,
+        "severity": alert.severity.value,
+        "labels": dict(alert.labels),
+        "summary": alert.summary,
+        "by": alert.by,
+        "comment": alert.comment,
+        "muted": alert.muted,
+        "told": list(told),
+        "at_us": now_us,
+    }
+    return LogEntry(ALERT_LOG, body)
