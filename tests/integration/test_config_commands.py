@@ -89,6 +89,7 @@ def test_check_tells_every_mistake_on_a_line_of_stderr(run, tmp_path):
         "other.toml:4",
         "other.toml:7",
         "other.toml:8",
+        "other.toml:13",  # the secret that is not there
     ]
     assert 'unknown key "windw" in [models.spx]' in found.stderr
     assert 'did you mean "accuracy"?' in found.stderr

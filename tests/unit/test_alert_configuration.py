@@ -84,6 +84,9 @@ repeats = 2
 def test_what_holds_news_back_is_configured(loaded):
     config = loaded(
         """
+[rules.feed-down]
+when = "samples < 1"
+
 [inhibitions.no-feed]
 source = ["rule=feed-down"]
 target = ["rule!=feed-down"]
@@ -190,7 +193,7 @@ when = "ks >> 1"
 
 
 def test_a_matcher_that_is_none_is_told_with_its_line(loaded):
-    config = loaded('\n[inhibitions.no-feed]\nsource = ["feed-down"]\ntarget = ["rule=x"]\n')
+    config = loaded('\n[inhibitions.no-feed]\nsource = ["feed-down"]\ntarget = ["model=*"]\n')
     (problem,) = mistakes(inhibitions_of, config)
     assert problem.startswith("watchkeeper.toml:17: inhibitions.no-feed.source: 'feed-down' is no matcher")
 

@@ -67,6 +67,8 @@ class Condition:
     thresholds: tuple[Threshold, ...]
     truth: Callable[[Values], bool | None]
     """``truth(values)``: one number or None for each of `series`, in order; true, false, or None for no data."""
+    compares_alone: bool = False
+    """Whether it does nothing but compare single measurements with numbers: `thresholds` are all that it asks."""
     anomalies: tuple[AnomalyOf, ...] = ()
     """What must be measured for it beside what each check measures."""
 

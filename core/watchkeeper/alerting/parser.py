@@ -39,7 +39,14 @@ def parsed(text: str, known: Collection[str] | None = None) -> Condition:
     truth = parser.condition()
     if not parser.series:
         raise ConfigError(f"condition {text!r} names no measurement: expected something like 'accuracy < 0.8'")
-    return Condition(text, tuple(parser.series), tuple(parser.thresholds), truth, tuple(parser.anomalies))
+    return Condition(
+        text,
+        tuple(parser.series),
+        tuple(parser.thresholds),
+        truth,
+        compares_alone=parser.comparisons == len(parser.thresholds),
+        anomalies=tuple(parser.anomalies),
+    )
 
 
 @attrs.frozen(eq=False)
@@ -61,6 +68,7 @@ class _Parser:
         self._known = known
         self.series: list[Series] = []
         self.thresholds: list[Threshold] = []
+        self.comparisons = 0
         self.anomalies: list[AnomalyOf] = []
 
     def condition(self) -> Truth:
@@ -108,6 +116,7 @@ class _Parser:
 
     def _compared(self, left: _Part, sign: str, right: _Part) -> Truth:
         numbers = self._as_number(left), self._as_number(right)
+        self.comparisons += 1
         if left.series is not None and right.constant is not None:
             self.thresholds.append(Threshold(left.series, sign, right.constant))
         if right.series is not None and left.constant is not None:
@@ -169,6 +178,7 @@ class _Parser:
             self.anomalies.append(asked)
         at = self._position(Series(ANOMALY, (*asked.own_labels.items(), *asked.labels)))
         self.thresholds.append(Threshold(at, ">", 1.0))
+        self.comparisons += 1
         return _Part(
             word.at,
             truth=logic.comparison(lambda values: values[at], logic.COMPARISONS[">"], lambda _values: 1.0),

@@ -33,6 +33,7 @@ from .answering import answers, nothing_found, of_version, versions_findings
 from .assembly import Systems
 from .intake import records_of
 from .limits import told_with_rules
+from .misnamed import misnamed
 
 STATUS_OF_SEVERITY: Final = {
     Severity.CRITICAL: Status.ALERT,
@@ -164,7 +165,8 @@ def without_consequences(systems: Systems, result: CheckResult) -> CheckResult:
     at_us = systems.clock.now_us() if result.window is None else result.window.end_us
     health = systems.models.watched(result.model).health
     _, findings = judged(health, result.measurements, {}, at_us)
-    whole = _with(result, [*findings, *_rules_that_hold(systems, result.model, result.measurements)], ())
+    held = _rules_that_hold(systems, result.model, result.measurements)
+    whole = _with(result, [*findings, *_misnamed(systems, result.model), *held], ())
     return told_with_rules(systems, whole)
 
 
@@ -176,10 +178,15 @@ def acted_upon(systems: Systems, watched: WatchedModel, result: CheckResult, now
     changed = systems.alerting.evaluate(model, result.measurements, now_us=now_us)
     open_alerts = systems.alerting.alerts(model=model)
     health = health_findings(systems.storage, model, watched.health, result.measurements, now_us)
-    whole = _with(result, [*health, *(finding_of(alert) for alert in open_alerts if is_open(alert))], changed)
+    still_open = [finding_of(alert) for alert in open_alerts if is_open(alert)]
+    whole = _with(result, [*health, *_misnamed(systems, model), *still_open], changed)
     whole = told_with_rules(systems, whole, open_alerts)
     keep_standing(systems.storage, whole, tuple(watched.metrics), now_us)
     return whole
+
+
+def _misnamed(systems: Systems, model: str) -> list[Finding]:
+    return misnamed(systems.alerting.rules_for(model), systems.config, systems.models.features())
 
 
 def _with_anomalies(systems: Systems, result: CheckResult) -> CheckResult:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from watchkeeper.alerting.letters import Letter
-from watchkeeper.config.reading import load
 from watchkeeper.domain.errors import WatchkeeperError
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.wording import one_line
 from watchkeeper.plugins import Plugins
 
+from .mistakes import loaded_whole
 from .opening import open_project
 from .watchkeeper import Watchkeeper
 
@@ -37,7 +37,7 @@ def examined(path: str) -> tuple[Finding, ...]:
 
 
 def _configuration(path: str, plugins: Plugins) -> str:
-    loaded = load(path, plugins, os.environ)
+    loaded = loaded_whole(path, plugins, os.environ)
     mistakes = loaded.mistakes_at_use(plugins)
     if mistakes:
         raise WatchkeeperError("; ".join(mistakes))

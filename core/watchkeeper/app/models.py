@@ -107,6 +107,11 @@ class Models:
             service=_service(config, table, model),
         )
 
+    def features(self) -> dict[str, tuple[str, ...]]:
+        """By model the features of its reference, of those that have been fitted."""
+        with self._lock:
+            return {name: tuple(model.features) for name, model in self._fitted.items()}
+
     def reference(self, name: str) -> tuple[Table, str]:
         """The rows that define normal, and what to call them: the configured file, or those of a registered version.
 

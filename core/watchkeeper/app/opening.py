@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 from watchkeeper.clock import Clock, SystemClock
-from watchkeeper.config.reading import load
 from watchkeeper.plugins import Plugins
 
 from .assembly import assembled
 from .identity import TOKEN_VARIABLE, identified
+from .mistakes import loaded_whole
 from .watchkeeper import Watchkeeper
 
 
@@ -45,7 +45,7 @@ def open_project(
         The store cannot be opened.
     """
     known = plugins or Plugins()
-    loaded = load(path, known, os.environ)
+    loaded = loaded_whole(os.fspath(path), known, os.environ)
     identities = {name: one.sha256 for name, one in loaded.config.identities.items()}
     who = identified(identities, actor, token or os.environ.get(TOKEN_VARIABLE), getpass.getuser)
     return Watchkeeper(assembled(loaded, known, clock or SystemClock(), who))

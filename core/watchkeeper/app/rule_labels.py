@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, TypeAlias
 
+from watchkeeper.alerting.anomalies.methods import OWN_LABELS
 from watchkeeper.alerting.condition import Condition
+from watchkeeper.alerting.measured import VERSION
+from watchkeeper.alerting.rules import NAMED
 from watchkeeper.config.schema import ModelConfig
 from watchkeeper.data.lengths import length_names
 from watchkeeper.domain.errors import ConfigError
@@ -13,14 +16,22 @@ from watchkeeper.domain.nearest import did_you_mean, nearest_name
 from watchkeeper.monitor.naming import ALL_FEATURES, OUTCOME, PREDICTION
 
 Known: TypeAlias = "Collection[str] | None"
+_OF_MEASUREMENTS: Final = ("feature", "segment", VERSION, "truth", "predicted", *OWN_LABELS)
 
 
-def check_labels(condition: Condition, models: Sequence[ModelConfig]) -> None:
+def check_labels(
+    condition: Condition, models: Mapping[str, ModelConfig], of_references: Mapping[str, Collection[str]]
+) -> None:
     """Pass, or a ConfigError for a feature or segment that none of the models has, with the nearest that one has.
 
-    Features are known where every model's are configured; those that come from a reference are not looked up here.
+    Parameters
+    ----------
+    of_references
+        By model the features that its reference has, for those whose features are not configured. Where one of the
+        models is not among them, it is not known what there can be, and features are not looked up.
     """
-    features, segments = _features(models), {segment.name for model in models for segment in model.columns.segments}
+    features = _features(models, of_references)
+    segments = {segment.name for model in models.values() for segment in model.columns.segments}
     for key, value in dict.fromkeys(label for series in condition.series for label in series.labels):
         if key == "feature" and features is not None and value not in features:
             raise ConfigError(f"no model of this rule has a feature {value!r}{_nearest(value, features)}")
@@ -28,18 +39,41 @@ def check_labels(condition: Condition, models: Sequence[ModelConfig]) -> None:
             raise ConfigError(f"no model of this rule has a segment {value!r}{_nearest(value, segments)}")
         if key is None and features is not None and _is_misspelt(value, {*features, *segments}):
             raise ConfigError(f"no model of this rule has {value!r}{did_you_mean(value, {*features, *segments})}")
+        if key is not None:
+            check_keys([key], models)
 
 
-def _features(models: Sequence[ModelConfig]) -> Known:
-    """Every name that a measurement's label ``feature`` can have; None when a model's come from its reference."""
-    if not models or any(not model.columns.features for model in models):
+def check_keys(labels: Iterable[str], models: Mapping[str, ModelConfig]) -> None:
+    """Pass, or a ConfigError for the name of a label that measurements do not have, as far as that can be known.
+
+    Measurements of plugins have whatever labels they like: refused is what is nearly a known one, a column that makes
+    segments, and what each alert has one of.
+    """
+    columns = {segment.name for model in models.values() for segment in model.columns.segments}
+    for label in labels:
+        if label in _OF_MEASUREMENTS:
+            continue
+        if label in NAMED:
+            raise ConfigError(f"no measurement has the label {label!r}: every alert has a {label} of its own anyway")
+        if label in columns:
+            raise ConfigError(f"no measurement has the label {label!r}: values of that column are in 'segment'")
+        if near := did_you_mean(label, _OF_MEASUREMENTS):
+            raise ConfigError(f"no measurement has the label {label!r}{near}")
+
+
+def _features(models: Mapping[str, ModelConfig], of_references: Mapping[str, Collection[str]]) -> Known:
+    """Every name that a measurement's label ``feature`` can have; None when those of a model are not known."""
+    if not models:
         return None
     known = {PREDICTION, OUTCOME, ALL_FEATURES}
-    for model in models:
+    for name, model in models.items():
         columns = model.columns
+        features = columns.features or of_references.get(name)
+        if features is None:
+            return None
         others = (columns.prediction, columns.outcome, columns.latency, columns.error, *columns.probabilities.values())
-        known |= {*columns.features, *columns.text, *(name for name in others if name is not None)}
-        known |= {length for name in (*columns.features, *columns.text) for length in length_names(name)}
+        known |= {*features, *columns.text, *(other for other in others if other is not None)}
+        known |= {length for feature in (*features, *columns.text) for length in length_names(feature)}
     return known
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any
+
+import attrs
 
 from watchkeeper.alerting.condition import Condition
 from watchkeeper.alerting.parser import parsed
 from watchkeeper.alerting.presets import preset_rule
+from watchkeeper.alerting.recovery import check_recovery
 from watchkeeper.alerting.rules import Rule
 from watchkeeper.alerting.summaries import summary_of, words_of
 from watchkeeper.config.alerting import RuleConfig
@@ -34,7 +40,7 @@ from watchkeeper.monitor.watched_columns import PREDICTION_DRIFT
 from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 from watchkeeper.monitor.whole_window import TOGETHER_DRIFT
 
-from .rule_labels import check_labels
+from .rule_labels import check_keys, check_labels
 from .structured_rules import condition_text, recovery_text
 from .telling import escalation_of, placed, with_escalations
 
@@ -62,10 +68,20 @@ ALWAYS_MEASURED = (
 """What every check measures, beside the model's metrics, their estimates, and drift detectors."""
 
 
-def rules_of(loaded: LoadedConfig) -> tuple[Rule, ...]:
-    """Every rule, its condition parsed; a ConfigError names the place of each text that cannot be."""
+def rules_of(
+    loaded: LoadedConfig, of_references: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> tuple[Rule, ...]:
+    """Every rule, its condition parsed; a ConfigError names the place of each text that cannot be.
+
+    Parameters
+    ----------
+    of_references
+        By model the features of its reference, where they are known; names of features are looked up among them where
+        they are not configured.
+    """
     problems: list[str] = []
-    rules = [_rule(name, config, loaded, problems) for name, config in loaded.config.rules.items()]
+    reading = _Reading(loaded, of_references, problems)
+    rules = [reading.rule(name, config) for name, config in loaded.config.rules.items()]
     if problems:
         raise ConfigError(*problems)
     return with_escalations(loaded, [*(rule for rule in rules if rule is not None), *_presets(loaded.config)])
@@ -84,26 +100,61 @@ def _presets(config: Config) -> list[Rule]:
     ]
 
 
-def _rule(name: str, config: RuleConfig, loaded: LoadedConfig, problems: list[str]) -> Rule | None:
-    """The rule, or None with what is wrong in `problems`."""
-    models = [one for key, one in loaded.config.models.items() if config.models is None or key in config.models]
-    known = _measured_by(models)
-    rule: Rule | None = None
-    recover: Condition | None = None
-    with placed(loaded, problems, "rules", name, "recover" if config.recovers is None else "recovers"):
-        text = recovery_text(config)
-        if text is not None:
-            recover = parsed(text, None if config.recovers is not None else known)
-            check_labels(recover, models if config.recovers is None else ())
-    with placed(loaded, problems, "rules", name, "when" if config.metric is None else "metric"):
-        condition = parsed(condition_text(config, known, ALWAYS_MEASURED), known)
-        with placed(loaded, problems, "rules", name, _key_of_labels(config)):
-            check_labels(condition, models)
-        said = _said(name, config, condition, loaded, problems)
-        with placed(loaded, problems, "rules", name):
-            escalation = escalation_of(loaded.config, config.escalation)
-            rule = _made(name, config, condition, recover=recover, escalation=escalation, **said)
-    return rule
+@attrs.frozen
+class _Reading:
+    """Rules as they are read; what is wrong with them is gathered in `problems`."""
+
+    loaded: LoadedConfig
+    of_references: Mapping[str, Collection[str]]
+    problems: list[str]
+
+    def rule(self, name: str, config: RuleConfig) -> Rule | None:
+        """The rule, or None when something is wrong with it."""
+        models = {
+            key: one for key, one in self.loaded.config.models.items() if config.models is None or key in config.models
+        }
+        known = None if self._is_in_doubt(config) else _measured_by(list(models.values()))
+        with self._placed(name, "each"):
+            check_keys(config.each, models)
+        recover = self._recovery(name, config, models, known)
+        rule: Rule | None = None
+        with self._placed(name, "when" if config.metric is None else "metric"):
+            condition = parsed(condition_text(config, known, ALWAYS_MEASURED), known)
+            with self._placed(name, _key_of_labels(config)):
+                check_labels(condition, models, self.of_references)
+            if recover is not None:
+                with self._placed(name, "recover" if config.recovers is None else "recovers"):
+                    check_recovery(condition, recover)
+            said = _said(name, config, condition, self.loaded, self.problems)
+            with self._placed(name):
+                escalation = escalation_of(self.loaded.config, config.escalation)
+                rule = _made(name, config, condition, recover=recover, escalation=escalation, **said)
+        return rule
+
+    def _recovery(
+        self, name: str, config: RuleConfig, models: Mapping[str, ModelConfig], known: Collection[str] | None
+    ) -> Condition | None:
+        if config.recovers is not None:
+            with self._placed(name, "recovers"):
+                return parsed(recovery_text(config) or "")
+        elif config.recover is not None:
+            with self._placed(name, "recover"):
+                recover = parsed(config.recover, known)
+                check_labels(recover, models, self.of_references)
+                return recover
+        return None
+
+    def _is_in_doubt(self, config: RuleConfig) -> bool:
+        """Whether what one of its models measures was left out."""
+        names = config.models or (*self.loaded.config.models, *self.loaded.left_out_of("models"))
+        doubtful = ("metrics", "drift", "task")
+        return any(
+            path[:1] == ("models",) and path[1:2] and path[1] in names and (len(path) == 2 or path[2] in doubtful)
+            for path in self.loaded.left_out
+        )
+
+    def _placed(self, name: str, *key: str) -> AbstractContextManager[None]:
+        return placed(self.loaded, self.problems, "rules", name, *key)
 
 
 def _key_of_labels(config: RuleConfig) -> str:

@@ -9,13 +9,13 @@ from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.nearest import did_you_mean
 
 
-def condition_text(rule: RuleConfig, known: Collection[str], of_rows: Collection[str]) -> str:
+def condition_text(rule: RuleConfig, known: Collection[str] | None, of_rows: Collection[str]) -> str:
     """The condition of a rule, as it would be written in `when`.
 
     Parameters
     ----------
     known
-        The names of measurements that there can be.
+        The names of measurements that there can be; None: any name will do.
     of_rows
         Those among them that are of all rows of a window and count nothing of their own: for them `samples` means the
         rows, for others what the measurement itself was made of, which for a metric are rows with an outcome.
@@ -27,7 +27,7 @@ def condition_text(rule: RuleConfig, known: Collection[str], of_rows: Collection
     """
     if rule.metric is None:
         return rule.when or ""
-    if rule.metric not in known:
+    if known is not None and rule.metric not in known:
         near = did_you_mean(rule.metric, known) or f"; known are {', '.join(sorted(known)[:12])}"
         raise ConfigError(f"no measurement is called {rule.metric!r}{near}")
     measured = f"{rule.metric}{_labels(rule)}"

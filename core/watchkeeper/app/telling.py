@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -19,6 +19,8 @@ from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.schema import Config
 from watchkeeper.domain.alert import Severity
 from watchkeeper.domain.errors import ConfigError, UsageError
+
+from .alert_labels import AlertLabels
 
 T = TypeVar("T")
 
@@ -64,6 +66,14 @@ def grouping_of(config: Config) -> Grouping | None:
     return Grouping(found.by, found.wait.us if found.wait else 0, found.interval.us if found.interval else 0)
 
 
+def check_groups(loaded: LoadedConfig) -> None:
+    """Pass, or a ConfigError with the place of the labels by which alerts are grouped and that none can have."""
+    problems: list[str] = []
+    with placed(loaded, problems, "grouping", "by"):
+        AlertLabels.of(loaded).require(loaded.config.grouping.by)
+    _all_or_error([], problems)
+
+
 def limits_of(config: Config) -> dict[str, Limit]:
     """By notifier, how much it is told."""
     return {name: Limit(found.per_minute, found.burst) for name, found in config.limits.items()}
@@ -73,11 +83,16 @@ def inhibitions_of(loaded: LoadedConfig) -> tuple[Inhibition, ...]:
     """Which alerts explain others; a ConfigError names the place of each matcher that is none."""
     problems: list[str] = []
     made: list[Inhibition] = []
+    known = AlertLabels.of(loaded)
     for name, found in loaded.config.inhibitions.items():
+        with placed(loaded, problems, "inhibitions", name, "equal"):
+            known.require(found.equal)
+        with placed(loaded, problems, "inhibitions", name, "target"):
+            known.matchers(found.target)
         with placed(loaded, problems, "inhibitions", name, "source"):
-            source = _matchers(found.source)
-            with placed(loaded, problems, "inhibitions", name, "target"):
-                made.append(Inhibition(source, _matchers(found.target), found.equal))
+            source = known.matchers(found.source)
+            if not problems:
+                made.append(Inhibition(source, known.matchers(found.target), found.equal))
     return _all_or_error(made, problems)
 
 
@@ -85,11 +100,13 @@ def windows_of(loaded: LoadedConfig) -> tuple[MaintenanceWindow, ...]:
     """Times in which nobody is told; a ConfigError names the place of each that cannot be."""
     problems: list[str] = []
     made: list[MaintenanceWindow] = []
+    known = AlertLabels.of(loaded)
     for name, found in loaded.config.maintenance.items():
+        matchers: tuple[Matcher, ...] = (Matcher("model", "*"),)
         with placed(loaded, problems, "maintenance", name, "matchers"):
-            matchers = _matchers(found.matchers)
-            with placed(loaded, problems, "maintenance", name):
-                made.append(MaintenanceWindow(name, found.begins, found.lasts.us, matchers, found.timezone))
+            matchers = known.matchers(found.matchers)
+        with placed(loaded, problems, "maintenance", name):
+            made.append(MaintenanceWindow(name, found.begins, found.lasts.us, matchers, found.timezone))
     return _all_or_error(made, problems)
 
 
@@ -102,10 +119,6 @@ def placed(loaded: LoadedConfig, problems: list[str], *path: str) -> Iterator[No
         problems += [f"{loaded.origin(*path)}: {'.'.join(path)}: {problem}" for problem in error.problems]
     except UsageError as error:
         problems.append(f"{loaded.origin(*path)}: {'.'.join(path)}: {error}")
-
-
-def _matchers(texts: Iterable[str]) -> tuple[Matcher, ...]:
-    return tuple(Matcher.parse(text) for text in texts)
 
 
 def _all_or_error(made: list[T], problems: list[str]) -> tuple[T, ...]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .output import DEFAULT_CONFIG, AsJson, ConfigPath, show, show_json
+from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
-    from watchkeeper.config import Config, LoadedConfig, Setting
+    from watchkeeper.config import Config, Setting
 
 app = typer.Typer(
     help="The configuration: check it, show where each value comes from, print its schema.",
@@ -29,29 +29,14 @@ def check(
     ] = True,
 ) -> None:
     """Find every mistake in the configuration; exit code 3 when there is one."""
-    from watchkeeper.config import load
-    from watchkeeper.domain.errors import ConfigError
+    from watchkeeper.app.mistakes import checked_whole
     from watchkeeper.plugins import Plugins
 
-    plugins = Plugins()
     with redirect_stdout(sys.stderr):  # what a plugin prints at import is no result
-        loaded = load(config, plugins, os.environ)
-        mistakes = (*_rule_mistakes(loaded), *(loaded.mistakes_at_use(plugins) if secrets else ()))
-    if mistakes:
-        raise ConfigError(*mistakes)
+        loaded, doubts = checked_whole(config, Plugins(), os.environ, at_use=secrets)
+    for doubt in doubts:
+        say(f"WARNING: {doubt}")
     typer.echo(f"{config}: no mistake found; {_counted(loaded.config)}")
-
-
-def _rule_mistakes(loaded: LoadedConfig) -> tuple[str, ...]:
-    """Of the conditions: only what reads them knows which there can be."""
-    from watchkeeper.app.rules import rules_of
-    from watchkeeper.domain.errors import ConfigError
-
-    try:
-        rules_of(loaded)
-    except ConfigError as error:
-        return error.problems
-    return ()
 
 
 @app.command("show")

@@ -31,6 +31,8 @@ class LoadedConfig:
 
     config: Config
     places: Places = attrs.field(factory=Places)
+    left_out: frozenset[KeyPath] = frozenset()
+    """What was taken out as it could not be understood; nothing of a configuration without mistakes."""
     secrets: Secrets = attrs.field(
         default=attrs.Factory(lambda loaded: Secrets({}, loaded.config.folder), takes_self=True)
     )
@@ -41,6 +43,10 @@ class LoadedConfig:
         ``origin("models", "spx", "window")``; the place for messages about a value that was set.
         """
         return self.places.origin(path)
+
+    def left_out_of(self, section: str) -> tuple[str, ...]:
+        """The names of a section's tables that were left out whole."""
+        return tuple(str(path[1]) for path in self.left_out if len(path) == 2 and path[0] == section)
 
     def options(self, use: PluginUse, plugins: InstalledPlugins) -> Any:
         """The options of a plugin that this configuration uses, with its secrets looked up, for ``plugins.build``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -21,17 +21,19 @@ class Places:
     """The path as the user gave it; None for a configuration made in code."""
     positions: Positions = attrs.field(factory=lambda: Positions.of(""), repr=False)
     set_by: Mapping[KeyPath, str] = attrs.field(factory=dict)
+    original: Callable[[KeyPath], KeyPath] = lambda path: path
+    """Where the file has a key that was read as another one."""
 
     def of(self, path: KeyPath) -> str:
         """``watchkeeper.toml:12``, or the name of the variable that set the key or something around it."""
         if self.file is None:
             return "the configuration"
-        return self.variable(path) or f"{self.file}:{self.positions.line(path)}"
+        return self.variable(path) or f"{self.file}:{self.positions.line(self.original(path))}"
 
     def origin(self, path: KeyPath) -> str:
         """The same for a key that was set, ``default`` for one that was not."""
         variable = self.variable(path)
-        return variable or (self.of(path) if path in self.positions.lines else DEFAULT)
+        return variable or (self.of(path) if self.original(path) in self.positions.lines else DEFAULT)
 
     def told(self, problem: Problem) -> str:
         """A problem in one line, with where it is."""

@@ -26,6 +26,10 @@ class Problem:
 
     path: KeyPath
     tell: Callable[[KeyPath], str]
+    meant: str | None = None
+    """Of an unknown key: the known one that is nearest."""
+    lacks: str | None = None
+    """Of a table: the key that it must have and has not."""
 
     def under(self, *outer: str | int) -> Problem:
         """The same mistake, seen from a table further out."""
@@ -68,13 +72,14 @@ def unknown_key(key: str, known: Iterable[str]) -> Problem:
     return Problem(
         (key,),
         lambda path: f"unknown key {quoted(key)} in {table(path[:-1])}; {expected}{did_you_mean(key, names)}",
+        meant=nearest_name(key, names),
     )
 
 
 def missing_key(key: str, about: str) -> Problem:
     """The table lacks a key that it must have."""
     expected = f"; expected {about}" if about else "; add it"
-    return Problem((), lambda path: f"{table(path)} has no {quoted(key)}{expected}")
+    return Problem((), lambda path: f"{table(path)} has no {quoted(key)}{expected}", lacks=key)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
+
 from watchkeeper.domain.errors import ConfigError
+from watchkeeper.domain.nearest import nearest_name
 
 from .constraints import Context, InstalledPlugins
 from .loaded import LoadedConfig
@@ -17,8 +20,9 @@ from .overrides import overridden
 from .places import Places
 from .positions import Positions, line_count
 from .problems import Problem, one_line
+from .schema import Config, keys_of
 from .secrets import Secrets, covered
-from .structuring import structured
+from .understood import Understood
 
 _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -47,6 +51,25 @@ def load(
     ConfigError
         ``problems`` holds a line for each mistake: the place, what was found, what was expected, the nearest name.
     """
+    found = read(path, plugins, environment)
+    if found.loaded is None or found.problems:
+        raise ConfigError(*found.problems)
+    return found.loaded
+
+
+@attrs.frozen
+class ReadConfig:
+    """What a file says, as far as it can be understood."""
+
+    loaded: LoadedConfig | None
+    """Not to be used for anything but to look for more mistakes when there are problems."""
+    problems: tuple[str, ...]
+
+
+def read(
+    path: str | os.PathLike[str], plugins: InstalledPlugins, environment: Mapping[str, str] | None = None
+) -> ReadConfig:
+    """As `load`; mistakes are handed back beside what could be understood. Raises for a file that is no TOML."""
     file = os.fspath(path)
     folder = Path(file).absolute().parent
     text = _text_of(file)
@@ -54,12 +77,22 @@ def load(
     variables = environment or {}
     over = overridden(raw, variables, plugins)
     places = Places(file, positions, over.set_by)
-    context = Context(plugins, folder, {section: _names(over.raw.get(section)) for section in _REFERRED_TO})
-    config, problems = structured(over.raw, context)
-    if config is None or over.problems:
-        lines = (_covered(places, problem, variables) for problem in sorted(problems, key=places.order))
-        raise ConfigError(*lines, *over.problems)
-    return LoadedConfig(config, places, Secrets(variables, folder))
+    context = Context(plugins, folder, {section: _names(_meant(over.raw, section)) for section in _REFERRED_TO})
+    found = Understood.of(over.raw, context)
+    lines = [_covered(places, problem, variables) for problem in sorted(found.problems, key=places.order)]
+    meant = attrs.evolve(places, original=found.original)
+    loaded: LoadedConfig | None = None
+    if found.config is not None:
+        secrets = Secrets(variables, folder)
+        loaded = LoadedConfig(found.config, meant, left_out=found.left_out, secrets=secrets)
+    return ReadConfig(loaded, (*lines, *over.problems))
+
+
+def _meant(raw: Mapping[str, Any], section: str) -> object:
+    """The section, or the one whose name is nearly its."""
+    sections = keys_of(Config)
+    nearly = (key for key in raw if key not in sections and nearest_name(key, sections) == section)
+    return raw[section] if section in raw else raw.get(next(nearly, section))
 
 
 def _text_of(file: str) -> str:
