@@ -125,10 +125,10 @@ def _new_outcomes(systems: Systems, model: str, table: Table, name: str) -> int:
     told = table[str(columns.outcome)]
     ids = np.array(row_ids(table, str(columns.id)), dtype=object)
     first_us = int(times_us(table, columns.time).min())
-    stored, has = outcomes_of(systems.storage, model, Table({"id": ids}), first_us, None)
+    found = outcomes_of(systems.storage, model, Table({"id": ids}), first_us, None)
     new = ~missing(told)
-    if stored is not None:
-        new &= ~has | _differ(stored, told)
+    if found.outcome is not None:
+        new &= ~found.known | _differ(found.outcome, told)
     if new.any():
         outcomes_recorded(systems, model, table.rows(np.flatnonzero(new)), name)
     return int(new.sum())
