@@ -123,8 +123,8 @@ def test_of_many_that_are_sent_again_one_that_cannot_be_holds_up_no_other(firing
     with open_project("watchkeeper.toml") as watch:
         outbox = watch.alerting.outbox
         outbox.write(Letter("ops", sample_notification("stuck"), 0, 0))
-        for letter in outbox.take("ops", 2**62, 2**62, 9):
-            outbox.given_up(letter, "404", 0)
+        while taken := outbox.take("ops", 2**62, 2**62, 1):
+            outbox.given_up(taken[0], "404", 0)
     alone = command("alerts", "resend", "stuck")
     assert alone.code == 2
     assert "nothing tells whether that is still so" in " ".join(alone.err.split())

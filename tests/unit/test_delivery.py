@@ -10,6 +10,7 @@ from watchkeeper.alerting import Alerting, Limit, Patience, Rule, Sender, parsed
 from watchkeeper.alerting.letters import OUTBOX, Letter, letter_of
 from watchkeeper.alerting.limits import RateLimits
 from watchkeeper.alerting.outbox import Outbox
+from watchkeeper.alerting.reserve import Reserve
 from watchkeeper.contracts.storage import Put
 from watchkeeper.domain.alert import Delivery, Severity
 from watchkeeper.domain.errors import (
@@ -909,7 +910,7 @@ def test_a_sender_can_be_started_and_stopped_twice(sender):
     one.start()
     one.start()
     assert one.is_running
-    assert len([thread for thread in threading.enumerate() if thread.name.startswith("watchkeeper-send")]) == 3
+    assert len([thread for thread in threading.enumerate() if thread.name.startswith("watchkeeper-send")]) == 4
     one.stop()
     one.stop()
     one.start()
@@ -930,6 +931,103 @@ def test_a_receiver_that_hangs_does_not_hold_up_others_in_the_background(sender)
 
     assert desk.receivers["quick"].arrived.wait(10)
     released.set()
+
+
+class Hanging(Receiver):
+    """Holds every warning until it is released, and critical news until so many are with it at once."""
+
+    def __init__(self, together):
+        super().__init__()
+        self.released = threading.Event()
+        self.together = threading.Barrier(together)
+        self.warnings = threading.Semaphore(0)
+
+    def send(self, notification):
+        if notification.alert.severity is Severity.CRITICAL:
+            self.together.wait(20)
+        else:
+            self.warnings.release()
+            assert self.released.wait(20)
+        return super().send(notification)
+
+
+def test_critical_news_arrives_though_every_thread_waits_for_the_receiver(sender):
+    desk = Desk(ops=Hanging(together=1))
+    sender(desk, threads=2).start()
+    desk.write(*(f"w{number}" for number in range(20)))
+    desk.outbox.wake()
+    for _ in range(2):
+        assert desk.receivers["ops"].warnings.acquire(timeout=10)
+    assert not desk.receivers["ops"].keys, "both threads hang"
+
+    desk.write("c", severity=Severity.CRITICAL)
+    desk.outbox.wake()
+
+    assert desk.receivers["ops"].arrived.wait(10)
+    assert desk.receivers["ops"].keys == ["c"]
+    desk.receivers["ops"].released.set()
+
+
+def test_a_batch_of_critical_news_is_with_a_slow_receiver_all_at_once(sender):
+    desk = Desk(ops=Hanging(together=8))
+    one = sender(desk, threads=2)
+    one.start()
+    desk.write(*(f"w{number}" for number in range(20)))
+    desk.outbox.wake()
+    for _ in range(2):
+        assert desk.receivers["ops"].warnings.acquire(timeout=10)
+
+    desk.write(*(f"c{number}" for number in range(8)), severity=Severity.CRITICAL)
+    desk.outbox.wake()
+
+    assert desk.receivers["ops"].arrived.wait(10), "none is accepted before all eight have come"
+    desk.receivers["ops"].released.set()
+    one.stop(10)
+    assert {f"c{number}" for number in range(8)} <= set(desk.receivers["ops"].keys)
+
+
+def test_critical_news_that_failed_once_goes_before_what_waits_as_well():
+    desk = Desk(ops=Receiver(DeliveryDelayed("503")))
+    desk.write("c", severity=Severity.CRITICAL)
+    desk.deliver()
+    desk.write(*(f"w{number}" for number in range(30)))
+    desk.deliver(60)
+
+    assert desk.receivers["ops"].keys[:2] == ["c", "c"]
+
+
+def test_while_critical_news_fails_one_at_a_time_is_tried(sender):
+    tried = threading.Semaphore(0)
+
+    class Down(Receiver):
+        def send(self, notification):
+            self.keys.append(notification.key)
+            tried.release()
+            raise DeliveryDelayed("503", retry_after_seconds=3_000)
+
+    desk = Desk(ops=Down())
+    reserve = Reserve(desk.courier, "ops", most=8)
+    desk.write(*(f"c{number}" for number in range(20)), severity=Severity.CRITICAL)
+    for at in range(4):
+        reserve.look()
+        for _ in range(8 if at == 0 else 1):
+            assert tried.acquire(timeout=10)
+        reserve.wait(10)
+
+    assert len(desk.receivers["ops"].keys) == 11
+    reserve.stop(10)
+    reserve.look()
+    assert len(desk.receivers["ops"].keys) == 11, "what is stopped begins nothing"
+
+
+def test_waiting_letters_are_listed_soonest_due_first_critical_or_not():
+    desk = Desk(ops=Receiver(*[DeliveryDelayed("429", retry_after_seconds=900.0)] * 3))
+    desk.write("c1", "c2", "c3", severity=Severity.CRITICAL)
+    desk.deliver()
+    desk.write("w")
+
+    assert desk.outbox.waiting(limit=2)[0].key == "w"
+    assert [letter.key for letter in desk.outbox.late(desk.clock.now_us() + 1, limit=1)] == ["w"]
 
 
 def test_a_store_that_is_busy_for_a_moment_does_not_end_the_sender(sender, caplog):

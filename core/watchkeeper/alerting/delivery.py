@@ -109,9 +109,9 @@ class Courier:
             for at, letter in enumerate(taken):
                 if self.clock.now_us() > letter.next_us - _us(self.patience.lease_seconds / 2):
                     break  # the lease may end while it is being sent; it is due again by itself then
-                if self._is_held(letter) or self._is_limited(letter):
+                result = self.deliver_one(letter)
+                if result.is_empty:
                     continue
-                result = self._sent(letter)
                 report += result
                 in_a_row = 0 if result.delivered else in_a_row + 1
                 if in_a_row >= self.patience.failures_in_a_row:
@@ -119,9 +119,20 @@ class Courier:
                     return report
         return report
 
+    def critical(self, receiver: str, limit: int) -> tuple[Letter, ...]:
+        """Up to `limit` critical letters that are due, leased: each is to be sent at once, beside the others."""
+        now_us = self.clock.now_us()
+        lease_until_us = now_us + _us(self.patience.lease_seconds)
+        return self.outbox.take_critical(receiver, now_us, lease_until_us, limit)
+
+    def deliver_one(self, letter: Letter) -> DeliveryReport:
+        """Send a leased letter; nothing is reported of one that has to wait."""
+        return DeliveryReport() if self._is_held(letter) or self._is_limited(letter) else self._sent(letter)
+
     def _take(self, receiver: str, due_until_us: int) -> tuple[Letter, ...]:
-        lease_until_us = self.clock.now_us() + _us(self.patience.lease_seconds)
-        return self.outbox.take(receiver, due_until_us, lease_until_us, self.patience.batch)
+        now_us = self.clock.now_us()
+        lease_until_us = now_us + _us(self.patience.lease_seconds)
+        return self.outbox.take(receiver, due_until_us, lease_until_us, self.patience.batch, now_us)
 
     def _is_held(self, letter: Letter) -> bool:
         """Whether an earlier letter about the same alert comes first: no end is told before its beginning."""

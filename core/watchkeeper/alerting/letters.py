@@ -14,8 +14,10 @@ from watchkeeper.domain.plain import notification_of, plain_notification
 
 OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
 ALERT_LOG: Final = "alerts"
-_AHEAD_US: Final = 30 * 86_400_000_000
-"""By so much urgent letters are found before others: longer than any of them waits."""
+_AHEAD_US: Final = 10**16
+"""By so much, some 300 years, critical letters are found before others: their due times in the index are below 0."""
+BEHIND_CRITICAL: Final = Document("", {}, 0, {"next_us": 0})
+"""As the last document of the page before: what comes after it is not critical."""
 
 
 class Status(StrEnum):
@@ -68,10 +70,14 @@ class Letter:
         return f"{alert.fingerprint}-{alert.since_us}-{self.receiver}"
 
     @property
-    def is_urgent(self) -> bool:
-        """Whether it goes before whatever waits: critical news that nobody has tried to send yet."""
-        is_new = self.attempts == 0 and self.next_us <= self.first_us
-        return is_new and self.notification.alert.severity is Severity.CRITICAL
+    def is_critical(self) -> bool:
+        """Whether it goes before whatever else is due."""
+        return self.notification.alert.severity is Severity.CRITICAL
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was due when it was written, and nobody has tried to send it yet."""
+        return self.attempts == 0 and self.next_us <= self.first_us
 
     def put(self) -> Put:
         """The write, expecting that nobody has written since."""
@@ -91,7 +97,7 @@ class Letter:
         }
         index = {"receiver": self.receiver, "status": self.status.value, "next_us": self.next_us}
         plain |= index
-        if self.is_urgent:
+        if self.is_critical:
             index["next_us"] = self.next_us - _AHEAD_US
         return Put(OUTBOX, self.key, plain, index, expect=self.revision)
 
@@ -116,6 +122,14 @@ def letter_of(document: Document) -> Letter:
         done=tuple(plain.get("done", ())),
         revision=document.revision,
     )
+
+
+def due_us_of(document: Document) -> int:
+    """When the letter is due, as its index has it."""
+    due_us = document.index["next_us"]
+    if not isinstance(due_us, int):
+        return 0
+    return due_us + _AHEAD_US if due_us < 0 else due_us
 
 
 def readable(document: Document) -> Letter | str:

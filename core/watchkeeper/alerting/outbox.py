@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
 
-from watchkeeper.contracts.storage import Delete, Durability, Namespace, Operation, Put, Storage
-from watchkeeper.domain.alert import AlertState, Delivery, Notification, Severity
+from watchkeeper.contracts.storage import Delete, Document, Durability, Namespace, Operation, Put, Storage
+from watchkeeper.domain.alert import AlertState, Delivery, Notification
 from watchkeeper.domain.errors import Conflict
 
 from .dead_letters import DeadLetters
-from .letters import OUTBOX, Letter, Status, entry, letter_of, readable
+from .letters import BEHIND_CRITICAL, OUTBOX, Letter, Status, entry, letter_of, readable
 from .permission import Permit, anybody
 from .stand_ins import ends, told_instead
 from .standing import standing_now
@@ -50,31 +50,27 @@ class Outbox:
         self._filled = threading.Condition()
         self._fillings = 0
 
-    def take(self, receiver: str, due_us: int, lease_until_us: int, limit: int) -> tuple[Letter, ...]:
-        """Lease up to `limit` letters that were due at `due_us`, critical ones first; () when there are none.
+    def take(
+        self, receiver: str, due_us: int, lease_until_us: int, limit: int, now_us: int | None = None
+    ) -> tuple[Letter, ...]:
+        """Lease what is due: one critical letter when there is any, because senders share those, else up to `limit`.
 
-        Urgent letters may be younger than `due_us`: they do not wait until what was due then is sent.
+        Parameters
+        ----------
+        due_us
+            Others than critical letters must have been due then: a pass has an end.
+        now_us
+            Critical letters must be due now; None: at `due_us`.
         """
+        critical_us = due_us if now_us is None else now_us
         with self._taking:  # in one process the threads would only take the same ones from each other
-            for _ in range(_LEASE_ATTEMPTS):
-                found = self._waiting(receiver, limit)
-                due = [letter for letter in found if letter.next_us <= due_us or letter.is_urgent]
-                if not due:
-                    return ()
-                due.sort(key=lambda letter: -letter.notification.alert.severity.rank)
-                taken = [
-                    attrs.evolve(letter, next_us=lease_until_us, attempts=letter.attempts + 1, is_leased=True)
-                    for letter in due
-                ]
-                try:
-                    receipt = self._storage.commit([letter.put() for letter in taken], Durability.FLUSHED)
-                except Conflict:
-                    continue
-                return tuple(
-                    attrs.evolve(letter, revision=revision)
-                    for letter, revision in zip(taken, receipt.revisions, strict=True)
-                )
-            return ()
+            critical = self._leased(lambda: self._critical(receiver, critical_us, 1), lease_until_us)
+            return critical or self._leased(lambda: self._others(receiver, due_us, limit), lease_until_us)
+
+    def take_critical(self, receiver: str, now_us: int, lease_until_us: int, limit: int) -> tuple[Letter, ...]:
+        """Lease up to `limit` critical letters that are due."""
+        with self._taking:
+            return self._leased(lambda: self._critical(receiver, now_us, limit), lease_until_us)
 
     def accepted(self, letter: Letter, delivery: Delivery, now_us: int) -> None:
         """The receiver has it: the row goes, the log says so.
@@ -166,9 +162,12 @@ class Outbox:
 
     def waiting(self, receiver: str | None = None, limit: int | None = None) -> tuple[Letter, ...]:
         """What is not delivered yet, soonest due first."""
-        if receiver is not None:
-            return self._waiting(receiver, limit)
-        return self._letters({"status": Status.WAITING.value}, limit)
+        where = _waiting_for(receiver)
+        found = self._storage.find(OUTBOX, where, ("next_us",), limit=limit)
+        if limit is not None and len(found) == limit:  # critical ones may hide others
+            others = self._storage.find(OUTBOX, where, ("next_us",), BEHIND_CRITICAL, limit)
+            found = tuple({document.key: document for document in (*found, *others)}.values())
+        return tuple(sorted(self._read(found), key=lambda letter: letter.next_us)[:limit])
 
     def late(self, before_us: int, limit: int = 1_000) -> tuple[Letter, ...]:
         """What was due before that time and lies there: failures are put off, so nobody seems to send it."""
@@ -178,9 +177,8 @@ class Outbox:
         """When the oldest letter was written that says that something critical fires, and has not arrived."""
         ages = (
             letter.first_us
-            for letter in self.waiting(limit=limit)
-            if letter.notification.alert.severity is Severity.CRITICAL
-            and letter.notification.alert.state is not AlertState.RESOLVED
+            for letter in self._read(self._storage.find(OUTBOX, _waiting_for(None), ("next_us",), limit=limit))
+            if letter.is_critical and letter.notification.alert.state is not AlertState.RESOLVED
         )
         return min(ages, default=None)
 
@@ -196,20 +194,47 @@ class Outbox:
             self._filled.wait_for(lambda: self._fillings != seen, seconds)
             return self._fillings
 
-    def _waiting(self, receiver: str, limit: int | None) -> tuple[Letter, ...]:
-        return self._letters({"receiver": receiver, "status": Status.WAITING.value}, limit)
+    def _critical(self, receiver: str, now_us: int, limit: int) -> list[Letter]:
+        """Critical letters that are due; new ones by whatever clock they were written."""
+        found = self._read(self._storage.find(OUTBOX, _waiting_for(receiver), ("next_us",), limit=limit))
+        return [letter for letter in found if letter.is_critical and (letter.next_us <= now_us or letter.is_new)]
 
-    def _letters(self, where: dict[str, Any], limit: int | None) -> tuple[Letter, ...]:
-        """Those that wait, soonest due first; what cannot be read is put aside and holds up nothing."""
+    def _others(self, receiver: str, due_us: int, limit: int) -> list[Letter]:
+        """Letters that are due and not critical, the more severe of them first."""
+        found = self._storage.find(OUTBOX, _waiting_for(receiver), ("next_us",), BEHIND_CRITICAL, limit)
+        due = [letter for letter in self._read(found) if letter.next_us <= due_us]
+        return sorted(due, key=lambda letter: -letter.notification.alert.severity.rank)
+
+    def _leased(self, due: Callable[[], Sequence[Letter]], lease_until_us: int) -> tuple[Letter, ...]:
+        """What is due, leased in one commit; asked for again when another process was faster."""
+        for _ in range(_LEASE_ATTEMPTS):
+            taken = [
+                attrs.evolve(letter, next_us=lease_until_us, attempts=letter.attempts + 1, is_leased=True)
+                for letter in due()
+            ]
+            if not taken:
+                return ()
+            try:
+                receipt = self._storage.commit([letter.put() for letter in taken], Durability.FLUSHED)
+            except Conflict:
+                continue
+            return tuple(
+                attrs.evolve(letter, revision=revision)
+                for letter, revision in zip(taken, receipt.revisions, strict=True)
+            )
+        return ()
+
+    def _read(self, documents: Iterable[Document]) -> list[Letter]:
+        """The letters; what cannot be read is put aside and holds up nothing."""
         letters: list[Letter] = []
-        for document in self._storage.find(OUTBOX, where, ("next_us",), limit=limit):
+        for document in documents:
             found = readable(document)
             if isinstance(found, Letter):
                 letters.append(found)
             else:
                 _log.error("%s; it is a dead letter now", found, extra={"key": document.key})
                 self._finish(put_aside(document, found))
-        return tuple(letters)
+        return letters
 
     def _same(self, letter: Letter) -> Letter | None:
         """The letter as it is stored now; None when it is gone, dead, or says something else."""
@@ -224,3 +249,8 @@ class Outbox:
             self._storage.commit(operations, Durability.FLUSHED)
         except Conflict:
             return
+
+
+def _waiting_for(receiver: str | None) -> dict[str, Any]:
+    where: dict[str, Any] = {"status": Status.WAITING.value}
+    return where if receiver is None else {**where, "receiver": receiver}

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from watchkeeper.domain.errors import StoreError
@@ -13,6 +14,7 @@ from watchkeeper.domain.verdict import Failure
 
 from .delivery import Courier
 from .reports import DeliveryReport
+from .reserve import Reserve
 
 _log = logging.getLogger("watchkeeper.alerting")
 _PAUSE_SECONDS: Final = 1.0
@@ -27,6 +29,8 @@ class Sender:
         What does the sending.
     threads
         How many for each receiver: one stalled attempt does not hold up the receiver's other letters either.
+    reserve
+        How many critical letters to each receiver are sent at once beside these threads, whatever these wait for.
     heard
         Called with what each pass did, when it did something; from the threads.
     poll_seconds
@@ -38,15 +42,18 @@ class Sender:
         courier: Courier,
         *,
         threads: int = 2,
+        reserve: int = 8,
         poll_seconds: float = 0.25,
         heard: Callable[[DeliveryReport], None] | None = None,
     ) -> None:
         self._courier = courier
         self._heard = heard
         self._threads = threads
+        self._reserve = reserve
         self._poll_seconds = poll_seconds
         self._stopping = threading.Event()
         self._running: list[threading.Thread] = []
+        self._reserves: list[Reserve] = []
 
     @property
     def is_running(self) -> bool:
@@ -58,10 +65,15 @@ class Sender:
         if self._running:
             return
         self._stopping.clear()
-        receivers: list[str | None] = [name for name in self._courier.notifiers for _ in range(self._threads)]
+        work = [("letters-for-nobody", self._look_after)]
+        for name in self._courier.notifiers:
+            work += [(name, partial(self._deliver, name))] * self._threads
+            reserve = Reserve(self._courier, name, most=self._reserve, heard=self._heard)
+            self._reserves.append(reserve)
+            work.append((f"{name}-critical", reserve.look))
         self._running = [
-            threading.Thread(target=self._work, args=(receiver,), name=f"watchkeeper-send-{receiver}", daemon=True)
-            for receiver in [*receivers, None]
+            threading.Thread(target=self._work, args=(name, do), name=f"watchkeeper-send-{name}", daemon=True)
+            for name, do in work
         ]
         for thread in self._running:
             thread.start()
@@ -77,25 +89,36 @@ class Sender:
         deadline = time.monotonic() + timeout_seconds
         for thread in self._running:
             thread.join(max(0.0, deadline - time.monotonic()))
+        for reserve in self._reserves:
+            reserve.stop(max(0.0, deadline - time.monotonic()))
         self._running = []
+        self._reserves = []
 
-    def _work(self, receiver: str | None) -> None:
-        """Deliver to one receiver, or look after letters that are for nobody, until it is stopped."""
+    def _work(self, name: str, do: Callable[[], None]) -> None:
+        """Do it whenever there may be something to do, until it is stopped."""
         seen = -1
         while not self._stopping.is_set():
             seen = self._courier.outbox.wait(seen, self._poll_seconds)
             if self._stopping.is_set():
                 return
-            if isinstance(self._courier.attempt("sender", receiver or "", lambda: self._pass(receiver)), Failure):
+            if isinstance(self._courier.attempt("sender", name, partial(self._pass, name, do)), Failure):
                 self._stopping.wait(_PAUSE_SECONDS)  # one broken pass ends no thread
 
-    def _pass(self, receiver: str | None) -> None:
-        """Deliver once."""
+    def _pass(self, name: str, do: Callable[[], None]) -> None:
+        """Do it once."""
         try:
-            report = self._courier.unknown_receivers() if receiver is None else self._courier.deliver_to(receiver)
+            do()
         except StoreError as error:
-            _log.warning("delivery pauses, the store cannot be used: %s", error, extra={"receiver": receiver})
+            _log.warning("delivery pauses, the store cannot be used: %s", error, extra={"receiver": name})
             self._stopping.wait(_PAUSE_SECONDS)
-            return
+
+    def _deliver(self, receiver: str) -> None:
+        self._tell(self._courier.deliver_to(receiver))
+
+    def _look_after(self) -> None:
+        """Care for letters that are for nobody."""
+        self._tell(self._courier.unknown_receivers())
+
+    def _tell(self, report: DeliveryReport) -> None:
         if self._heard is not None and not report.is_empty:
             self._heard(report)

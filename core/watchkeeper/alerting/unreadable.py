@@ -9,7 +9,7 @@ import attrs
 from watchkeeper.contracts.storage import Document, Operation
 from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
 
-from .letters import Letter, Status, entry
+from .letters import Letter, Status, due_us_of, entry
 
 UNREADABLE: Final = "unreadable-letter"
 """The rule that a letter names which stands for one that cannot be read."""
@@ -17,8 +17,7 @@ UNREADABLE: Final = "unreadable-letter"
 
 def put_aside(document: Document, error: str) -> list[Operation]:
     """A letter that cannot be read becomes a dead one that says so, with what it held beside it."""
-    due_us = document.index["next_us"]
-    now_us = due_us if isinstance(due_us, int) else 0
+    now_us = due_us_of(document)
     alert = Alert(
         fingerprint=UNREADABLE,
         rule=UNREADABLE,
