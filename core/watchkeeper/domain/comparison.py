@@ -170,10 +170,17 @@ class Comparison:
         return profile(self.current, self.reference.cells)
 
     @cached_property
+    def reached(self) -> NDArray[np.int64]:
+        """(k,) int64: how many of the window's values are at or below each edge of the cells; only when exact."""
+        if not isinstance(self.reference.cells, NumberCells):
+            raise UsageError(f"{self.reference.name} holds {_HOLDS[self.reference.kind]}, expected numbers")
+        return self.reference.cells.reached(self.values)
+
+    @cached_property
     def cell_counts(self) -> NDArray[np.int64]:
         """(cells,) int64: the window's rows in the reference's cells."""
         if self.is_exact and isinstance(self.reference.cells, NumberCells):
-            return self.reference.cells.counts(self.values)
+            return np.diff(np.concatenate(([0], self.reached, [len(self.values)])))
         return self.profile.counts
 
     @cached_property
@@ -190,9 +197,8 @@ class Comparison:
         counted = self.reference.profile
         if not isinstance(counted, NumberProfile) or not self._is_same_kind or not counted.present or not self.rows:
             return None
-        before, now = counted.counts / counted.present, self.cell_counts / self.rows
-        below = np.cumsum(before) - before
-        return float((now * (below + below + before)).sum() - 1.0)
+        now = self.cell_counts / self.rows
+        return float((now * self.reference.twice_ranks).sum() - 1.0)
 
     @cached_property
     def _bins(self) -> dict[int, Counts]:

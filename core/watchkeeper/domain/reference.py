@@ -23,14 +23,18 @@ EXACT_ROWS: Final = 200_000
 
 @attrs.frozen(eq=False)
 class Landmarks:
-    """Reference values spread evenly over its ranks, with how many reference values lie before and up to each."""
+    """The cells' edges and, between them, values spread evenly over the reference's ranks."""
 
     points: Ordered
     """(p,) distinct, ascending."""
-    before: NDArray[np.int64]
-    """(p,) reference values below each point."""
-    upto: NDArray[np.int64]
-    """(p,) reference values at or below each point."""
+    before: NDArray[np.float64]
+    """(p,) the share of the reference's values below each point."""
+    upto: NDArray[np.float64]
+    """(p,) the share at or below each point."""
+    borders: NDArray[np.int64]
+    """(k,) which points are the cells' edges."""
+    tied: NDArray[np.bool_] | None
+    """(p,) whether several reference values are the same as the point; None: nowhere."""
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -113,19 +117,29 @@ class ReferenceColumn:
         return Value.undefined(f"{self.name} holds {self.kind}, which has no standard deviation")
 
     @cached_property
+    def twice_ranks(self) -> NDArray[np.float64]:
+        """(k + 1,) twice the middle rank of each cell's values, as a share; only where there are cells."""
+        if self.profile is None:
+            raise UsageError(f"{self.name} holds {self.kind}, which has no cells")
+        shares = self.profile.counts / max(self.profile.present, 1)
+        below = np.cumsum(shares) - shares
+        twice: NDArray[np.float64] = below + below + shares
+        return twice
+
+    @cached_property
     def landmarks(self) -> Landmarks:
-        """Points that narrow a search for the largest distance; only in the exact form."""
-        if self.values is None:
+        """Points that narrow a search for the largest distance; only for numbers in the exact form."""
+        if self.values is None or not isinstance(self.cells, NumberCells):
             raise UsageError(f"the reference of {self.name} is in binned form: it has no values to pick landmarks from")
         # measured: twice as many cost more look-ups than they save, half as many leave too much to merge
         count = 10 * math.isqrt(len(self.values))
         ranks = -(-len(self.values) * np.arange(1, count + 1) // max(count, 1))
-        points = np.unique(self.values[ranks - 1])
-        return Landmarks(
-            points,
-            np.searchsorted(self.values, points, "left").astype(np.int64, copy=False),
-            np.searchsorted(self.values, points, "right").astype(np.int64, copy=False),
-        )
+        points = np.unique(np.concatenate((self.cells.edges, self.values[ranks - 1])))
+        before, upto = np.searchsorted(self.values, points, "left"), np.searchsorted(self.values, points, "right")
+        tied = upto - before > 1
+        size = max(len(self.values), 1)
+        borders = np.searchsorted(points, self.cells.edges).astype(np.int64, copy=False)
+        return Landmarks(points, before / size, upto / size, borders, tied if tied.any() else None)
 
     def binned(self) -> ReferenceColumn:
         """The same without sorted values: a few KB, to store with a version."""

@@ -59,8 +59,11 @@ class PopulationStability:
         return over_bins(comparison, self.columns, self.options.bins, self._measured)
 
     def _measured(self, counts: Counts) -> Drift:
-        index = stability_index(counts, self.options.empty_rows)
-        return smooth_divergence(counts, index, lambda cells: stability_index(cells, self.options.empty_rows))
+        empty_rows = self.options.empty_rows
+        index = stability_index(counts, empty_rows)
+        return smooth_divergence(
+            counts, index, lambda cells: index if cells is counts else stability_index(cells, empty_rows)
+        )
 
 
 def stability_index(counts: Counts, empty_rows: float) -> float:
