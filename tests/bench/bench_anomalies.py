@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from watchkeeper.alerting.anomalies.detector import LOOKS_BACK, AnomalyDetector
+from watchkeeper.alerting.anomalies.detector import LOOKS_BACK, AnomalyDetector, needed
 from watchkeeper.alerting.anomalies.methods import Method
 
 CHECKS = 2_000
@@ -30,6 +30,13 @@ RATE = 0.01
 BUDGET = 1 / 720
 """1 per 30d of hourly checks."""
 TIMES = np.arange(CHECKS) * HOUR_US
+SHORT_CHECKS = 150
+CLEAN_SERIES = {
+    "normal, 1 metric": lambda rng, checks: noise(rng, checks, 1),
+    "normal, 10 metrics": lambda rng, checks: noise(rng, checks, METRICS),
+    "Student t, 4 degrees, 1 metric": lambda rng, checks: rng.standard_t(4, size=(checks, 1)),
+    "strongly persistent (0.95), 1 metric": lambda rng, checks: noise(rng, checks, 1, 0.95),
+}
 
 
 def generated(seed, kinds, size="stated", metrics=METRICS):
@@ -77,7 +84,7 @@ def balanced_accuracy(truth, told):
 
 def p_values(values, rate, method=Method.ALL, times=TIMES, clean=CLEAN):
     detector = AnomalyDetector.fit(times[:clean], values[:clean], rate, method)
-    begin = clean - LOOKS_BACK
+    begin = max(clean - LOOKS_BACK, 0)
     return np.array(
         [found.p_value for found in detector.judge_each(times[begin:], values[begin:], len(values) - clean)]
     )
@@ -120,19 +127,38 @@ def bench_false_alarms(seeds):
     An alarm ends when no check was called an anomaly for 12 checks: by then no score remembers it.
     """
     print("\nfalse alarms on clean series, method 'all', times what was asked for: checks, alarms")
-    for name, draw in (
-        ("normal, 1 metric", lambda rng: noise(rng, CHECKS, 1)),
-        ("normal, 10 metrics", lambda rng: noise(rng, CHECKS, METRICS)),
-        ("Student t, 4 degrees, 1 metric", lambda rng: rng.standard_t(4, size=(CHECKS, 1))),
-        ("strongly persistent (0.95), 1 metric", lambda rng: noise(rng, CHECKS, 1, 0.95)),
-    ):
+    for name, draw in CLEAN_SERIES.items():
         told = []
         for rate in (RATE, BUDGET):
-            called = [p_values(draw(np.random.default_rng([seed, 7])), rate) < rate for seed in seeds]
-            alarms = [sum(not before.any() for before in starts(one)) for one in called]
+            called = [p_values(draw(np.random.default_rng([seed, 7]), CHECKS), rate) < rate for seed in seeds]
             expected = rate * (CHECKS - CLEAN)
-            told.append(f"{np.mean(called) / rate:5.2f}, {np.mean(alarms) / expected:4.2f} at {rate:.4f}")
+            told.append(f"{np.mean(called) / rate:5.2f}, {np.mean(alarms_of(called)) / expected:4.2f} at {rate:.4f}")
         print(f"  {name:38} {'   '.join(told)}")
+
+
+def bench_shortest(seeds):
+    """Clean series again, judged by the shortest history that is accepted, for the 150 checks after it."""
+    print("\nfalse alarms with the shortest history, times what was asked for: alarms (standard error)")
+    for method in (Method.ALL, Method.Z, Method.EWMA, Method.SPREAD, Method.SHAPE):
+        fewer = seeds[: len(seeds) // 8] if method is Method.ALL else seeds
+        for name, draw in CLEAN_SERIES.items():
+            told = []
+            for rate in (RATE, BUDGET):
+                clean = needed(rate, method)
+                checks = clean + SHORT_CHECKS
+                called = []
+                for seed in fewer:
+                    values = draw(np.random.default_rng([seed, 8]), checks)
+                    called.append(p_values(values, rate, method, TIMES[:checks], clean) < rate)
+                alarms = np.array(alarms_of(called)) / (rate * SHORT_CHECKS)
+                error = alarms.std() / np.sqrt(len(alarms))
+                told.append(f"{alarms.mean():.2f} ({error:.2f}) at {rate:.4f} from {clean} checks")
+            print(f"  {method.value!r:9} {name:38} {'   '.join(told)}")
+
+
+def alarms_of(called):
+    """How many alarms the checks that were called anomalies make, for each series."""
+    return [sum(not before.any() for before in starts(one)) for one in called]
 
 
 def starts(called):
@@ -195,6 +221,7 @@ def main():
     show("one metric alone, stated size", compared(seeds, "stated", 1))
     show("10 metrics together, weak anomalies", compared(seeds, "weak", METRICS))
     bench_false_alarms(range(200, 200 + 2 * len(seeds)))
+    bench_shortest(range(400, 400 + 40 * len(seeds)))
     bench_real()
     bench_cost()
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from watchkeeper.alerting import Alerting, Rule, parsed
+from watchkeeper.alerting.anomalies.detector import AnomalyDetector
 from watchkeeper.app.anomalies import Anomalies
 from watchkeeper.domain.alert import AlertState
 from watchkeeper.domain.measurement import Measurement
@@ -125,6 +126,45 @@ def test_a_number_that_never_moved_cannot_tell_what_is_unusual():
     for _ in range(120):
         (found,) = desk.check({"accuracy": 1.0})
     assert found.value.reason == "119 checks measured one and the same number: how much chance moves it is not known"
+
+
+def test_a_number_that_never_moved_is_left_out_and_the_others_count():
+    desk = Desk("anomaly(precision, recall, method = z)")
+    for _ in range(130):
+        desk.keep(1, seed=desk.hour, recall=0.5)
+        window = Window(desk.hour * HOUR_US, (desk.hour + 1) * HOUR_US)
+        one = Measurement("precision", Value.of(1.0), "m", None, window)
+        keep_measurements(desk.storage, "m", [one], window.end_us)
+    (found,) = desk.check({"precision": 1.0, "recall": 0.9})
+    assert found.value.number > 1
+    assert (found.details["series"], found.details["left_out_precision"]) == (1.0, 1.0)
+    (alert,) = desk.alerting.alerts()
+    assert alert.summary.startswith("m: recall 0.9 is unlike its history, usually 0.")
+    assert alert.summary.endswith("; precision is left out, always 1")
+
+
+def test_a_restated_history_is_learned_anew_though_it_has_grown_by_nothing():
+    desk = Desk("anomaly(accuracy, method = z)")
+    desk.keep(130, accuracy=0.8)
+    (before,) = desk.check({"accuracy": 0.9})
+    rng = np.random.default_rng(5)
+    for hour in range(10, 120):  # outcomes came late: the numbers scattered far more
+        window = Window(hour * HOUR_US, (hour + 1) * HOUR_US)
+        late = Measurement("accuracy", Value.of(0.8 + 0.1 * rng.normal()), "m", None, window)
+        keep_measurements(desk.storage, "m", [late], desk.hour * HOUR_US + HOUR_US)
+    now = Measurement("accuracy", Value.of(0.9), "m", None, Window(desk.hour * HOUR_US, (desk.hour + 1) * HOUR_US))
+    (after,) = desk.anomalies.measured("m", desk.alerting.questions("m"), [now])
+    assert before.value.number > 1
+    assert after.value.number < 1
+
+
+def test_what_was_learned_is_kept_while_nothing_was_restated(monkeypatch):
+    desk = Desk("anomaly(accuracy, method = z)")
+    desk.keep(130, accuracy=0.8)
+    desk.check({"accuracy": 0.8})
+    monkeypatch.setattr(AnomalyDetector, "fit", None)
+    (again,) = desk.check({"accuracy": 0.8})
+    assert again.value.number < 1
 
 
 def test_a_budget_that_no_history_could_keep_says_so():

@@ -159,6 +159,35 @@ def test_three_days_are_too_few_for_a_daily_profile():
     assert len(profile_of(hours(72), drawn(13, 72, 1)).usual) == 1
 
 
+def test_the_tail_of_few_observations_is_that_of_the_predictive_distribution():
+    # the scale of an exponential tail under Jeffreys' prior: the next excess is Lomax, of shape 1 / count
+    excesses = np.sort(np.random.default_rng(9).exponential(size=10))
+    shape, scale = pareto_of(excesses, 1 / 10)
+    assert stats.genpareto(shape, scale=scale).sf(3.0) == pytest.approx((1 + 3.0 / excesses.sum()) ** -10, rel=1e-6)
+
+
+def test_high_scores_in_a_row_count_as_one_observation_of_the_tail():
+    scores = np.random.default_rng(10).exponential(size=200)
+    apart, together = scores.copy(), np.sort(scores)
+    assert Tail.of(together).shape == 1.0
+    assert Tail.of(apart).shape < 0.2
+
+
+@pytest.mark.parametrize("method", [Method.Z, Method.EWMA, Method.SPREAD], ids=str)
+def test_the_shortest_history_keeps_the_budget_of_false_alarms(method):
+    rate, checks = 1 / 720, 150
+    clean, alarms, series = needed(rate, method), 0, 150
+    for seed in range(series):
+        steps = np.random.default_rng([seed, 11]).standard_t(4, size=clean + checks + 50)
+        values = signal.lfilter([1.0], [1.0, -0.6], steps)[50:, None]
+        detector = AnomalyDetector.fit(hours(clean), values[:clean], rate, method)
+        found = detector.judge_each(hours(clean + checks)[clean - 64 :], values[clean - 64 :], checks)
+        called = np.array([one.is_anomaly for one in found])
+        alarms += sum(not called[max(at - 12, 0) : at].any() for at in np.flatnonzero(called))
+    expected = series * checks * rate
+    assert alarms <= expected + 2 * np.sqrt(expected)  # 1.4 to 2.2 times as many before tails knew how short they are
+
+
 @pytest.mark.parametrize(
     ("rate", "method", "expected"),
     [

@@ -13,7 +13,7 @@ import attrs
 from watchkeeper.domain.alert import NoData
 from watchkeeper.domain.measurement import Measurement
 
-from .anomalies.methods import ANOMALY, OF, OWN_LABELS
+from .anomalies.methods import ANOMALY, LEFT_OUT, OF, OWN_LABELS
 from .condition import Condition, Threshold
 from .measured import Measured, Row, number_of, why_nothing
 from .rules import Rule
@@ -201,7 +201,13 @@ def _unlike(row: Row, series: int) -> str | None:
     name = found.labels[OF].split(", ")[int(found.details["series"])]
     others = ", ".join(f"{key}={value}" for key, value in sorted(found.labels.items()) if key not in OWN_LABELS)
     title = f"{name}{{{others}}}" if others else name
-    return f"{title} {found.details['found']:.4g} is unlike its history, usually {found.details['usual']:.4g}"
+    still = [
+        f"; {key.removeprefix(LEFT_OUT)} is left out, always {number:.4g}"
+        for key, number in sorted(found.details.items())
+        if key.startswith(LEFT_OUT)
+    ]
+    told = f"{title} {found.details['found']:.4g} is unlike its history, usually {found.details['usual']:.4g}"
+    return told + "".join(still)
 
 
 def _excess(condition: Condition, row: Row) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.alerting.anomalies.detector import LOOKS_BACK, AnomalyDetector, needed
-from watchkeeper.alerting.anomalies.methods import ANOMALY, AnomalyOf
+from watchkeeper.alerting.anomalies.methods import ANOMALY, LEFT_OUT, AnomalyOf
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.spans import Duration, FalseAlarmBudget
@@ -28,19 +28,6 @@ _GROWTH: Final = 1.05
 _HIGHEST_RATE: Final = 0.25
 
 
-@attrs.define
-class _Read:
-    """What has been read of a model's kept measurements; the lock is held while it is used."""
-
-    names: frozenset[str] = frozenset()
-    since_us: int = 0
-    last_us: int = 0
-    """When the last measurements that were read were made."""
-    series: dict[SeriesKey, dict[int, float]] = attrs.field(factory=dict)
-    detectors: dict[tuple[AnomalyOf, str], tuple[int, AnomalyDetector]] = attrs.field(factory=dict)
-    lock: threading.Lock = attrs.field(factory=threading.Lock)
-
-
 @attrs.frozen(eq=False)
 class _History:
     """The clean checks of k series before the judged one, and those that were left out."""
@@ -53,6 +40,49 @@ class _History:
     def gap_us(self) -> float:
         """How far checks are apart, typically; 0 when that is not known."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.0
+
+    @property
+    def moved(self) -> NDArray[np.intp]:
+        """Which of the series ever changed; of the others it is not known how much chance moves them."""
+        clean = self.values[self.is_clean]
+        return np.flatnonzero(np.ptp(clean, axis=0)) if len(clean) else np.arange(0)
+
+    def of(self, columns: NDArray[np.intp]) -> _History:
+        """The same of these series alone."""
+        return attrs.evolve(self, values=self.values[:, columns])
+
+
+@attrs.frozen(eq=False)
+class _Learned:
+    """A detector, and what it was fitted on."""
+
+    detector: AnomalyDetector
+    columns: tuple[int, ...]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def is_of(self, history: _History, columns: NDArray[np.intp], used: int, rate: float) -> bool:
+        """Whether it would be fitted alike: as many checks, nearly the same rate, and none of them restated since."""
+        if len(self.times) != used or self.columns != tuple(columns) or not 0.8 < self.detector.rate / rate < 1.25:
+            return False
+        at = np.minimum(np.searchsorted(history.times, self.times), len(history.times) - 1)
+        # what is so old that it is not looked at any more has not been restated
+        is_kept = self.times >= history.times[0]
+        same = (history.times[at] == self.times) & (history.values[at] == self.values).all(axis=1)
+        return bool(same[is_kept].all())
+
+
+@attrs.define
+class _Read:
+    """What has been read of a model's kept measurements; the lock is held while it is used."""
+
+    names: frozenset[str] = frozenset()
+    since_us: int = 0
+    last_us: int = 0
+    """When the last measurements that were read were made."""
+    series: dict[SeriesKey, dict[int, float]] = attrs.field(factory=dict)
+    detectors: dict[tuple[AnomalyOf, str], _Learned] = attrs.field(factory=dict)
+    lock: threading.Lock = attrs.field(factory=threading.Lock)
 
 
 class Anomalies:
@@ -199,15 +229,20 @@ def _judged(
     reason = _too_little(history, clean, needed(rate, asked.method) if rate > 0 else 0, budget)
     if reason is not None:
         return Value.undefined(reason, samples=clean), {}
-    detector = _detector(read, asked, together, history, rate)
-    now = np.array([[found.value.number or 0.0 for found in together]])
+    columns = history.moved
+    moved = history.of(columns)
+    detector = _detector(read, (asked, written_labels(together[0].labels)), moved, columns, rate)
+    now = np.array([[together[column].value.number or 0.0 for column in columns]])
     times = np.append(history.times[-LOOKS_BACK:], together[0].window.end_us)
-    reading = detector.judge(times, np.concatenate([history.values[-LOOKS_BACK:], now]))
+    reading = detector.judge(times, np.concatenate([moved.values[-LOOKS_BACK:], now]))
+    still = sorted(set(range(len(together))) - set(columns.tolist()))
     details = {
         "p_value": reading.p_value,
         "usual": float(detector.usual(times)[-1, reading.column]),
         "found": float(now[0, reading.column]),
-        "series": float(reading.column),
+        "series": float(columns[reading.column]),
+        # told by the alert: the history of these does not say how much chance moves them
+        **{f"{LEFT_OUT}{together[column].name}": float(history.values[-1, column]) for column in still},
     }
     return Value.of(reading.evidence, samples=clean), details
 
@@ -222,24 +257,25 @@ def _too_little(history: _History, clean: int, needs: int, budget: FalseAlarmBud
         return f"{asks}: {needs} checks of history are needed, at most {MOST_CHECKS} are looked at; allow more alarms"
     if clean < needs:
         return f"{clean} clean checks of history, {needs} are needed ({asks})"
-    if not np.ptp(history.values[history.is_clean], axis=0).all():
+    if not len(history.moved):
         return f"{clean} checks measured one and the same number: how much chance moves it is not known"
     return None
 
 
 def _detector(
-    read: _Read, asked: AnomalyOf, together: Sequence[Measurement], history: _History, rate: float
+    read: _Read, key: tuple[AnomalyOf, str], history: _History, columns: NDArray[np.intp], rate: float
 ) -> AnomalyDetector:
-    """The detector of this question and these labels, fitted when there is none or the history has grown."""
-    key = asked, written_labels(together[0].labels)
-    used = _used(int(history.is_clean.sum()), needed(rate, asked.method))
+    """The detector of this question and these labels, fitted when there is none or what it learned from has changed."""
+    method = key[0].method
+    used = _used(int(history.is_clean.sum()), needed(rate, method))
     known = read.detectors.get(key)
-    if known is not None and known[0] == used and 0.8 < known[1].rate / rate < 1.25:
-        return known[1]
+    if known is not None and known.is_of(history, columns, used, rate):
+        return known.detector
     rows = np.flatnonzero(history.is_clean)[:used]
     left_out = int(rows[-1]) + 1 - len(rows)
-    detector = AnomalyDetector.fit(history.times[rows], history.values[rows], rate, asked.method, left_out=left_out)
-    read.detectors[key] = used, detector
+    times, values = history.times[rows], history.values[rows]
+    detector = AnomalyDetector.fit(times, values, rate, method, left_out=left_out)
+    read.detectors[key] = _Learned(detector, tuple(columns.tolist()), times, values)
     return detector
 
 

@@ -15,6 +15,8 @@ ANOMALY: Final = "anomaly"
 OF: Final = "of"
 METHOD: Final = "method"
 BUDGET: Final = "budget"
+LEFT_OUT: Final = "left_out_"
+"""Details that begin so name a series that was left out, as it has always been the number that they hold."""
 OWN_LABELS: Final = (OF, METHOD, BUDGET)
 """Labels that say what was asked for; its others are those of the measurements."""
 MOST_SERIES: Final = 20
