@@ -872,6 +872,14 @@ def test_a_clock_that_is_set_back_does_not_lift_the_limit():
     assert limits.wait_us("ops", 13 * SECOND) == 0
 
 
+def test_a_clock_that_is_set_back_by_a_day_does_not_keep_the_limit_for_a_day():
+    limits = RateLimits(MemoryStorage(), {"ops": Limit(60, burst=1)})
+    assert limits.wait_us("ops", 86_400 * SECOND) == 0
+
+    assert limits.wait_us("ops", 0) == SECOND
+    assert limits.wait_us("ops", 3 * SECOND) == 0
+
+
 @pytest.mark.parametrize("settings", [(0.0, 1), (float("nan"), 1), (1.0, 0)])
 def test_a_limit_of_nothing_is_refused(settings):
     with pytest.raises(ConfigError, match="a limit is more than 0 a minute and at least 1 at once, found"):

@@ -57,6 +57,7 @@ class Courier:
 
     def deliver(self) -> DeliveryReport:
         """One pass over everything that is due, the receivers side by side: none waits for another."""
+        self.outbox.repair_times(self.clock.now_us())
         report = DeliveryReport()
         if self.notifiers:
             threads = min(len(self.notifiers), _MOST_RECEIVERS_AT_ONCE)
@@ -136,9 +137,10 @@ class Courier:
 
     def _is_held(self, letter: Letter) -> bool:
         """Whether an earlier letter about the same alert comes first: no end is told before its beginning."""
-        until_us = self.outbox.held_until(letter, self.clock.now_us())
+        now_us = self.clock.now_us()
+        until_us = self.outbox.held_until(letter, now_us)
         if until_us is not None:
-            self.outbox.postponed(attrs.evolve(letter, attempts=letter.attempts - 1), until_us, letter.error)
+            self.outbox.postponed(attrs.evolve(letter, attempts=letter.attempts - 1), until_us, letter.error, now_us)
         return until_us is not None
 
     def _is_limited(self, letter: Letter) -> bool:
@@ -153,7 +155,7 @@ class Courier:
         if wait_us:
             held = attrs.evolve(letter, attempts=letter.attempts - 1, is_limited=True)
             limit = self.limits.limits[letter.receiver]
-            self.outbox.postponed(held, now_us + wait_us, f"held back by the limit of {limit}")
+            self.outbox.postponed(held, now_us + wait_us, f"held back by the limit of {limit}", now_us)
             self.outbox.wake()
         return wait_us > 0
 
@@ -162,7 +164,7 @@ class Courier:
         notification = self.outbox.told(letter)
         if not letter.is_limited:
             return notification
-        seconds = (self.clock.now_us() - letter.first_us) // 1_000_000
+        seconds = max(0, self.clock.now_us() - letter.first_us) // 1_000_000
         limit = None if self.limits is None else self.limits.limits.get(letter.receiver)
         told = f"it comes {seconds} s late: this receiver's limit is {limit or 'lifted'}"
         return attrs.evolve(notification, reason="; ".join(filter(None, [notification.reason, told])))
@@ -201,7 +203,7 @@ class Courier:
         wait = self.patience.wait_seconds(letter.attempts, retry_after_seconds, self.rng)
         if now_us + _us(wait) - letter.first_us > _us(self.patience.give_up_seconds):
             return self._dead(letter, f"{error} (tried {letter.attempts} times)")
-        self.outbox.postponed(letter, now_us + _us(wait), error)
+        self.outbox.postponed(letter, now_us + _us(wait), error, now_us)
         return DeliveryReport(undelivered=(Undelivered(letter.receiver, letter.key, error, is_final=False),))
 
     def _dead(self, letter: Letter, error: str) -> DeliveryReport:
@@ -224,8 +226,8 @@ class Courier:
         """Letters that were leased and not tried wait a moment, which is no attempt."""
         for letter in letters:
             untried = attrs.evolve(letter, attempts=letter.attempts - 1)
-            wait_us = _us(self.patience.wait_seconds(1, None, self.rng))
-            self.outbox.postponed(untried, self.clock.now_us() + wait_us, letter.error or error)
+            wait_us, now_us = _us(self.patience.wait_seconds(1, None, self.rng)), self.clock.now_us()
+            self.outbox.postponed(untried, now_us + wait_us, letter.error or error, now_us)
 
 
 def _us(seconds: float) -> int:

@@ -118,7 +118,9 @@ def _due(
     if waiting is not None:
         return waiting.next_us
     first_us = now_us + grouping.wait_us
-    return first_us if last_us is None else max(first_us, last_us + grouping.interval_us)
+    if last_us is None or last_us > first_us + grouping.interval_us:  # the clock has been set back since
+        return first_us
+    return max(first_us, last_us + grouping.interval_us)
 
 
 def _joined(waiting: Letter | None, members: Sequence[Letter]) -> Letter:

@@ -16,6 +16,8 @@ OUTBOX: Final = Namespace("outbox", ("receiver", "status", "next_us"))
 ALERT_LOG: Final = "alerts"
 _AHEAD_US: Final = 10**16
 """By so much, some 300 years, critical letters are found before others: their due times in the index are below 0."""
+SAME_TIME_US: Final = 60_000_000
+"""By less than a minute the clocks of several machines may differ; one that is further behind has been set back."""
 BEHIND_CRITICAL: Final = Document("", {}, 0, {"next_us": 0})
 """As the last document of the page before: what comes after it is not critical."""
 
@@ -37,6 +39,8 @@ class Letter:
     """When it was written."""
     next_us: int
     """When it is due; while it is being sent, when that lease ends."""
+    set_us: int = attrs.field(default=attrs.Factory(lambda letter: letter.first_us, takes_self=True))
+    """When `next_us` was set: a clock that is set back shows in it."""
     attempts: int = 0
     """How many have been begun."""
     status: Status = Status.WAITING
@@ -85,6 +89,7 @@ class Letter:
             "receiver": self.receiver,
             "notification": plain_notification(self.notification),
             "first_us": self.first_us,
+            "set_us": self.set_us,
             "attempts": self.attempts,
             "error": self.error,
             "after": list(self.after),
@@ -110,6 +115,7 @@ def letter_of(document: Document) -> Letter:
         notification=notification_of(plain["notification"]),
         first_us=plain["first_us"],
         next_us=plain["next_us"],
+        set_us=plain.get("set_us", plain["first_us"]),
         attempts=plain["attempts"],
         status=Status(plain["status"]),
         error=plain["error"],

@@ -11,7 +11,7 @@ from watchkeeper.contracts.storage import Durability, LogEntry, Namespace, Opera
 from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
 from watchkeeper.domain.errors import ConfigError, Conflict
 
-from .letters import ALERT_LOG, Letter
+from .letters import ALERT_LOG, SAME_TIME_US, Letter
 
 ALLOWANCES: Final = Namespace("allowances")
 """One document a receiver with a limit: what it may still be told, counted over all processes."""
@@ -57,7 +57,12 @@ class Allowance:
     revision: int = 0
 
     def at(self, limit: Limit, now_us: int) -> Allowance:
-        """With what has come back; a clock that is set back adds nothing, and does not count time twice afterwards."""
+        """With what has come back; a clock that is set back a little adds nothing, and counts no time twice afterwards.
+
+        One that is set back by more counts from now on: else nothing would come back until it is as late again.
+        """
+        if now_us < self.at_us - SAME_TIME_US:
+            return attrs.evolve(self, at_us=now_us)
         passed = max(0, now_us - self.at_us)
         tokens = min(float(limit.burst), self.tokens + passed * limit.per_minute / _MINUTE_US)
         return attrs.evolve(self, tokens=tokens, at_us=max(now_us, self.at_us))

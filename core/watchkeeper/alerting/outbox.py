@@ -22,6 +22,7 @@ from watchkeeper.domain.errors import Conflict
 from .dead_letters import DeadLetters
 from .letters import BEHIND_CRITICAL, OUTBOX, Letter, Status, entry, letter_of, readable
 from .permission import Permit, anybody
+from .setbacks import counted_anew, latest
 from .stand_ins import ends, told_instead
 from .standing import standing_now
 from .unreadable import put_aside
@@ -64,13 +65,13 @@ class Outbox:
         """
         critical_us = due_us if now_us is None else now_us
         with self._taking:  # in one process the threads would only take the same ones from each other
-            critical = self._leased(lambda: self._critical(receiver, critical_us, 1), lease_until_us)
-            return critical or self._leased(lambda: self._others(receiver, due_us, limit), lease_until_us)
+            critical = self._leased(lambda: self._critical(receiver, critical_us, 1), lease_until_us, critical_us)
+            return critical or self._leased(lambda: self._others(receiver, due_us, limit), lease_until_us, critical_us)
 
     def take_critical(self, receiver: str, now_us: int, lease_until_us: int, limit: int) -> tuple[Letter, ...]:
         """Lease up to `limit` critical letters that are due."""
         with self._taking:
-            return self._leased(lambda: self._critical(receiver, now_us, limit), lease_until_us)
+            return self._leased(lambda: self._critical(receiver, now_us, limit), lease_until_us, now_us)
 
     def accepted(self, letter: Letter, delivery: Delivery, now_us: int) -> None:
         """The receiver has it: the row goes, the log says so.
@@ -98,7 +99,8 @@ class Outbox:
 
     def renewed(self, letter: Letter, lease_until_us: int) -> Letter:
         """The same letter with a later end of its lease; a Conflict when somebody else has it."""
-        longer = attrs.evolve(letter, next_us=lease_until_us)
+        set_us = letter.set_us + lease_until_us - letter.next_us
+        longer = attrs.evolve(letter, next_us=lease_until_us, set_us=set_us)
         receipt = self._storage.commit([longer.put()], Durability.FLUSHED)
         return attrs.evolve(longer, revision=receipt.revisions[0])
 
@@ -113,9 +115,22 @@ class Outbox:
         self._storage.commit([letter.put()])
         self.wake()
 
-    def postponed(self, letter: Letter, next_us: int, error: str) -> None:
-        """It is due again at `next_us`."""
-        self._finish([attrs.evolve(letter, next_us=next_us, error=error, is_leased=False).put()])
+    def postponed(self, letter: Letter, next_us: int, error: str, now_us: int | None = None) -> None:
+        """It is due again at `next_us`; None: as seen from when it was leased."""
+        set_us = letter.set_us if now_us is None else now_us
+        later = attrs.evolve(letter, next_us=next_us, set_us=set_us, error=error, is_leased=False)
+        self._finish([later.put()])
+
+    def repair_times(self, now_us: int) -> int:
+        """Count the waits anew of letters that a clock has timed which was set back since; how many there were."""
+        found = [(letter, counted_anew(letter, now_us)) for letter in self._read(latest(self._storage))]
+        repaired = [later for letter, later in found if later is not letter]
+        for letter in repaired:
+            self._finish([letter.put()])
+        if repaired:
+            _log.warning("the clock was set back: the waits of %d notifications count from now", len(repaired))
+            self.wake()
+        return len(repaired)
 
     def held_until(self, letter: Letter, now_us: int) -> int | None:
         """When to look again at a letter that must wait for an earlier one; None when it may go."""
@@ -205,12 +220,12 @@ class Outbox:
         due = [letter for letter in self._read(found) if letter.next_us <= due_us]
         return sorted(due, key=lambda letter: -letter.notification.alert.severity.rank)
 
-    def _leased(self, due: Callable[[], Sequence[Letter]], lease_until_us: int) -> tuple[Letter, ...]:
+    def _leased(self, due: Callable[[], Sequence[Letter]], lease_until_us: int, now_us: int) -> tuple[Letter, ...]:
         """What is due, leased in one commit; asked for again when another process was faster."""
         for _ in range(_LEASE_ATTEMPTS):
             taken = [
-                attrs.evolve(letter, next_us=lease_until_us, attempts=letter.attempts + 1, is_leased=True)
-                for letter in due()
+                attrs.evolve(one, next_us=lease_until_us, set_us=now_us, attempts=one.attempts + 1, is_leased=True)
+                for one in due()
             ]
             if not taken:
                 return ()

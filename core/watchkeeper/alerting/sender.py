@@ -18,6 +18,7 @@ from .reserve import Reserve
 
 _log = logging.getLogger("watchkeeper.alerting")
 _PAUSE_SECONDS: Final = 1.0
+_REPAIR_SECONDS: Final = 10.0
 
 
 class Sender:
@@ -54,6 +55,7 @@ class Sender:
         self._stopping = threading.Event()
         self._running: list[threading.Thread] = []
         self._reserves: list[Reserve] = []
+        self._next_repair = 0.0
 
     @property
     def is_running(self) -> bool:
@@ -116,7 +118,10 @@ class Sender:
         self._tell(self._courier.deliver_to(receiver))
 
     def _look_after(self) -> None:
-        """Care for letters that are for nobody."""
+        """Care for letters that are for nobody, and for those whose time never comes."""
+        if time.monotonic() >= self._next_repair:
+            self._next_repair = time.monotonic() + _REPAIR_SECONDS
+            self._courier.outbox.repair_times(self._courier.clock.now_us())
         self._tell(self._courier.unknown_receivers())
 
     def _tell(self, report: DeliveryReport) -> None:
