@@ -18,30 +18,23 @@ from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.verdict import Failure, Status
 from watchkeeper.domain.window import Window, iso_time
-from watchkeeper.monitor.alarms.counting import counted_evidence
-from watchkeeper.monitor.alarms.evidence import Evidence
-from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
-from watchkeeper.monitor.alarms.performance import risk_state
-from watchkeeper.monitor.alarms.risk import RiskEvidence
 from watchkeeper.monitor.backfill.cutting import Plan
 from watchkeeper.monitor.backfill.kept import MeasuredWindow, measured_windows, to_keep
 from watchkeeper.monitor.backfill.stretches import Stretch, stretches
 from watchkeeper.monitor.estimation.restating import outcomes_digest
 from watchkeeper.monitor.history import to_append
-from watchkeeper.monitor.measuring import DRIFT_EVIDENCE
 from watchkeeper.monitor.records import PREDICTIONS, Records
+from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.watched import WatchedModel
-from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 from watchkeeper.plugins.boundary import attempt
 
 from .answering import answers
 from .assembly import Systems
 from .checking import without_consequences
+from .replaying import Replay, Tracing
 
 _AT_ONCE: Final = 256
 """Windows whose measurements are committed together."""
-_AS_OF_NOW: Final = frozenset({DRIFT_EVIDENCE, RISK_EVIDENCE})
-"""What tells how far evidence is now, and not how far it was then."""
 _NO_TERMS: Final = frozenset({"every", "health", "false_alarms"})
 """Keys of a model on which measurements do not depend."""
 
@@ -81,12 +74,15 @@ def backfilled(
 ) -> tuple[PastWindow, ...]:
     """Every complete window from `since_us` on, in order; what is measured is kept, nobody is told.
 
+    Evidence, alerts, health and the standing become what checks at each window's end would have made of them, as far as
+    no check has been there before.
+
     Windows whose rows, outcomes and terms are as they were when they were measured are not measured again, so that
     what was interrupted goes on where it was, and what is run again restates only what has changed.
     """
     plan = _plan(systems, model, since_us, until_us)
     watched = systems.models.watched(model)
-    work = _Work(systems, watched, _terms(systems, model, watched), *_evidence(systems, watched))
+    work = _Work(systems, watched, _terms(systems, model, watched), Tracing(systems, watched), Replay(systems, watched))
     found: list[PastWindow] = []
     for stretch in stretches(answers(systems, model), model, watched.recorded, plan):
         for through_us, windows in work.measured(stretch):
@@ -116,15 +112,6 @@ def _plan(systems: Systems, model: str, since_us: int, until_us: int | None) -> 
     return Plan(config.window, step, max(since_us, span[0]), last_us)
 
 
-def _evidence(systems: Systems, watched: WatchedModel) -> tuple[Evidence | None, RiskEvidence | None]:
-    """What all rows and outcomes tell: of each window later the alarms that were open at its end."""
-    storage, model = answers(systems, watched.name), watched.name
-    drift = None if isinstance(watched.alarms, str) else counted_evidence(storage, model, watched.alarms)
-    if isinstance(watched.risk, str):
-        return drift, None
-    return drift, OutcomeCounting(storage, model, watched.judging, watched.risk).counted(systems.clock.now_us())
-
-
 def _terms(systems: Systems, model: str, watched: WatchedModel) -> str:
     config = systems.models.config(model)
     keys = {key: value for key, value in plain(config).items() if key not in _NO_TERMS}
@@ -141,20 +128,22 @@ class _Work:
     systems: Systems
     watched: WatchedModel
     terms: str
-    drift: Evidence | None
-    risk: RiskEvidence | None
+    tracing: Tracing
+    replay: Replay
 
     def measured(self, stretch: Stretch) -> Iterator[tuple[int, list[PastWindow]]]:
         """Piece by piece the windows, each piece kept; and up to when they are done."""
         first_us, last_us = int(stretch.cut.end_us[0]), int(stretch.cut.end_us[-1])
         known = measured_windows(self.systems.storage, self.watched.name, first_us, last_us)
-        for begin in range(0, len(stretch.cut), _AT_ONCE):
-            end = min(begin + _AT_ONCE, len(stretch.cut))
+        at_once = 1 if self.replay.looks_back else _AT_ONCE
+        for begin in range(0, len(stretch.cut), at_once):
+            end = min(begin + at_once, len(stretch.cut))
             yield int(stretch.cut.end_us[end - 1]), self._piece(stretch, range(begin, end), known)
 
     def _piece(
         self, stretch: Stretch, positions: range, known: dict[tuple[int, int], MeasuredWindow]
     ) -> list[PastWindow]:
+        self.replay.begin()
         windows: list[PastWindow] = []
         new: list[MeasuredWindow] = []
         measurements: list[Measurement] = []
@@ -165,7 +154,7 @@ class _Work:
             if before is not None and draft.is_like(before):
                 windows.append(PastWindow(before.window, before.status, before.sentence, Novelty.KNOWN))
                 continue
-            status, sentence, found = self._judged(records)
+            status, sentence, found = self._judged(records, stretch.rows)
             measurements += found
             new.append(attrs.evolve(draft, status=status, sentence=sentence))
             novelty = Novelty.MEASURED if before is None else Novelty.RESTATED
@@ -173,20 +162,19 @@ class _Work:
         self._keep(new, measurements)
         return windows
 
-    def _judged(self, records: Records) -> tuple[Status, str, tuple[Measurement, ...]]:
-        watched = self.watched
-        risk = None
-        if self.risk is not None and not isinstance(watched.risk, str):
-            risk = risk_state(watched.risk, self.risk, records.window.end_us)
-        checked = attempt(
-            "monitor",
-            watched.name,
-            lambda: without_consequences(self.systems, watched.check(records, None, self.drift, risk)),
-        )
+    def _judged(self, records: Records, rows: Records) -> tuple[Status, str, tuple[Measurement, ...]]:
+        checked = attempt("monitor", self.watched.name, lambda: self._checked(records, rows))
         if isinstance(checked, Failure):
-            return Status.UNKNOWN, f"{watched.name} could not be checked: {checked.error}", ()
-        kept = tuple(one for one in checked.measurements if one.name not in _AS_OF_NOW)
-        return checked.status, checked.verdict.sentence, kept
+            return Status.UNKNOWN, f"{self.watched.name} could not be checked: {checked.error}", ()
+        return checked.status, checked.verdict.sentence, checked.measurements
+
+    def _checked(self, records: Records, rows: Records) -> CheckResult:
+        """As a check at the end of the window would have found it; `rows` are those of the stretch."""
+        drift, risk = self.tracing.by(records, rows)
+        end_us = records.window.end_us
+        if not self.replay.takes(end_us):
+            return without_consequences(self.systems, self.watched.check(records, None, drift, risk))
+        return self.replay.acted(self.watched.check(records, end_us, drift, risk), end_us)
 
     def _keep(self, windows: list[MeasuredWindow], measurements: list[Measurement]) -> None:
         if not windows:
@@ -196,3 +184,4 @@ class _Work:
         if measurements:
             operations.append(to_append(model, measurements, now_us))
         self.systems.storage.commit(operations, Durability.FLUSHED)
+        self.tracing.keep()

@@ -46,6 +46,12 @@ def history_checked(
                 continue
             show(_table(model, windows if verbose else _worth_showing(windows)))
             say(_summary(model, windows))
+            if alerts := len(watch.alerting.alerts(model=model)):
+                verb = "alert is" if alerts == 1 else "alerts are"
+                say(
+                    f"{model}: nobody was told; {alerts} {verb} open, of which the next check tells: "
+                    "`watchkeeper alerts list`"
+                )
     if failed is not None and not last:
         raise failed
     if as_json:

@@ -58,6 +58,13 @@ def keep_standing(storage: Storage, result: CheckResult, metrics: tuple[str, ...
     storage.commit([Put(STANDINGS, result.model, value, index)], Durability.FLUSHED)
 
 
+def checked_until_us(storage: Storage, model: str) -> int:
+    """Where the window of the model's last check ends; 0 when there was none, or it had no window."""
+    document = storage.get(STANDINGS, model)
+    window = None if document is None else document.value["window"]
+    return 0 if window is None else int(window[1])
+
+
 def standings(storage: Storage) -> tuple[Standing, ...]:
     """Every model that was ever checked, worst first, then the latest checked."""
     return tuple(

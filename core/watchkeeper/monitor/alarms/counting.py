@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
@@ -58,10 +59,37 @@ def past_evidence(storage: Storage, model: str, alarms: DriftAlarms, until_us: i
 
     What is kept may know of later blocks: `Evidence.open_at` tells which alarms were open then.
     """
-    evidence = _kept(storage.get(EVIDENCE, model), alarms)
-    while (advanced := _advanced(storage, model, alarms, evidence, until_us=until_us)) is not None:
-        evidence = advanced
+    return evidence_through(storage, model, alarms, kept_evidence(storage, model, alarms), until_us=until_us)
+
+
+def kept_evidence(storage: Storage, model: str, alarms: DriftAlarms) -> Evidence:
+    """What has been counted; nothing more is."""
+    return _kept(storage.get(EVIDENCE, model), alarms)
+
+
+def evidence_through(
+    storage: Storage,
+    model: str,
+    alarms: DriftAlarms,
+    evidence: Evidence,
+    *,
+    until_us: int,
+    at_hand: Records | None = None,
+) -> Evidence:
+    """The evidence after the further blocks that were complete when a row of `until_us` arrived; nothing is kept."""
+    while (further := _advanced(storage, model, alarms, evidence, until_us=until_us, at_hand=at_hand)) is not None:
+        evidence = further
     return evidence
+
+
+def keep_evidence(storage: Storage, model: str, alarms: DriftAlarms, evidence: Evidence) -> None:
+    """Keep it, if it is further than what is kept."""
+    document = storage.get(EVIDENCE, model)
+    if _kept(document, alarms).through_us >= evidence.through_us:
+        return
+    put = Put(EVIDENCE, model, evidence.to_document(), expect=0 if document is None else document.revision)
+    with suppress(Conflict):  # another process has counted meanwhile
+        storage.commit([put], Durability.FLUSHED)
 
 
 def _kept(document: Document | None, alarms: DriftAlarms) -> Evidence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import repeat
 from typing import Final, TypeAlias
 
@@ -76,15 +77,37 @@ class OutcomeCounting:
         """What has been counted; nothing more is."""
         return self._kept(self.storage.get(RISK, self.model))
 
+    def counted_by(self, evidence: RiskEvidence, time_us: int) -> RiskEvidence:
+        """The evidence after the further outcomes that had come by a time in `at_hand`; nothing is kept."""
+        arrived = None if self.at_hand is None else self.at_hand.arrived
+        times = np.empty(0, dtype=np.int64) if arrived is None else arrived.time
+        before = int(np.searchsorted(times, time_us))
+        first = None if self.at_hand is None or self.at_hand.time is None else int(self.at_hand.time[0])
+        last_us = int(times[before - 1]) if before else (time_us if first is None else first) - 1
+        while (further := self._advanced(evidence, time_us, last_us)) is not None:
+            evidence = further
+        return evidence
+
+    def keep(self, evidence: RiskEvidence) -> None:
+        """Keep it, if it is further than what is kept."""
+        document = self.storage.get(RISK, self.model)
+        if self._kept(document).through_us >= evidence.through_us:
+            return
+        expect = 0 if document is None else document.revision
+        with suppress(Conflict):  # another process has counted meanwhile
+            self.storage.commit([Put(RISK, self.model, evidence.to_document(), expect=expect)], Durability.FLUSHED)
+
     def _kept(self, document: Document | None) -> RiskEvidence:
         bets = len(self.alarms.bets.nothing)
         found = None if document is None else RiskEvidence.from_document(document.value, bets)
         return self.alarms.fresh(0) if found is None or found.digest != self.alarms.digest else found
 
-    def _advanced(self, evidence: RiskEvidence, now_us: int) -> RiskEvidence | None:
+    def _advanced(self, evidence: RiskEvidence, now_us: int, last_us: int | None = None) -> RiskEvidence | None:
+        """The evidence after the next blocks, of outcomes up to `last_us`; None when no further block is complete."""
         span = outcomes_span(self.storage, self.model, self.at_hand)
         if span is None:
             return None
+        span = span[0], span[1] if last_us is None else min(span[1], last_us)
         reach_us = span[1] + 1 if now_us > span[1] + _SETTLED_US else min(span[1], now_us + CLOCKS_DIFFER_US)
         since_us = max(evidence.through_us, span[0])
         slice_us = max(int((self.alarms.typical_us or _SHORTEST_LOOK_US) * _BLOCKS_AT_ONCE), 1)
