@@ -190,3 +190,15 @@ def test_the_version_is_printed_without_a_command(command):
     answer = command("--version")
     assert answer.code == 0
     assert answer.out.strip() == version("watchkeeper")
+
+
+def test_the_window_that_init_writes_is_long_enough_to_be_judged(project, command):
+    (project / "watchkeeper.toml").unlink()
+    lines = (project / "reference.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (project / "short.csv").write_text("".join(lines[:201]), encoding="utf-8")
+    columns = ("--time", "ts", "--id", "id", "--prediction", "p", "--outcome", "y", "--model", "momentum")
+    assert command("init", "short.csv", *columns).code == 0
+    project.today()
+    assert command("log", "momentum", "today.csv").code == 0
+    found = json.loads(command("check", "--until", "2026-02-01", "--json").out)[0]
+    assert "UNKNOWN" not in {one["status"] for one in found["findings"] if one["subject"] == "samples"}

@@ -166,7 +166,10 @@ def test_missing_values_beyond_what_chance_explains_are_a_warning():
 
 def test_a_reference_too_short_for_thresholds_leaves_drift_unknown():
     result = watched(rows=200).check(records())
-    assert any("the reference does not tell what is usual" in told for told in sentences(result, Status.UNKNOWN))
+    told = sentences(result, Status.UNKNOWN)
+    assert any(
+        "the reference does not tell what is usual: the reference holds 3 windows of 60 rows" in one for one in told
+    )
 
 
 def test_a_short_reference_falls_back_on_p_values():

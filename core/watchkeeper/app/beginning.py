@@ -23,7 +23,7 @@ false_alarms = "1 per 30d"             # what each model's alarms together may c
 task = "{task}"
 reference = {reference}
 columns = {{ {columns} }}
-window = "{window} rows"
+window = "{window} rows"                    # each check judges the last so many, or a time such as "1h"
 
 [rules.inputs-drifted]
 when = "drift_share >= 0.5"
@@ -36,6 +36,8 @@ next_step = "Look at the drifted features with `watchkeeper check`."
 kind = "console"
 """
 _MOST_WINDOW_ROWS = 500
+_FEWEST_WINDOW_ROWS = 30
+"""What `min_rows` is when nobody says: a shorter window would never be judged."""
 _FEWEST_ROWS_OF_A_NAME = 20
 """Text of which hardly a value comes twice in so many rows names the rows; it is no category."""
 
@@ -54,7 +56,8 @@ def begun(
     UsageError
         The file exists, or the task is none.
     DataError
-        The reference cannot be read, has no rows, or lacks a named column (the nearest is named).
+        The reference cannot be read, has no rows, lacks a named column (the nearest is named), or has something in it
+        that cannot have its role; every one is told, and nothing is written.
     """
     if config.exists():
         raise UsageError(f"{config} exists already; remove it, or name another by --config")
@@ -66,13 +69,16 @@ def begun(
     if not len(table):
         raise DataError(f"{reference.name} has names of columns and no rows; expected the rows that define normal")
     names_of_rows = tuple(name for name in table if name not in named.values() and _names_rows(table[name]))
+    window = min(_MOST_WINDOW_ROWS, max(len(table) // 20, 1))
+    features = _features(table, {*named.values(), *names_of_rows})
+    _require_usable(model, Task(task), ColumnsConfig(**named, features=features), table, reference.name)
     text = _TEMPLATE.format(
         project=_quoted(config.absolute().parent.name or "project"),
         model=_key(checked_name(model)),
         task=task,
         reference=_quoted(_relative(reference, config)),
         columns=_columns(table, named, names_of_rows),
-        window=min(_MOST_WINDOW_ROWS, max(len(table) // 20, 1)),
+        window=min(_MOST_WINDOW_ROWS, max(len(table) // 20, _FEWEST_WINDOW_ROWS)),
     )
     config.write_text(text, encoding="utf-8")
     return names_of_rows

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 
+from watchkeeper.alerting.outcome import Outcome
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.alert import Alert, AlertState, Severity
 from watchkeeper.domain.errors import NothingToCheck, UsageError
@@ -226,10 +227,15 @@ def _with(result: CheckResult, findings: Sequence[Finding], alerts: Sequence[Ale
 
 def _rules_that_hold(systems: Systems, model: str, measurements: Sequence[Measurement]) -> list[Finding]:
     return [
-        Finding(STATUS_OF_SEVERITY[found.rule.severity], found.rule.name, f"the rule holds: {found.sentence}")
+        Finding(STATUS_OF_SEVERITY[found.rule.severity], found.rule.name, f"the rule holds: {_rule_told(found)}")
         for found in systems.alerting.outcomes(model, measurements)
         if found.is_true
     ]
+
+
+def _rule_told(found: Outcome) -> str:
+    """In the rule's own words, where it has some."""
+    return found.sentence if found.rule.summary is None else found.rule.summary(found)
 
 
 def is_open(alert: Alert) -> bool:

@@ -115,12 +115,17 @@ def risk_finding(state: RiskState, evidence: Measurement) -> Finding:
     return Finding(status, "performance", state.sentence, (evidence,), is_accumulated=state.has_times)
 
 
-def drift_finding(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> Finding:
-    """Whether a feature has drifted: by its alarm; by the detectors' edges where the reference is too short for it."""
+def drift_finding(
+    feature: str, drifts: Sequence[Measurement], state: DriftState | None = None, *, why: str = ""
+) -> Finding:
+    """Whether a feature has drifted: by its alarm; by the detectors' edges where the reference is too short for it.
+
+    `why` tells why the reference gave no edge.
+    """
     verdict = has_drifted(feature, drifts, state)
     if verdict is None:
         return Finding(
-            Status.UNKNOWN, feature, f"{called(feature)}: drift UNKNOWN, not OK: {_doubt(drifts)}", tuple(drifts)
+            Status.UNKNOWN, feature, f"{called(feature)}: drift UNKNOWN, not OK: {_doubt(drifts, why)}", tuple(drifts)
         )
     if not verdict:
         return Finding(Status.OK, feature, f"{called(feature)} {are(feature)} as in the reference", tuple(drifts))
@@ -159,13 +164,13 @@ def _weight(drifts: Sequence[Measurement]) -> str:
     return "" if told is None else f" (importance {told:.3g})"
 
 
-def _doubt(drifts: Sequence[Measurement]) -> str:
+def _doubt(drifts: Sequence[Measurement], why: str) -> str:
     if not drifts:
         return "no detector is for this kind of column"
     undefined = [drift.value.reason for drift in drifts if drift.value.reason is not None]
     if len(undefined) == len(drifts):
         return undefined[0]
-    return "the reference does not tell what is usual"
+    return "the reference does not tell what is usual" + (f": {why}" if why else "; give a longer one")
 
 
 def _exceeds(drift: Measurement) -> bool | None:

@@ -116,8 +116,13 @@ class WatchedColumns:
             return [Finding(Status.UNKNOWN, name, sentence, tuple(quality))]
         findings = [quality_finding(name, quality, reference.missing_share.number or 0.0)]
         if self.watches_drift:
-            findings.append(drift_finding(name, drifts, state))
+            findings.append(drift_finding(name, drifts, state, why=self._why_no_edge(name)))
         return findings
+
+    def _why_no_edge(self, name: str) -> str:
+        """What the first detector says that has none for this column."""
+        edges = (self.edges.get((title, name)) for title in self.detectors)
+        return next((edge.threshold.reason or "" for edge in edges if edge is not None), "")
 
 
 def _condensed(column: Column, reference: ReferenceColumn) -> Column | Profile:

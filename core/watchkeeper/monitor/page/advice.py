@@ -10,20 +10,20 @@ from watchkeeper.monitor.naming import ALL_FEATURES, OUTCOME, PREDICTION
 
 _OF_SUBJECT: Final[Mapping[str, str]] = {
     "arrival": "See whether what predicts still runs, and logs with the right times.",
-    "samples": "Wait for more rows, or let the model's window be longer.",
+    "samples": "Wait for more rows; a `window` that is shorter than `min_rows` never has enough.",
     "ids": "See whether the same rows were logged twice.",
     "rows": "See whether what feeds the model delivers rows twice, or the same row again and again.",
     "refused": "See what logs such rows: they are in no window.",
     "reference": "Give a reference that ends before the model was watched.",
     "schema": "See what writes these rows: their columns are not the reference's.",
+    PREDICTION: "See which features drifted too; if none did, look at the latest deployment.",
+    OUTCOME: "What is to be predicted has moved: compare the metrics before and after, and retrain when they fell.",
+    ALL_FEATURES: "Features moved against one another: see what feeds them, and retrain when it will stay.",
 }
 _PERFORMANCE: Final = "Look for a new version, changed inputs or a changed world, in this order; go back or retrain."
-_OUTCOMES: Final = (
-    "Record the outcomes that are known: `watchkeeper outcomes FILE`. Until then the estimates below count."
-)
-_PREDICTIONS: Final = "See which features drifted too; if none did, look at the latest deployment."
-_TRUTH: Final = "What is to be predicted has moved: compare the metrics before and after, and retrain when they fell."
-_TOGETHER: Final = "Features moved against one another: see what feeds them, and retrain when it will stay."
+_OUTCOMES: Final = "Record the outcomes that are known, with `watchkeeper outcomes`; until then the estimates count."
+_NO_REFERENCE: Final = "the reference does not tell"
+_LONGER: Final = "Give a longer reference: what is usual is learned from its windows."
 _FEATURE: Final = (
     "See what feeds it: a join, a source, a release. When the change will stay, retrain on rows that have it."
 )
@@ -37,9 +37,7 @@ def next_step(finding: Finding) -> str:
         return finding.next_step
     if finding.subject == "performance":
         return _OUTCOMES if finding.status is Status.UNKNOWN else _PERFORMANCE
-    if finding.subject in _OF_SUBJECT:
-        return _OF_SUBJECT[finding.subject]
-    special = {PREDICTION: _PREDICTIONS, OUTCOME: _TRUTH, ALL_FEATURES: _TOGETHER}
-    if finding.subject in special:
-        return special[finding.subject]
-    return _FEATURE if any("feature" in one.labels for one in finding.measurements) else ""
+    if finding.status is Status.UNKNOWN and _NO_REFERENCE in finding.sentence:
+        return _LONGER
+    is_of_feature = any("feature" in one.labels for one in finding.measurements)
+    return _OF_SUBJECT.get(finding.subject, _FEATURE if is_of_feature else "")
