@@ -7,6 +7,8 @@ import json
 import pytest
 
 from watchkeeper.app import open_project
+from watchkeeper.contracts.storage import Delete
+from watchkeeper.domain.verdict import Status
 from watchkeeper.testing.clock import FakeClock
 
 MINUTE_US = 60_000_000
@@ -40,7 +42,9 @@ def test_the_next_check_says_how_many_and_why_and_later_windows_do_not(project, 
     with open_project("watchkeeper.toml", clock=clock) as watch:  # another process
         (told,) = refused(watch.check("momentum"))
         assert told.startswith("the store refused 3 rows so far, which no window has, such as id ")
-        assert told.endswith("; mend what logs them, and log them again")
+        assert told.endswith(
+            "; mend what logs them, log them again, and take note of it: `watchkeeper store refused --clear`"
+        )
         clock.advance(86_400)
         watch.log("momentum", {name: [*column] * 34 for name, column in FEATURES.items()}, [0.5] * 102)
         assert refused(watch.check("momentum")) == []
@@ -52,3 +56,48 @@ def test_the_doctor_warns_of_them(project, command):
         refuse_three(watch)
     told = json.loads(command("doctor", "--json").out)
     assert any(one["status"] == "WARN" and "the store refused 3 rows so far" in one["finding"] for one in told)
+
+
+def test_refused_rows_are_listed_and_acknowledged_with_an_entry_in_the_audit_log(project, command):
+    with open_project("watchkeeper.toml", actor="ada") as watch:
+        watch.log_table("momentum", project.rows())
+        refuse_three(watch)
+    listed = command("store", "refused")
+    assert listed.out.startswith("momentum: the store refused 3 rows so far")
+    assert "--clear takes note of them" in listed.err
+    assert command("store", "refused", "--clear", "--reason", "mended the job").err == (
+        "3 refused rows acknowledged; `watchkeeper audit show` says by whom\n"
+    )
+    assert json.loads(command("store", "refused", "--json").out) == {"momentum": None}
+    assert command("store", "refused", "--clear").err == "no row was refused\n"
+    assert not any("refused" in one["finding"] for one in json.loads(command("doctor", "--json").out))
+    with open_project("watchkeeper.toml", actor="ada") as watch:
+        (entry,) = [one.body for one in watch.registry.audit() if one.body["action"] == "acknowledge refused rows"]
+        assert (entry["subject"], entry["rows"], entry["comment"]) == ("momentum", 3, "mended the job")
+        assert watch.registry.verify().status is not Status.ALERT
+        refuse_three(watch)
+        assert watch.refused("momentum").rows == 3
+
+
+def test_rows_that_are_refused_while_somebody_takes_note_are_noted_too(project, monkeypatch):
+    with open_project("watchkeeper.toml") as watch:
+        watch.log_table("momentum", project.rows())
+        refuse_three(watch)
+        storage, once = watch._systems.storage, [True]
+        commit = type(storage).commit
+
+        def refusing_first(self, operations, *args, **more):
+            if once and any(isinstance(one, Delete) for one in operations):
+                once.clear()
+                refuse_three(watch)
+            return commit(self, operations, *args, **more)
+
+        monkeypatch.setattr(type(storage), "commit", refusing_first)
+        assert watch.acknowledge_refused("momentum").rows == 6
+        assert watch.refused("momentum") is None
+
+
+def test_a_model_that_is_not_there_is_told(project, command):
+    answer = command("store", "refused", "momentm")
+    assert answer.code == 2
+    assert "did you mean 'momentum'?" in answer.err

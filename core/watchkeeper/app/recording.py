@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.data.frames import numeric, required, table_of, times_us
+from watchkeeper.domain.access import Action
 from watchkeeper.domain.errors import DataError, StoreError
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.table import Categories, Column, Table, missing
 from watchkeeper.domain.window import CLOCKS_DIFFER_US, told_time
 from watchkeeper.monitor.evaluating import PredictionForm
+from watchkeeper.monitor.recording.refusals import Refused, forget_refused, refused_rows
 from watchkeeper.monitor.records import OUTCOMES
 from watchkeeper.monitor.stored_windows import times_of_ids
 
@@ -110,6 +112,18 @@ def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> R
     )
     _require_all_taken(systems, refused, source)
     return RecordedOutcomes(len(known), tuple(name for name in dict.fromkeys(named) if name not in predicted))
+
+
+def refused_acknowledged(systems: Systems, model: str, reason: str) -> Refused | None:
+    """Take note of what the store refused of a model, in the audit log too; None when there is nothing."""
+    systems.models.config(model)
+    acting = systems.registry.acting
+    acting.require(Action.CHECK, model)
+    while (found := refused_rows(systems.storage, model)) is not None:
+        entry = acting.entry("acknowledge refused rows", model, **attrs.asdict(found), comment=reason)
+        if forget_refused(systems.storage, model, entry):
+            return found
+    return None
 
 
 def _after_earlier(

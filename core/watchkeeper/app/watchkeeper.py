@@ -18,7 +18,7 @@ from watchkeeper.domain.ensemble import Weights
 from watchkeeper.domain.errors import StoreError, UsageError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.verdict import Failure
-from watchkeeper.monitor.recording.refusals import refused_rows
+from watchkeeper.monitor.recording.refusals import Refused, refused_rows
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.scale.folder import Progress
 from watchkeeper.monitor.stored_windows import has_rows
@@ -37,7 +37,7 @@ from .intake import doubts_about
 from .isolation import isolated
 from .large import compacted, folder_checked, pools, stretch_checked, tidied
 from .past import Past
-from .recording import RecordedOutcomes, logged, outcomes_recorded
+from .recording import RecordedOutcomes, logged, outcomes_recorded, refused_acknowledged
 from .reporting import reported
 from .silencing import require_known_labels
 from .weighing import reweighed
@@ -388,6 +388,26 @@ class Watchkeeper(Past):
         if refused is None or refused.last_us < self.now_us() - _WEEK_US:
             return found
         return (*found, refused.sentence)
+
+    def refused(self, model: str) -> Refused | None:
+        """The rows of a model that the store did not take, since somebody last took note of them."""
+        self._systems.models.config(model)
+        return refused_rows(self._systems.storage, model)
+
+    def acknowledge_refused(self, model: str, reason: str = "") -> Refused | None:
+        """Take note of the rows that the store did not take: checks and the doctor tell of later ones only.
+
+        Returns
+        -------
+        What was acknowledged, which the audit log keeps; None when there was nothing.
+
+        Raises
+        ------
+        NotAllowed
+            The actor's role does not let them check the model.
+        """
+        self._systems.recorder.flush()
+        return refused_acknowledged(self._systems, model, reason)
 
     def close(self) -> None:
         """Flush and release everything; may be called twice."""

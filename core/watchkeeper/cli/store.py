@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
+
+from watchkeeper.domain.plural import counted
 
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
@@ -191,6 +194,37 @@ def forget_missing(config: ConfigPath = DEFAULT_CONFIG, store: StoreUrl = None, 
         say(f"the store goes on without the rows that were written on {', '.join(gone)}")
     else:
         say("no file is missing")
+
+
+@app.command()
+def refused(
+    models: Annotated[list[str] | None, typer.Argument(help="Models; all when left out.", show_default=False)] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Take note of them: later ones only are told from now on.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="What was done about them, for the audit log.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Rows that the store did not take, by model: how many, an example and why."""
+    from .opening import opened
+
+    with opened(config) as watch:
+        names = models or list(watch.models)
+        found = {name: watch.acknowledge_refused(name, reason) if clear else watch.refused(name) for name in names}
+    if as_json:
+        show_json({name: None if one is None else attrs.asdict(one) for name, one in found.items()})
+        return
+    for name, one in found.items():
+        if one is not None:
+            show(f"{name}: {one.sentence}")
+    rows = sum(one.rows for one in found.values() if one is not None)
+    if clear and rows:
+        say(f"{counted(rows, 'refused row')} acknowledged; `watchkeeper audit show` says by whom")
+    elif rows:
+        say("mend what logs them; --clear takes note of them, so that checks and the doctor tell of later ones only")
+    else:
+        say("no row was refused")
 
 
 @contextmanager

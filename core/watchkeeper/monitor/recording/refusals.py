@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from watchkeeper.contracts.storage import Durability, Namespace, Put, Storage
+from watchkeeper.contracts.storage import Delete, Durability, LogEntry, Namespace, Put, Storage
 from watchkeeper.data.objects import shown
 from watchkeeper.domain.errors import Conflict
 from watchkeeper.domain.plural import counted
@@ -32,7 +32,8 @@ class Refused:
         """What became of them, and what to do."""
         return (
             f"the store refused {counted(self.rows, 'row')} so far, which no window has, such as id {self.first_id}: "
-            f"{self.reason}; mend what logs them, and log them again"
+            f"{self.reason}; mend what logs them, log them again, and take note of it: "
+            "`watchkeeper store refused --clear`"
         )
 
 
@@ -40,6 +41,18 @@ def refused_rows(storage: Storage, model: str) -> Refused | None:
     """What the store has refused of the model, or None."""
     document = storage.get(REFUSALS, model)
     return None if document is None else Refused(**document.value)
+
+
+def forget_refused(storage: Storage, model: str, entry: LogEntry) -> bool:
+    """Begin to count anew, with an entry in a log that says so; False when rows were refused at this very moment."""
+    document = storage.get(REFUSALS, model)
+    if document is None:
+        return True
+    try:
+        storage.commit([Delete(REFUSALS, model, document.revision), entry])
+    except Conflict:
+        return False
+    return True
 
 
 def keep_refusal(storage: Storage, refusal: Refusal) -> None:
