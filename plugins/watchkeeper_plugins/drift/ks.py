@@ -5,8 +5,8 @@
 References: Smirnov, Annals of Mathematical Statistics 19 (1948) 279. Hodges, Arkiv för Matematik 3 (1958) 469, for the
 exact p-value by lattice paths; Gnedenko and Korolyuk, Doklady Akademii Nauk SSSR 80 (1951) 525, for equal sizes.
 Vrbik, Pioneer Journal of Theoretical and Applied Statistics 15 (2018) 15, for the correction of the limit.
-Cost: about 300 look-ups in the sorted values, more at those of 10 sqrt(n) landmarks that are in cells which can hold the
-maximum, and a merge of the few stretches that can.
+Cost: about 300 look-ups in the sorted values, more in those cells that can hold the maximum (at 10 sqrt(n) landmarks in
+all), and a merge of the few stretches that can.
 """
 
 from __future__ import annotations
