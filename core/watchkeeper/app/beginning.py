@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from watchkeeper.config.schema import ColumnsConfig, ModelConfig
 from watchkeeper.data.files import read_table
 from watchkeeper.data.frames import required
 from watchkeeper.domain.errors import DataError, UsageError
 from watchkeeper.domain.model import Task, checked_name
+from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
+
+from .references import features_of, wrong_columns
 
 _TEMPLATE = """\
 # See `watchkeeper config schema` for every key, and `watchkeeper config show` for what holds now.
@@ -69,15 +75,21 @@ def begun(
     if not len(table):
         raise DataError(f"{reference.name} has names of columns and no rows; expected the rows that define normal")
     names_of_rows = tuple(name for name in table if name not in named.values() and _names_rows(table[name]))
-    window = min(_MOST_WINDOW_ROWS, max(len(table) // 20, 1))
     features = _features(table, {*named.values(), *names_of_rows})
-    _require_usable(model, Task(task), ColumnsConfig(**named, features=features), table, reference.name)
+    roles = ColumnsConfig(
+        time=named["time"],
+        prediction=named["prediction"],
+        id=named.get("id"),
+        outcome=named.get("outcome"),
+        features=features,
+    )
+    _require_usable(model, Task(task), roles, table, reference.name)
     text = _TEMPLATE.format(
         project=_quoted(config.absolute().parent.name or "project"),
         model=_key(checked_name(model)),
         task=task,
         reference=_quoted(_relative(reference, config)),
-        columns=_columns(table, named, names_of_rows),
+        columns=_columns(named, features),
         window=min(_MOST_WINDOW_ROWS, max(len(table) // 20, _FEWEST_WINDOW_ROWS)),
     )
     config.write_text(text, encoding="utf-8")
@@ -91,9 +103,38 @@ def _names_rows(column: Column) -> bool:
     return len(texts) >= _FEWEST_ROWS_OF_A_NAME and len(set(texts)) > len(texts) // 2
 
 
-def _columns(table: Table, named: Mapping[str, str], left_out: tuple[str, ...]) -> str:
-    used = {*named.values(), *left_out}
-    features = [name for name in table if name not in used and kind_of(table[name]) is not ColumnKind.TIME]
+def _require_usable(model: str, task: Task, columns: ColumnsConfig, table: Table, source: str) -> None:
+    """Pass, or a DataError that tells everything for which such a model could not be watched."""
+    problems = [problem for _, problem in wrong_columns(task, columns, table, source)]
+    if columns.id is not None and not problems:
+        problems += _repeated(table[columns.id], columns.id, source)
+    if not problems:
+        try:
+            features_of(model, ModelConfig(task=task, columns=columns, window=WindowSize(rows=1)), table, source)
+        except DataError as error:
+            told = str(error)
+            problems = [told if source in told else f"{source}: {told}"]
+    if problems:
+        raise DataError("; ".join(problems))
+
+
+def _repeated(column: Column, name: str, source: str) -> list[str]:
+    """What is said of an id that names more than one row."""
+    known = column.texts() if isinstance(column, Categories) else column
+    values, counts = np.unique(known[~missing(column)].astype(str), return_counts=True)
+    if not len(values) or counts.max() == 1:
+        return []
+    found, rows = values[counts.argmax()], counts.max()
+    return [
+        f"{source}: column {name!r} holds {str(found)!r} in {rows} rows; an id names one row: choose another column"
+    ]
+
+
+def _features(table: Table, used: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in table if name not in used and kind_of(table[name]) is not ColumnKind.TIME)
+
+
+def _columns(named: Mapping[str, str], features: Sequence[str]) -> str:
     roles = [f"{role} = {_quoted(name)}" for role, name in named.items()]
     return ", ".join([*roles, f"features = [{', '.join(_quoted(name) for name in features)}]"])
 

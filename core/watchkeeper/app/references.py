@@ -58,7 +58,7 @@ def _looked_at(name: str, config: ModelConfig, reference: Path, loaded: LoadedCo
         wrong = list(wrong_columns(config.task, config.columns, table, source))
         if wrong:
             return References({}, tuple(_line(loaded, (*place, role), told) for role, told in wrong), doubts)
-        return References({name: _features(name, config, table, source)}, (), doubts)
+        return References({name: features_of(name, config, table, source)}, (), doubts)
     except DataError as error:
         return References({}, (_line(loaded, ("models", name, "reference"), error),))
 
@@ -67,7 +67,7 @@ def _line(loaded: LoadedConfig, path: tuple[str, ...], told: object) -> str:
     return f"{loaded.places.of(path)}: {'.'.join(path)}: {told}"
 
 
-def _features(name: str, config: ModelConfig, table: Table, source: str) -> tuple[str, ...]:
+def features_of(name: str, config: ModelConfig, table: Table, source: str) -> tuple[str, ...]:
     """The features that the model will have; a DataError for what cannot be fitted."""
     rows = reference_rows(name, config, table, source)
     told = config.columns.probabilities
