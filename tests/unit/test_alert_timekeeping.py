@@ -230,7 +230,7 @@ def test_an_end_between_the_look_and_its_note_is_not_forgotten():
     desk.check("source", feed=0)
     desk.check("source", feed=1)
     storage.race = lambda: storage.commit(
-        [Put(DUES, "*", {"next_us": 0, "is_muted": 0}, {"next_us": 0, "is_muted": 0})]
+        [Put(DUES, "*", {"next_us": 0, "may_be_let_go": 0}, {"next_us": 0, "may_be_let_go": 0})]
     )
 
     desk.wait(1)
@@ -439,14 +439,27 @@ def test_without_a_list_of_models_any_may_have_alerts():
     assert len(desk.alerting.alerts()) == 1
 
 
-def test_a_process_that_starts_looks_at_what_a_setting_of_another_held_back():
-    window = MaintenanceWindow("early", "0 0 * * *", HOUR, (Matcher.parse("rule=r"),))
-    desk = Desk(windows=[window])
-    desk.check(x=1)
+def test_a_process_that_starts_lets_go_what_an_inhibition_that_is_no_more_held_back():
+    desk = explained()
+    desk.check("source", feed=0)
+    desk.check("target", x=1)
     assert desk.wait(1) == []
 
-    desk.alerting = desk.opened(windows=())
+    desk.alerting = desk.opened(inhibitions=())
 
+    assert desk.wait(1) == [(1, "ops", "r")]
+
+
+def test_what_a_window_of_another_process_holds_back_is_let_go_when_it_ends():
+    window = MaintenanceWindow("of the backfill", "0 0 * * *", HOUR, (Matcher.parse("rule=r"),))
+    desk = Desk()
+    desk.alerting = desk.opened(windows=[window])
+    desk.check(x=1)
+    desk.alerting = desk.opened()
+    desk.alerting.silences.end(desk.silence(HOUR, "rule=other").id, "ada")
+
+    assert desk.wait(60) == []
+    desk.clock.advance(3600)
     assert desk.wait(1) == [(1, "ops", "r")]
 
 

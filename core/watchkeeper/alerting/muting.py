@@ -61,6 +61,8 @@ class Held:
     """In words."""
     until_us: int | None
     """Until when; None while another alert fires."""
+    may_end_early: bool = True
+    """Whether it may end before, which then is said; a maintenance window does not."""
 
 
 @attrs.frozen(eq=False)
@@ -82,7 +84,9 @@ class Muting:
                 return Held(reason, silence.ends_us)
         for window, ends_us in self.windows:
             if window.covers(alert):
-                return Held(f"in the maintenance window {window.name} until {iso_time(ends_us)}", ends_us)
+                return Held(
+                    f"in the maintenance window {window.name} until {iso_time(ends_us)}", ends_us, may_end_early=False
+                )
         for inhibition in self.inhibitions:
             for source in self.alerts:
                 if inhibition.inhibits(source, alert) and not self._is_turned_round(source, alert):

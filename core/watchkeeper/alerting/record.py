@@ -16,12 +16,12 @@ from .escalation import COURSES, Course, course_of, plain_course
 from .flapping import Recent
 
 ALERTS: Final = Namespace("alerts", ("model", "state", "is_open", "changed_us"))
-DUES: Final = Namespace("alert-dues", ("next_us", "is_muted"))
+DUES: Final = Namespace("alert-dues", ("next_us", "may_be_let_go"))
 """One document for each alert whose news is due at some time, or held back, to find it though no check comes."""
 NEVER_US: Final = 2**62
 """The time of what waits for no time: until what holds it back is over."""
 RELEASED: Final = "*"
-"""The key in `DUES` that says that something has ended which held news back: all that is muted is to be looked at."""
+"""The key in `DUES` that says that something has ended which held news back: look at all that may be let go."""
 OPEN: Final = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.RECOVERING})
 
 
@@ -56,6 +56,8 @@ class Record:
     """The escalation under way."""
     look_us: int | None = None
     """When its news is due though no check comes; None: at no time that is known."""
+    may_be_let_go: bool = False
+    """Whether what holds its news back may end at any time."""
     measurements: tuple[Measurement, ...] = ()
     """What led to it, kept while something may be told of it without a check."""
     revision: int = 0
@@ -83,6 +85,7 @@ class Record:
             "counted": None if self.counted is None else list(self.counted),
             "course": None if self.course is None else plain_course(self.course),
             "look_us": self.look_us,
+            "may_be_let_go": self.may_be_let_go,
             "measurements": [plain_measurement(found) for found in self.measurements],
         }
         index = {
@@ -112,11 +115,10 @@ class Record:
 
 
 def _due(record: Record) -> tuple[int, int] | None:
-    """When to look at it, and whether it is muted; None when there is nothing to look for."""
-    is_muted = bool(record.alert.muted)
-    if record.look_us is None and not is_muted:
+    """When to look at it, and whether at any time; None when there is nothing to look for."""
+    if record.look_us is None and not record.may_be_let_go:
         return None
-    return NEVER_US if record.look_us is None else record.look_us, int(is_muted)
+    return NEVER_US if record.look_us is None else record.look_us, int(record.may_be_let_go)
 
 
 def _reminded(record: Record) -> Operation:
@@ -124,13 +126,13 @@ def _reminded(record: Record) -> Operation:
     found = _due(record)
     if found is None:
         return Delete(DUES, record.alert.fingerprint)
-    when = {"next_us": found[0], "is_muted": found[1]}
+    when = {"next_us": found[0], "may_be_let_go": found[1]}
     return Put(DUES, record.alert.fingerprint, when, when)
 
 
 def release(now_us: int) -> Put:
     """The write that says that something has ended which held news back."""
-    when = {"next_us": now_us, "is_muted": 0}
+    when = {"next_us": now_us, "may_be_let_go": 0}
     return Put(DUES, RELEASED, when, when)
 
 
@@ -152,6 +154,7 @@ def record_of(document: Document) -> Record:
         counted=None if plain.get("counted") is None else tuple(plain["counted"]),
         course=None if plain.get("course") is None else course_of(plain["course"]),
         look_us=plain.get("look_us"),
+        may_be_let_go=plain.get("may_be_let_go", False),
         measurements=tuple(measurement_of(found) for found in plain.get("measurements", ())),
         revision=document.revision,
     )

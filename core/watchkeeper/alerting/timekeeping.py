@@ -36,7 +36,7 @@ class Timekeeper:
     """Does what is due at a time. Safe from many processes: each alert is changed by compare-and-swap.
 
     What is due is found by its time, so that a look when nothing is costs three queries, however many alerts are open.
-    The first look, and one every ten minutes, goes through what is held back and what is configured, too.
+    The first look, and one every ten minutes, goes through what is configured, and what waits for another alert's end.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ class Timekeeper:
     def _told(self, now_us: int) -> tuple[Alert, ...]:
         """News that is due without a check: held back until now, cooled down, or to be repeated."""
         # asked for by a value: SQLite finds the soonest of 10,000 by its index then, and sorts them all otherwise
-        found = (self._due(DUES, now_us, {"is_muted": is_muted}) for is_muted in (0, 1))
+        found = (self._due(DUES, now_us, {"may_be_let_go": early}) for early in (0, 1))
         due = {document.key: document for document in chain.from_iterable(found)}
         released = due.pop(RELEASED, None)
-        muted = () if released is None else self._storage.find(DUES, {"is_muted": 1})
-        keys = dict.fromkeys((*due, *(document.key for document in muted)))
+        held = () if released is None else self._storage.find(DUES, {"may_be_let_go": 1})
+        keys = dict.fromkeys((*due, *(document.key for document in held)))
         told, is_complete = self._looked_at(keys, self._owed, now_us)
         if released is not None and is_complete:
             with suppress(Conflict):  # something else has ended meanwhile: the next look is about that
@@ -86,10 +86,9 @@ class Timekeeper:
         """What no due time tells of: an end of what is no longer configured, and of what held news back."""
         if self._swept_us is not None and 0 <= now_us - self._swept_us < _SWEEP_US:
             return ()
-        where = {"is_muted": 1} if self._swept_us is None else {"next_us": NEVER_US}
         gone = [alert.fingerprint for alert in self._roster.alerts({"is_open": 1}) if not self._is_configured(alert)]
         ended, _ = self._looked_at(gone, self._ends, now_us)
-        held = [document.key for document in self._storage.find(DUES, where)]
+        held = [document.key for document in self._storage.find(DUES, {"next_us": NEVER_US})]
         told, _ = self._looked_at(held, self._owed, now_us)
         self._swept_us = now_us
         return (*ended, *told)

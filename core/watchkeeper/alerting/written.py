@@ -13,6 +13,7 @@ from watchkeeper.domain.alert import Alert, AlertState
 from . import notices
 from .changes import Change, Circumstances
 from .letters import ALERT_LOG, Letter
+from .muting import Held
 from .record import Record
 from .telling import with_notice
 
@@ -78,24 +79,26 @@ def written(change: Change, given: Circumstances) -> Written:
         record = _put_off(change, record, given.now_us)
     else:
         record, letters = with_notice(change, record, occasion, given)
-    record = _with_look(change, record, held.until_us if held else None)
+    record = _with_look(change, record, held)
     event = None
     if change.is_transition or letters:
         event = str(occasion if occasion in _NO_STATE and letters else record.alert.state.value)
     return Written(change, record, record.alert, event, tuple(letters))
 
 
-def _with_look(change: Change, record: Record, held_until_us: int | None) -> Record:
+def _with_look(change: Change, record: Record, held: Held | None) -> Record:
     """The record with the time at which its news is due without a check, and what that will tell of."""
     if change.rule is None and record.is_open:
         return record  # somebody who knows its rule will look
     rule, outcome = change.rule, change.outcome
-    look_us = None if rule is None else notices.look_us(record, rule, held_until_us)
+    look_us = None if rule is None else notices.look_us(record, rule, held.until_us if held else None)
     is_news_to_come = rule is not None and record.is_open and (rule.repeat_us > 0 or rule.tells_acknowledged)
     if look_us is None and not record.alert.muted and not is_news_to_come:
-        return attrs.evolve(record, look_us=None, measurements=())
+        return attrs.evolve(record, look_us=None, may_be_let_go=False, measurements=())
     measurements = outcome.measurements if outcome is not None and outcome.is_true else record.measurements
-    return attrs.evolve(record, look_us=look_us, measurements=measurements)
+    return attrs.evolve(
+        record, look_us=look_us, may_be_let_go=held is not None and held.may_end_early, measurements=measurements
+    )
 
 
 def _muted(record: Record, reason: str) -> Record:
