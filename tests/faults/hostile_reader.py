@@ -12,11 +12,13 @@ import sys
 import threading
 import time
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 from watchkeeper.alerting import Rule, parsed
 from watchkeeper.alerting.measured import Measured
 from watchkeeper.alerting.outcome import outcomes
+from watchkeeper.alerting.recovery import check_recovery
 from watchkeeper.alerting.summaries import summary_of, words_of
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.measurement import Measurement
@@ -61,6 +63,9 @@ def digest(kind, text):
     try:
         if kind == "rule":
             condition = parsed(text, KNOWN)
+            for other in (condition, CONDITION):
+                with suppress(ConfigError):
+                    check_recovery(other, condition)
             values = ([0.5], [None], [0.0], [-1e308], [math.nextafter(0, 1)])
             return [condition.truth(one * len(condition.series)) for one in values]
         said = summary_of(text, CONDITION).of(OUTCOME)

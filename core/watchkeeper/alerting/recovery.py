@@ -13,7 +13,8 @@ from watchkeeper.domain.errors import ConfigError
 
 from .condition import Condition, Series
 
-_MOST_CASES: Final = 20_000
+_MOST_CASES: Final = 1_000
+_MOST_LIMITS: Final = 40
 _COUNTS: Final = frozenset({"samples", "labelled"})
 
 
@@ -22,9 +23,10 @@ def check_recovery(condition: Condition, recover: Condition) -> None:
 
     Tried at every limit that the two name, on both sides of it and between it and the next: where they compare
     measurements with numbers alone, nothing else can matter. Counts beside which `when` fires suffice; conditions that
-    reckon, or that name very many measurements, are not looked at. O(cases), at most 20,000.
+    reckon, or that name very many measurements or limits, are not looked at. O(cases), at most 1,000.
     """
-    if not (condition.compares_alone and recover.compares_alone):
+    is_short = len(condition.thresholds) + len(recover.thresholds) <= _MOST_LIMITS
+    if not (is_short and condition.compares_alone and recover.compares_alone):
         return
     cases = list(_cases(condition, recover))
     if not cases:
