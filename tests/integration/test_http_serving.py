@@ -188,3 +188,10 @@ def test_two_services_on_one_project_do_not_see_each_other(project):
     with served() as one, served() as other:
         assert one.url != other.url
         assert one.get("/healthz").status == other.get("/healthz").status == 200
+
+
+def test_answers_do_not_wait_for_more_to_send(project):
+    listening, is_local = listening_at("127.0.0.1", 0, {})
+    with listening:
+        assert is_local
+        assert listening.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY for such sockets alone
