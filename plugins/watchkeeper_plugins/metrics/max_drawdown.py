@@ -70,7 +70,7 @@ class MaximumDrawdown:
             return Value.undefined(f"a row earned {worst:g}: nobody can lose more than everything, -1", samples=samples)
         with np.errstate(divide="ignore"):
             growth = np.log1p(returns)
-        number = _deepest_fall(growth)
+        number = _deepest_fall(growth) + 0.0  # a path that never falls: 0, not -0
         return Value.of(number, samples=samples, interval=self._interval(growth, number))
 
     def _interval(self, growth: NDArray[np.float64], number: float) -> Interval | None:
@@ -81,7 +81,7 @@ class MaximumDrawdown:
         rng = np.random.default_rng(20_080_915)
         falls = _falls(_Blocks.of(growth, length), rng.integers(rows, size=(resamples, max(rows // length, 1))))
         low, high = np.quantile(-np.expm1(falls), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return min(float(low), number), max(float(high), number)
+        return min(float(low) + 0.0, number), max(float(high) + 0.0, number)
 
 
 @attrs.frozen(eq=False)
