@@ -81,7 +81,7 @@ def end(
     silence: Annotated[str, typer.Argument(help="The silence's id, as `list` shows it.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """End it now; what still fires is told at the next check."""
+    """End it now; what still fires is told when notifications are sent next."""
     with opened(config) as watch:
         ended = watch.alerting.silences.end(silence, watch.actor)
     say(f"silence {ended.id} is over: {_meant(ended)}")

@@ -212,7 +212,7 @@ class InhibitionConfig:
     source: Matchers = attrs.field(metadata=told('matchers of the alerts that explain, such as "rule=feed-down"'))
     target: Matchers = attrs.field(metadata=told('matchers of those that are not told, such as "rule!=feed-down"'))
     equal: Annotated[tuple[Text, ...], NotEmpty("item"), Distinct()] = attrs.field(
-        default=("model",), metadata=told("labels that must be the same in both")
+        default=("model",), metadata=told("labels that both must have, and the same")
     )
 
 
