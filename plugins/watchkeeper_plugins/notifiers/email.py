@@ -18,6 +18,7 @@ from watchkeeper.domain.errors import ConfigError
 from watchkeeper.hookspecs import hookimpl
 
 from .http_answers import check_timeout
+from .time_limits import TimeLimit
 
 
 @attrs.frozen
@@ -41,7 +42,7 @@ class Options:
     ca_file: Path | None = None
     """Certificates to trust instead of the system's, such as a company's own."""
     timeout_seconds: float = 10.0
-    """How long connecting, and each wait for the server, may take; more than 0."""
+    """How long each step may take; the whole mail three times as long, and never longer than a minute."""
     subject_prefix: str = "[watchkeeper]"
     """What every subject begins with."""
 
@@ -51,6 +52,7 @@ class EmailNotifier:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._lookups = TimeLimit()
 
     def send(self, notification: Notification) -> Delivery:
         """Send; the server's acceptance of the text is acceptance."""
@@ -68,7 +70,7 @@ class EmailNotifier:
             options.ca_file,
             options.timeout_seconds,
         )
-        return Delivery(options.host, sent(message, server, notification.done))
+        return Delivery(options.host, sent(message, server, self._lookups, notification.done))
 
     def close(self) -> None:
         """Nothing is held between mails."""

@@ -1,7 +1,7 @@
 """One deadline over a whole HTTP exchange: a server that sends a byte now and then cannot hold it up.
 
-httpx's time-outs are for each wait alone. Here the streams under its client ask for what is left of the deadline
-before every wait.
+httpx's time-outs are for each wait alone, and looking up a name has none. Here the streams under its client ask for
+what is left of the deadline before every wait, and names are looked up within it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import httpcore
 import httpx
+
+from .time_limits import TimeLimit
 
 _DEADLINE: Final[ContextVar[float | None]] = ContextVar("watchkeeper_http_deadline", default=None)
 """Monotonic seconds."""
@@ -54,6 +56,10 @@ def _left(timeout: float | None, late: Callable[[str], Exception]) -> float | No
 class _Network(httpcore.SyncBackend):
     """Opens streams that keep deadlines."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lookups = TimeLimit()
+
     def connect_tcp(
         self,
         host: str,
@@ -63,8 +69,24 @@ class _Network(httpcore.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect; see httpcore."""
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(super().connect_tcp(host, port, left, local_address, socket_options))
+        addresses = self._addresses(host, port, _left(timeout, httpcore.ConnectTimeout))
+        last: Exception | None = None
+        for at, address in enumerate(addresses):
+            left = _left(timeout, httpcore.ConnectTimeout)
+            share = None if left is None else left / (len(addresses) - at)  # so that none takes the time of all
+            try:
+                return _Stream(super().connect_tcp(address, port, share, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+        raise last or httpcore.ConnectError(f"{host} has no address")
+
+    def _addresses(self, host: str, port: int, seconds: float | None) -> list[str]:
+        try:
+            return self._lookups.addresses(host, port, seconds)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
 
 
 class _Stream(httpcore.NetworkStream):

@@ -15,6 +15,9 @@ import attrs
 from watchkeeper.domain.errors import DeliveryDelayed, DeliveryRefused
 from watchkeeper.domain.wording import one_line
 
+from .smtp_deadline import Dialog
+from .time_limits import TimeLimit
+
 
 @attrs.frozen
 class Server:
@@ -29,11 +32,13 @@ class Server:
     timeout_seconds: float
 
 
-def sent(message: EmailMessage, server: Server, done: Collection[str] = ()) -> str:
+def sent(message: EmailMessage, server: Server, lookups: TimeLimit, done: Collection[str] = ()) -> str:
     """Hand the mail in and give what is to be noted about it; the reply 250 after the text is acceptance.
 
     Parameters
     ----------
+    lookups
+        Looks up the server's name.
     done
         Recipients who have it, or will never take it: it is not handed in for them again.
 
@@ -48,7 +53,7 @@ def sent(message: EmailMessage, server: Server, done: Collection[str] = ()) -> s
         recipients = [one.addr_spec for one in message["To"].addresses if one.addr_spec not in done]
         if not recipients:
             return "everybody has it already"
-        connection = _connected(server)
+        connection = _connected(server, lookups)
         try:
             refused = connection.send_message(message, to_addrs=recipients)
         finally:
@@ -65,15 +70,10 @@ def sent(message: EmailMessage, server: Server, done: Collection[str] = ()) -> s
     return _accepted(refused, recipients)
 
 
-def _connected(server: Server) -> smtplib.SMTP:
+def _connected(server: Server, lookups: TimeLimit) -> Dialog:
     trust = None if server.security == "none" else ssl.create_default_context(cafile=server.ca_file)
-    # a fixed name for ourselves: asking the resolver for it can take longer than the time-out
-    if server.security == "tls":
-        connection: smtplib.SMTP = smtplib.SMTP_SSL(
-            server.host, server.port, "localhost", timeout=server.timeout_seconds, context=trust
-        )
-    else:
-        connection = smtplib.SMTP(server.host, server.port, "localhost", timeout=server.timeout_seconds)
+    from_the_start = trust if server.security == "tls" else None
+    connection = Dialog(server.host, server.port, server.timeout_seconds, lookups, from_the_start)
     try:
         if server.security == "starttls":
             connection.starttls(context=trust)
