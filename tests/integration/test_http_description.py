@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -16,6 +17,7 @@ from watchkeeper.server.schemas import COMPONENTS
 
 from .served_project import fire, served
 
+DOCS = Path(__file__).parents[2] / "docs"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 SCHEMA = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
 CONTENT = {
@@ -224,3 +226,13 @@ def test_what_is_answered_is_what_is_described(project):
                 Draft202012Validator(resolved(told[kind]["schema"], description)).validate(reply.content)
                 seen.add(reply.status)
     assert seen >= {200, 201, 404, 409, 422}
+
+
+def test_the_documentation_names_every_route_parameter_and_refusal(description):
+    page = (DOCS / "reference" / "http-api.md").read_text(encoding="utf-8")
+    for path, method, operation in operations(description):
+        assert f"`{method.upper()} {path}`" in page
+        for one in operation.get("parameters", ()):
+            assert f"`{one['name']}`" in page or f"{{{one['name']}}}" in page, one["name"]
+        for status in operation["responses"]:
+            assert status in page
