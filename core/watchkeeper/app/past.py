@@ -9,6 +9,7 @@ from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.estimation.restating import Remeasuring, restated
 from watchkeeper.monitor.estimation.timeline import Point, timeline
 from watchkeeper.monitor.history import kept_measurements
+from watchkeeper.monitor.recent_history import Measured, Wanted, last_measurements, measured
 from watchkeeper.monitor.standing import Standing, standings
 
 from .answering import answers
@@ -30,6 +31,14 @@ class Past:
     def measurements(self, model: str, name: str | None = None, since_us: int | None = None) -> list[Measurement]:
         """What was measured, oldest first."""
         return [found for _, found in kept_measurements(self._systems.storage, model, name, since_us)]
+
+    def last_measurements(self, model: str, wanted: Wanted, limit: int, *, by_window: bool = True) -> list[Measurement]:
+        """Every value of the last `limit` measurements or more that are wanted, as `last_measurements` tells."""
+        return last_measurements(self._systems.storage, model, wanted, limit, by_window=by_window)
+
+    def measured(self, model: str) -> Measured | None:
+        """The names of all that was measured of a model, and where the windows end; None without any."""
+        return measured(self._systems.storage, model)
 
     def timeline(self, model: str, metric: str) -> tuple[Point, ...]:
         """One point a window: the metric's realised value, what it replaced, and the estimate; in order of time."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from watchkeeper.app import Watchkeeper
     from watchkeeper.domain.measurement import Measurement
     from watchkeeper.monitor.estimation.timeline import Point
+    from watchkeeper.monitor.recent_history import Measured, Wanted
+
+_ALL: Final = 2**31
 
 
 def history(
@@ -42,17 +45,20 @@ def history(
 ) -> None:
     """What was measured before, in order of the windows; beside each value those that it replaced."""
     from watchkeeper.domain.errors import NothingToCheck, UsageError
+    from watchkeeper.monitor.estimation.names import estimate_of
     from watchkeeper.monitor.estimation.timeline import plain_point, timeline, values_of
     from watchkeeper.monitor.rendering import plain_measurement
 
     if as_timeline and name is None:
         raise UsageError(f"a timeline is of one metric; name it: watchkeeper history {model} METRIC --timeline")
-    chosen = _choice(since, until, version)
+    names = None if name is None else (name, estimate_of(name)) if as_timeline else (name,)
+    wanted = _wanted(names, since, until, version)
     with opened(config) as watch:
         if restate:
             windows = {one.window for one in watch.restate(model)}
             say(f"{counted(len(windows), 'window')} measured again")
-        measured = [one for one in _measured(watch, model, name, as_timeline=as_timeline) if chosen(one)]
+        most = _ALL if as_timeline else limit
+        measured = watch.last_measurements(model, wanted, most, by_window=not every)
         if not measured:
             raise NothingToCheck(_nothing_measured(watch, model, name))
     points = timeline(measured, name)[-limit:] if as_timeline and name is not None else ()
@@ -67,26 +73,17 @@ def history(
         show(_timeline_table(points) if as_timeline else _history_table(found))
 
 
-def _choice(since: str | None, until: str | None, version: str | None) -> Callable[[Measurement], bool]:
+def _wanted(names: tuple[str, ...] | None, since: str | None, until: str | None, version: str | None) -> Wanted:
+    from watchkeeper.monitor.recent_history import Wanted
+
     from .checking import moment
 
-    since_us = None if since is None else moment(since, "--since", is_end=False)
-    until_us = None if until is None else moment(until, "--until", is_end=True)
-
-    def is_chosen(one: Measurement) -> bool:
-        is_late = since_us is None or one.window.end_us > since_us
-        is_early = until_us is None or one.window.end_us <= until_us
-        return is_late and is_early and version in (None, one.version)
-
-    return is_chosen
-
-
-def _measured(watch: Watchkeeper, model: str, name: str | None, *, as_timeline: bool) -> list[Measurement]:
-    from watchkeeper.monitor.estimation.names import estimate_of
-
-    if name is None or not as_timeline:
-        return watch.measurements(model, name)
-    return [*watch.measurements(model, name), *watch.measurements(model, estimate_of(name))]
+    return Wanted(
+        names,
+        version,
+        None if since is None else moment(since, "--since", is_end=False),
+        None if until is None else moment(until, "--until", is_end=True),
+    )
 
 
 def _plain(found: Measurement, before: Sequence[Measurement], told: dict[str, Any]) -> dict[str, Any]:
@@ -135,22 +132,21 @@ def _nothing_measured(watch: Watchkeeper, model: str, name: str | None) -> str:
     from watchkeeper.domain.errors import UsageError
     from watchkeeper.domain.nearest import did_you_mean
 
-    every = watch.measurements(model)
-    if not every and model not in watch.models:
+    there = watch.measured(model)
+    if there is None and model not in watch.models:
         known = ", ".join(watch.models) or "none"
         raise UsageError(
             f"there is no model {model!r} in the configuration, which has {known}{did_you_mean(model, watch.models)}"
         )
-    names = {one.name for one in every}
-    if not every:
+    if there is None:
         return f"nothing was measured of {model!r} yet; run `watchkeeper check`"
-    if name is None or name in names:
-        return f"nothing was measured of {model!r} in these windows; the store has some that end from {_span(every)}"
-    return f"no {name!r} was measured of {model!r}; found {', '.join(sorted(names))}{did_you_mean(name, names)}"
+    if name is None or name in there.names:
+        return f"nothing was measured of {model!r} in these windows; the store has some that end from {_span(there)}"
+    found = ", ".join(sorted(there.names))
+    return f"no {name!r} was measured of {model!r}; found {found}{did_you_mean(name, there.names)}"
 
 
-def _span(every: Sequence[Measurement]) -> str:
+def _span(there: Measured) -> str:
     from watchkeeper.domain.window import told_time
 
-    ends = [one.window.end_us for one in every]
-    return f"{told_time(min(ends))} to {told_time(max(ends))}"
+    return f"{told_time(there.first_end_us)} to {told_time(there.last_end_us)}"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.contracts.storage import Append, Batch, Durability, Storage
 from watchkeeper.domain.measurement import Measurement
@@ -42,18 +43,26 @@ def kept_measurements(
     batches = storage.scan(MEASUREMENTS, model, since_us, until_us)
     names = {name} if isinstance(name, str) else name
     time, table = sorted_rows(batches if names is None else (_only(batch, names) for batch in batches))
-    return list(zip(time.tolist(), _measurements(table, model, range(len(time))), strict=True)) if len(time) else []
+    return list(zip(time.tolist(), measurements_of(table, model, range(len(time))), strict=True)) if len(time) else []
 
 
 def _only(batch: Batch, wanted: Collection[str]) -> Batch:
     """The measurements of those names: a window has hundreds of others, which are not worth decoding."""
-    names = batch.table["name"]
-    if not isinstance(names, Categories):
-        chosen = np.isin(names, list(wanted))
-    else:
-        chosen = np.isin(names.codes, [code for code, label in enumerate(names.labels) if label in wanted])
+    return chosen_rows(batch, is_one_of(batch.table["name"], wanted))
+
+
+def is_one_of(column: Column, texts: Collection[str]) -> NDArray[np.bool_]:
+    """(n,) whether the column has one of these texts there."""
+    if not isinstance(column, Categories):
+        return np.isin(column, list(texts))
+    return np.isin(column.codes, [code for code, label in enumerate(column.labels) if label in texts])
+
+
+def chosen_rows(batch: Batch, chosen: NDArray[np.bool_]) -> Batch:
+    """Those rows, without the labels and details of the others, which are different for almost every row."""
+    if chosen.all():
+        return batch
     rows = batch.table.rows(chosen)
-    # labels and details are different for almost every row: those of the others would be carried along
     columns = {key: one.compacted() if isinstance(one, Categories) else one for key, one in rows.columns.items()}
     return Batch(batch.time[chosen], Table(columns))
 
@@ -80,7 +89,8 @@ def _table(measurements: Sequence[Measurement]) -> Table:
     )
 
 
-def _measurements(table: Table, model: str, rows: Iterable[int]) -> list[Measurement]:
+def measurements_of(table: Table, model: str, rows: Iterable[int]) -> list[Measurement]:
+    """These rows of a table of measurements, as they were made."""
     text = {name: _texts(table[name]) for name in ("name", "reason", "version", "source", "labels", "details")}
     number = {name: _numbers(table[name]) for name in ("value", "low", "high", "samples", "start_us", "end_us", "rows")}
     found = []
