@@ -60,7 +60,7 @@ def logged(*spans: tuple[int, int]) -> MemoryStorage:
 
 
 def same(one: Evidence, other: Evidence) -> bool:
-    arrays = ("sums", "previous", "began_us", "moved", "lasted")
+    arrays = ("sums", "expected", "began_us", "moved", "lasted")
     return (one.blocks, one.through_us, dict(one.open), one.ended) == (
         other.blocks,
         other.through_us,

@@ -134,7 +134,7 @@ def test_blocks_in_two_goes_are_the_blocks_in_one(alarms):
 def test_evidence_survives_being_written_down_bit_for_bit(alarms):
     evidence = after(alarms, changed(calm(120, 2), "x", 100, 105))
     back = Evidence.from_document(evidence.to_document(), alarms.bets.nothing)
-    for name in ("sums", "previous", "began_us", "moved", "lasted"):
+    for name in ("sums", "expected", "began_us", "moved", "lasted"):
         np.testing.assert_array_equal(getattr(back, name), getattr(evidence, name))
     assert (back.open, back.ended) == (dict(evidence.open), evidence.ended)
     assert (back.digest, back.through_us, back.blocks) == (evidence.digest, evidence.through_us, evidence.blocks)
@@ -170,7 +170,7 @@ def test_a_column_that_is_gone_or_of_another_type_says_nothing(alarms):
     evidence = after(alarms, without)
     assert not evidence.open
     series = alarms.series.index(("x", "mean"))
-    assert np.isnan(evidence.previous[series])
+    assert np.isnan(evidence.expected[series])
     assert (evidence.sums[:, :, series] == 0.0).all()
 
 
@@ -212,3 +212,39 @@ def test_a_reference_of_empty_columns_tells_so():
     table = Table({"x": np.full(1000, np.nan)})
     references = {"x": ReferenceColumn.fit("x", table["x"])}
     assert fitted_alarms(references, table, None, TERMS) == "no column has values in the reference"
+
+
+def weather(hours: int, columns: int, *, rho: float, sd: float, seed: int) -> Table:
+    """Columns whose hourly level is an AR(1) beside rows of standard deviation 1."""
+    rng = np.random.default_rng(seed)
+    level = sd * rng.standard_normal((hours, columns))
+    for at in range(1, hours):
+        level[at] = rho * level[at - 1] + np.sqrt(1.0 - rho * rho) * level[at]
+    rows = rng.standard_normal((hours, ROWS, columns)) + level[:, None, :]
+    return Table({f"f{at}": rows[:, :, at].ravel() for at in range(columns)})
+
+
+@pytest.mark.parametrize("hours", [200, 336])
+def test_levels_that_wander_for_longer_than_a_day_raise_no_more_alarms_than_the_budget_grants(hours):
+    raised = []
+    for seed in range(3):
+        table = weather(hours + 720, 8, rho=0.95, sd=0.1, seed=seed)
+        alarms = fitted(table.rows(slice(0, hours * ROWS)), times(hours))
+        evidence = after(alarms, table.rows(slice(hours * ROWS, None)), hours)
+        raised.append(len(evidence.ended) + len(evidence.open))
+    assert sum(raised) <= 3, raised
+
+
+def test_a_column_whose_weather_changes_is_seen_beside_columns_that_stay():
+    table = weather(400, 8, rho=0.95, sd=0.1, seed=1)
+    alarms = fitted(table.rows(slice(0, 200 * ROWS)), times(200))
+    moved = changed(table.rows(slice(200 * ROWS, None)), "f0", 100)
+    evidence = after(alarms, moved)
+    assert evidence.open["f0"].noticed_us <= (200 + 103) * HOUR_US
+
+
+def test_a_level_that_moves_is_no_change_of_shape(alarms):
+    moved = changed(calm(100, 2), "x", 0, by=lambda values: 1.3 * values + 0.4)
+    values = alarms.blocks(moved, times(100, REFERENCE), cut_by_time(times(100, REFERENCE), HOUR_US)).values
+    middle = values[:, alarms.series.index(("x", "middle"))]
+    assert abs(float(middle.mean())) < 0.05

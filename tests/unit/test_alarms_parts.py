@@ -1,4 +1,4 @@
-"""Parts of the drift alarms: blocks, legs, seasons, whitening."""
+"""Parts of the drift alarms: blocks, legs, seasons, weather, whitening."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from watchkeeper.domain.table import Categories
 from watchkeeper.monitor.alarms.blocks import block_size, cut_by_rows, cut_by_time, cut_evenly
 from watchkeeper.monitor.alarms.legs import NumberLegs, legs_of
 from watchkeeper.monitor.alarms.seasons import DAY_US, HOUR_US, Seasons
+from watchkeeper.monitor.alarms.weather import Weather
 from watchkeeper.monitor.alarms.whitening import Whitening
 
 
@@ -134,7 +135,18 @@ def test_an_autoregression_is_recovered():
 
 
 def test_a_block_of_fewer_rows_has_a_larger_noise():
-    found = Whitening(np.zeros(1), np.zeros(1), np.array([0.1]), np.zeros(1), 100.0)
+    calm, noise, unit = np.zeros(1), np.array([0.01]), np.array([0.1])
+    found = Whitening(
+        mean=calm,
+        rho=calm,
+        uncertain=calm,
+        noise=noise,
+        wandering=calm,
+        sigma=unit,
+        error=calm,
+        witnesses=np.full(1, 100.0),
+        rows=100.0,
+    )
     usual, small = (found.residual(np.array([0.3]), np.array([np.nan]), np.array([rows])) for rows in (100.0, 25.0))
     assert usual[0] == pytest.approx(3.0)
     assert small[0] == pytest.approx(1.5)
@@ -142,5 +154,52 @@ def test_a_block_of_fewer_rows_has_a_larger_noise():
 
 def test_a_series_that_never_moves_has_no_memory_and_a_unit():
     found = Whitening.fit(np.zeros(1), np.full((100, 1), 1e-17), np.zeros(1), 100.0)
-    assert found.rho[0] < 0.05
+    assert found.lasting[0] > 0.9
     assert found.sigma[0] == pytest.approx(0.05)
+
+
+def wandering(blocks: int, series: int, *, rho: float, level: float, noise: float) -> np.ndarray:
+    """(blocks, series): levels that are an AR(1) of that sd, beside noise."""
+    rng = np.random.default_rng(11)
+    found = np.empty((blocks, series))
+    found[0] = level * rng.standard_normal(series)
+    for at in range(1, blocks):
+        found[at] = rho * found[at - 1] + level * np.sqrt(1.0 - rho * rho) * rng.standard_normal(series)
+    return np.asarray(found + noise * rng.standard_normal((blocks, series)))
+
+
+def test_a_level_that_wanders_for_long_beside_noise_is_told_by_the_series_together():
+    values = wandering(200, 30, rho=0.95, level=0.05, noise=0.05)
+    found = Weather.fit(values - values.mean(axis=0), np.zeros(30, dtype=np.int64), 400.0)
+    assert np.median(found.rho) == pytest.approx(0.95, abs=0.03)
+    truth = 0.05**2 * 1.95 / 0.05 + 0.05**2
+    assert np.median(found.long_run) == pytest.approx(truth, rel=0.4)
+    assert np.median(found.noise) == pytest.approx(0.05**2, rel=0.2)
+
+
+def test_what_is_left_after_whitening_has_no_memory():
+    values = wandering(2000, 20, rho=0.9, level=0.1, noise=0.05)
+    found = Whitening.fit(np.zeros(20), values - values.mean(axis=0), np.zeros(20), 400.0)
+    left = found.residuals(values - values.mean(axis=0))
+    assert left.std() == pytest.approx(1.0, abs=0.02)
+    for lag in range(1, 10):
+        assert abs(float((left[lag:] * left[:-lag]).mean())) < 0.02
+    batches = left[:1980].reshape(-1, 20, 20).sum(axis=1) / np.sqrt(20)
+    assert batches.std() == pytest.approx(1.0, abs=0.08)
+
+
+def test_a_change_lasts_in_the_residuals_as_the_filter_says():
+    values = wandering(2000, 3, rho=0.9, level=0.1, noise=0.05)
+    found = Whitening.fit(np.zeros(3), values - values.mean(axis=0), np.zeros(3), 400.0)
+    step = np.concatenate((np.zeros((50, 3)), np.ones((100, 3))))
+    left = found.residuals(step) * found.sigma
+    np.testing.assert_allclose(left[49], 1.0)
+    np.testing.assert_allclose(left[-1], found.lasting, rtol=1e-6)
+
+
+def test_a_series_alone_is_thought_to_have_the_weather_it_shows():
+    values = wandering(300, 30, rho=0.9, level=0.1, noise=0.05)
+    values[:, 1:] = wandering(300, 29, rho=0.0, level=0.05, noise=0.0)
+    found = Weather.fit(values - values.mean(axis=0), np.zeros(30, dtype=np.int64), 400.0)
+    assert found.long_run[0] > 5.0 * np.median(found.long_run[1:])
+    assert found.witnesses[0] < 60.0 < found.witnesses[1:].min()

@@ -58,6 +58,8 @@ class DriftAlarms:
     seasons: Seasons
     whitening: Whitening
     bets: ChangeBets
+    latitude: NDArray[np.float64]
+    """(k,) how much more the evidence counts, because its bets are safer than they need be."""
     size: BlockSize
     period_us: float
     """The time in which one false alarm is allowed."""
@@ -83,8 +85,8 @@ class DriftAlarms:
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
-        """(k,) each series' part of its column's evidence."""
-        return np.array([weight for found in self.legs.values() for weight in found.weights])
+        """(k,) each series' part of its column's evidence, times its `latitude`."""
+        return np.array([weight for found in self.legs.values() for weight in found.weights]) * self.latitude
 
     @property
     def fresh(self) -> Evidence:
@@ -117,7 +119,7 @@ class DriftAlarms:
 
     def _after(self, evidence: Evidence, deviation: NDArray[np.float64], blocks: Blocks, at: int) -> Evidence:
         share, start_us, end_us = float(blocks.shares[at]), int(blocks.start_us[at]), int(blocks.end_us[at])
-        residual = self.whitening.residual(deviation, evidence.previous, blocks.rows[at])
+        residual = self.whitening.residual(deviation, evidence.expected, blocks.rows[at])
         sums = self.bets.advanced(evidence.sums, residual, share)
         rested = evidence.sums.mean(axis=1) <= _AT_REST * share
         known = np.isfinite(deviation)
@@ -128,7 +130,7 @@ class DriftAlarms:
             through_us=end_us,
             blocks=evidence.blocks + 1,
             sums=sums,
-            previous=np.where(known, deviation, evidence.previous),
+            expected=self.whitening.expected(deviation, evidence.expected, blocks.rows[at]),
             began_us=np.where(rested, float(start_us), evidence.began_us),
             moved=moved,
             lasted=lasted,

@@ -65,8 +65,8 @@ class Evidence:
     """How many blocks have been counted."""
     sums: NDArray[np.float64]
     """(2, s, k) Shiryaev-Roberts sums."""
-    previous: NDArray[np.float64]
-    """(k,) the last block's deviations; NaN where there is none."""
+    expected: NDArray[np.float64]
+    """(k,) the next block's deviations, by what came before; NaN where nothing did."""
     began_us: NDArray[np.float64]
     """(2, k) since when each side's evidence has not been at rest."""
     moved: NDArray[np.float64]
@@ -105,7 +105,7 @@ class Evidence:
     def from_document(cls, document: Mapping[str, Any], nothing: NDArray[np.float64]) -> Evidence | None:
         """What `to_document` told; None when it was written by another version of watchkeeper."""
         series = nothing.shape[-1]
-        shapes = {"sums": nothing.shape, "previous": (series,)}
+        shapes = {"sums": nothing.shape, "expected": (series,)}
         try:
             arrays = {name: _array(document["arrays"][name], shapes.get(name, (2, series))) for name in _ARRAYS}
             alarms = [DriftAlarm(**alarm) for alarm in document["open"]]
@@ -117,7 +117,7 @@ class Evidence:
         return cls(digest, through_us, blocks, **arrays, open={alarm.column: alarm for alarm in alarms}, ended=ended)
 
 
-_ARRAYS: Final = ("sums", "previous", "began_us", "moved", "lasted")
+_ARRAYS: Final = ("sums", "expected", "began_us", "moved", "lasted")
 
 
 def _text(array: NDArray[np.float64]) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
 from watchkeeper.domain.martingales import STEPS, ChangeBets
 from watchkeeper.domain.reference import ReferenceColumn
@@ -28,9 +29,11 @@ TOLERANCE: Final = 0.05
 """The largest change that does not matter when nobody says otherwise, in reference sds of one row."""
 _SURE_OF_MEAN: Final = 1.5
 """The tolerance is at least so many standard errors of the reference's own mean."""
+_HIDING: Final = 1.5
+"""A change of which a part p lasts in the residuals is hidden by so much: p to the minus this."""
 _CEILING: Final = 10.0
 """Evidence grows to at most this many times what one column needs to raise an alarm on its own."""
-_FORMAT: Final = b"watchkeeper drift alarms 2\n"
+_FORMAT: Final = b"watchkeeper drift alarms 3\n"
 
 
 @attrs.frozen
@@ -77,12 +80,13 @@ def fitted_alarms(
     if ALL_FEATURES in legs and not np.isfinite(values[:, -len(legs[ALL_FEATURES].names) :]).any():
         values = values[:, : -len(legs.pop(ALL_FEATURES).names)]  # none of them is a test
     end_us = None if at is None else int(max(at[-1] + 1, cut.end_us[-1]))
-    usual = _usual(values, rows, None if at is None else cut.start_us, size)
+    usual = _usual(values, rows, None if at is None else cut.start_us, size, kinds=_kinds(legs))
     return DriftAlarms(
         legs=legs,
         seasons=usual.seasons,
         whitening=usual.whitening,
         bets=_bets(legs, usual, terms.tolerance),
+        latitude=_latitude(usual.whitening, terms.tolerance, len(legs)),
         size=size,
         period_us=terms.budget.per_us / terms.budget.alarms,
         digest=_digest(references, table, times, terms, legs.get(ALL_FEATURES)),
@@ -98,7 +102,12 @@ class _Usual:
 
 
 def _usual(
-    values: NDArray[np.float64], rows: NDArray[np.float64], start_us: NDArray[np.int64] | None, size: BlockSize
+    values: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    start_us: NDArray[np.int64] | None,
+    size: BlockSize,
+    *,
+    kinds: NDArray[np.int64],
 ) -> _Usual:
     known = np.isfinite(values)
     mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -107,22 +116,40 @@ def _usual(
     if start_us is not None:
         seasons = Seasons.fit(start_us, deviations, size.typical_us or DAY_US)
         deviations -= seasons.at(start_us)
-    whitening = Whitening.fit(mean, deviations, seasons.parameters, float(np.median(rows)))
+    whitening = Whitening.fit(mean, deviations, seasons.parameters, float(np.median(rows)), kinds)
     return _Usual(seasons, whitening, whitening.residuals(deviations))
 
 
 def _bets(legs: Mapping[str, Legs | TableLegs], usual: _Usual, tolerance: float) -> ChangeBets:
     weights = np.array([weight for found in legs.values() for weight in found.weights])
-    names = [_kind(leg) for found in legs.values() for leg in found.names]
-    _, kinds = np.unique(names, return_inverse=True)
     whitening = usual.whitening
     return ChangeBets.calibrated(
         usual.residuals,
-        kinds.astype(np.int64),
-        lasting=1.0 - whitening.rho,
+        _kinds(legs),
+        lasting=whitening.lasting,
         tolerance=np.maximum(tolerance, _SURE_OF_MEAN * whitening.error) / whitening.sigma,
         ceiling=_CEILING * len(legs) * len(STEPS) / weights,
     )
+
+
+def _latitude(whitening: Whitening, tolerance: float, columns: int) -> NDArray[np.float64]:
+    """(k,) how much safer bets are than they need be where weather hides changes: 1 where it does not.
+
+    That nothing has changed includes a reference mean that is off by chance. A tolerance of more standard errors than
+    `_SURE_OF_MEAN` makes it as many times rarer that a mean is off by more, by Student's t. So much more may be won
+    in the long run, as long as not all columns change by the very tolerance: no more than the root of their number.
+    """
+    freedom = np.maximum(whitening.witnesses - 1.0, 2.0)
+    errors = np.maximum(tolerance / np.maximum(whitening.error, 1e-9), _SURE_OF_MEAN)
+    rarer = stdtr(freedom, -_SURE_OF_MEAN) / np.maximum(stdtr(freedom, -errors), 1e-12)
+    hidden = whitening.lasting**-_HIDING
+    return np.asarray(np.clip(np.minimum(rarer, hidden), 1.0, columns**0.5))
+
+
+def _kinds(legs: Mapping[str, Legs | TableLegs]) -> NDArray[np.int64]:
+    """(k,) the same number for the same leg of different columns."""
+    names = [_kind(leg) for found in legs.values() for leg in found.names]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def _kind(leg: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import attrs
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from watchkeeper.domain.cells import LabelCells, NumberCells
 from watchkeeper.domain.profile import LabelProfile, NumberProfile
@@ -23,6 +23,10 @@ _NAMED_LABELS: Final = 8
 _SMALLEST_SHARE: Final = 0.01
 """Shares below this are taken for it: a first missing row in a thousand is no change that matters."""
 _SMALLEST_VARIANCE: Final = 1e-4
+_QUARTILE: Final = 0.6744897501960817
+"""Of a standard normal."""
+_MIDDLE_NOISE: Final = 0.795
+"""Sampling sd of the angle of the middle share beside what the spread explains of it, in a normal."""
 _FURTHEST: Final = 3.0
 """Values further beyond the reference's extremes than so many of its sds are all the same."""
 
@@ -62,10 +66,11 @@ def angle(share: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @attrs.frozen(eq=False)
 class NumberLegs:
-    """Mean, spread, share in the middle half and missing share of a block, by the reference's normal scores.
+    """Mean, spread, middle and missing share of a block, by the reference's normal scores.
 
     A value's score is the normal quantile of its rank in the reference, and goes on for three sds beyond the
-    reference's extremes: one wild value moves a block only so far. O(n log cells).
+    reference's extremes: one wild value moves a block only so far. The middle is the share of values in the reference's
+    middle half beside what a normal of the block's mean and spread has there. O(n log cells).
     """
 
     names: tuple[str, ...]
@@ -116,11 +121,18 @@ class NumberLegs:
             # the logarithm is too low by 1 / (n - 1) on average: uncorrected, smaller blocks would read as a change
             spread = (np.log(sample_variance) + 1.0 / (present - 1.0)) / np.sqrt(2.0)
             middle = angle(np.bincount(kept, self.in_middle[cell], count) / present)
+            middle = (middle - angle(_normal_middle(mean, np.sqrt(sample_variance)))) / _MIDDLE_NOISE
             gone = angle((rows - present) / rows)
             # scores all but end where the reference does, and a block that lies beyond it would seem to have no spread
             has_spread = (present > 1) & (np.bincount(kept, self.is_beyond[cell], count) < 0.5 * present)
         found = {MEAN: mean, SPREAD: np.where(has_spread, spread, np.nan), MIDDLE: middle, MISSING: gone}
         return np.column_stack([found[name] for name in self.names])
+
+
+def _normal_middle(mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of a normal in the middle half of the standard one: what a moved level takes from it is no shape."""
+    spread = np.where(np.isfinite(spread), spread, 1.0)
+    return np.asarray(ndtr((_QUARTILE - mean) / spread) - ndtr((-_QUARTILE - mean) / spread))
 
 
 def _beyond(cells: NumberCells, counted: NumberProfile) -> NDArray[np.float64]:

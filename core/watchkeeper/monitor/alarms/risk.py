@@ -180,7 +180,7 @@ def fitted_risk(evaluation: Evaluation, cut: Cut, size: BlockSize, terms: AlarmT
     means = np.bincount(cut.block, losses, len(cut)) / np.maximum(rows, 1.0)
     deviations = ((means - usual) / deviation)[:, None]
     whitening = Whitening.fit(np.zeros(1), deviations, np.zeros(1), float(np.median(rows)))
-    lasting = float(whitening.sigma[0] / (1.0 - whitening.rho[0]))
+    lasting = float(whitening.sigma[0] / whitening.lasting[0])
     slack = max(terms.tolerance, _SURE_OF_MEAN * float(whitening.error[0])) * deviation
     told = hashlib.sha256(f"watchkeeper risk 1 {terms.window} {terms.budget} {terms.tolerance!r}\n".encode())
     told.update(losses.tobytes())

@@ -70,7 +70,7 @@ def _movement(alarm: DriftAlarm) -> str:
     told = {
         MEAN: f"its mean is {'higher' if alarm.is_up else 'lower'} by {abs(alarm.size):.2g} sd",
         SPREAD: f"it spreads {math.exp(alarm.size / math.sqrt(2.0)):.2g} times as far",
-        MIDDLE: f"{more} of its values lie in the reference's middle half",
+        MIDDLE: f"{more} of its values lie in the reference's middle half than its mean and spread explain",
         MISSING: f"{more} values are missing",
         UNSEEN: f"{more} values are labels that the reference never had",
         OTHER: f"{more} values are rare labels",

@@ -1,4 +1,4 @@
-"""Whitening: what a block's neighbour already told is taken out, so that what is left is new."""
+"""Whitening: what the blocks before already told is taken out, so that what is left is new."""
 
 from __future__ import annotations
 
@@ -8,36 +8,53 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-_LARGEST_RHO: Final = 0.97
+from .weather import Weather
+
 _BATCHES: Final = 10
-_STILL: Final = 1e-4
-"""A variance far below this part of what sampling gives is none."""
-_ESTIMATION: Final = 3.0
+_ESTIMATION: Final = 1.0
 """Residual sds are taken larger by this over the number of blocks: they are estimates."""
 _LEAST_OF_SAMPLING: Final = 0.5
 """A residual sd is at least this part of what sampling alone gives; a constant column has a unit to be measured in."""
+_LEAST_OF_USUAL: Final = 0.25
+"""Blocks of many rows have at least this part of the usual variance."""
 
 
 @attrs.frozen(eq=False)
 class Whitening:
-    """An AR(1) of each of k series of block statistics, fitted on the reference's blocks."""
+    """A level that wanders beside noise, for each of k series of block statistics; fitted on the reference's blocks.
+
+    The level is followed by a Kalman filter in its steady state; what it did not expect is the residual.
+    """
 
     mean: NDArray[np.float64]
     """(k,)."""
     rho: NDArray[np.float64]
-    """(k,) how much of a deviation is left in the next block, 0 to 0.97."""
+    """(k,) how much of a level's deviation is left in the next block."""
+    uncertain: NDArray[np.float64]
+    """(k,) the variance of the level, given the blocks before."""
+    noise: NDArray[np.float64]
+    """(k,) the variance of the noise of a block with the usual number of rows."""
+    wandering: NDArray[np.float64]
+    """(k,) the variance of the level when nothing is known."""
     sigma: NDArray[np.float64]
-    """(k,) sd of the residuals of a block with the usual number of rows."""
+    """(k,) sd of the residuals of such a block."""
     error: NDArray[np.float64]
     """(k,) standard error of `mean`, dependence and slow wandering included."""
+    witnesses: NDArray[np.float64]
+    """(k,) how many independent blocks would tell the mean as well."""
     rows: float
     """Rows of a usual block."""
 
     @classmethod
     def fit(
-        cls, mean: NDArray[np.float64], deviations: NDArray[np.float64], learnt: NDArray[np.float64], rows: float
+        cls,
+        mean: NDArray[np.float64],
+        deviations: NDArray[np.float64],
+        learnt: NDArray[np.float64],
+        rows: float,
+        kinds: NDArray[np.int64] | None = None,
     ) -> Whitening:
-        """Fit by least squares, the bias of rho in short series corrected (Kendall 1954).
+        """Fit the weather, and the sd of what is left to the residuals themselves.
 
         Parameters
         ----------
@@ -49,41 +66,89 @@ class Whitening:
             (k,) how many numbers the seasons took.
         rows
             Rows of a usual block.
+        kinds
+            (k,) which series are thought to have weather alike; all when None.
         """
-        before, after = deviations[:-1], deviations[1:]
-        both = np.isfinite(before) & np.isfinite(after)
-        pairs = np.maximum(both.sum(axis=0), 1)
-        before, after = np.where(both, before, 0.0), np.where(both, after, 0.0)
-        # a little is added so that a series that does not move, but for rounding, has no memory
-        rho = (before * after).sum(axis=0) / ((before * before).sum(axis=0) + pairs * _STILL / rows)
-        rho = np.clip(rho + (1.0 + 3.0 * rho) / pairs, 0.0, _LARGEST_RHO)
-        squares = ((after - rho * before) ** 2).sum(axis=0)
-        sigma = np.sqrt(squares / np.maximum(pairs - 3.0 - learnt, 1.0)) * (1.0 + _ESTIMATION / pairs)
-        sigma = np.maximum(sigma, _LEAST_OF_SAMPLING / np.sqrt(rows))
-        error = np.maximum(sigma / (1.0 - rho) / np.sqrt(pairs), _batch_error(deviations))
-        return cls(mean, rho, sigma, error, rows)
+        alike = np.zeros(len(mean), dtype=np.int64) if kinds is None else kinds
+        weather = Weather.fit(deviations, alike, rows)
+        uncertain = _steady(weather)
+        sigma = np.sqrt(uncertain + weather.noise)
+        error = np.maximum(np.sqrt(weather.long_run / len(deviations)), _batch_error(deviations))
+        fitted = cls(mean, weather.rho, uncertain, weather.noise, weather.level, sigma, error, weather.witnesses, rows)
+        return fitted._scaled(deviations, learnt)
+
+    @property
+    def lasting(self) -> NDArray[np.float64]:
+        """(k,) how much of a change shows in the residuals for as long as it lasts."""
+        gain = self.uncertain / np.maximum(self.uncertain + self.noise, 1e-300)
+        return np.asarray((1.0 - self.rho) / (1.0 - self.rho + self.rho * gain))
 
     def residual(
-        self, deviation: NDArray[np.float64], previous: NDArray[np.float64], rows: NDArray[np.float64]
+        self, deviation: NDArray[np.float64], expected: NDArray[np.float64], rows: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """(k,) in sds; NaN where the deviation is.
 
         Parameters
         ----------
-        deviation, previous
-            (k,) of this block and of the one before; NaN in `previous` when it is not known.
+        deviation, expected
+            (k,) of this block; NaN in `expected` when no block came before.
         rows
             (k,) or (): rows of this block; with fewer than usual its sampling noise is larger.
         """
-        known = np.isfinite(previous)
-        told = np.where(known, self.rho * np.where(known, previous, 0.0), 0.0)
-        usual = self.sigma**2 / np.where(known, 1.0, 1.0 - self.rho**2)
-        noise = 1.0 / np.maximum(rows, 1.0) - 1.0 / self.rows
-        return np.asarray((deviation - told) / np.sqrt(np.maximum(usual + noise, 0.25 * usual)))
+        known = np.isfinite(expected)
+        usual = np.where(known, self.sigma**2, self.wandering + self.noise)
+        variance = np.maximum(usual + self._more_noise(rows), _LEAST_OF_USUAL * usual)
+        return np.asarray((deviation - np.where(known, expected, 0.0)) / np.sqrt(variance))
+
+    def expected(
+        self, deviation: NDArray[np.float64], expected: NDArray[np.float64], rows: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(k,) the next block's deviation, by this one's and what was expected of it; NaN where nothing is known."""
+        known = np.isfinite(expected)
+        before = np.where(known, expected, 0.0)
+        uncertain = np.where(known, self.uncertain, self.wandering)
+        noise = np.maximum(self.noise + self._more_noise(rows), _LEAST_OF_USUAL * self.noise)
+        gain = uncertain / np.maximum(uncertain + noise, 1e-300)
+        said = np.isfinite(deviation)
+        level = before + gain * (np.where(said, deviation, before) - before)
+        return np.where(said | known, self.rho * level, np.nan)
 
     def residuals(self, deviations: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n - 1, k) of usual blocks in order."""
-        return np.asarray((deviations[1:] - self.rho * deviations[:-1]) / self.sigma)
+        found = np.empty_like(deviations)
+        expected, rows = np.full(deviations.shape[1], np.nan), np.array(self.rows)
+        for at, deviation in enumerate(deviations):
+            found[at] = self.residual(deviation, expected, rows)
+            expected = self.expected(deviation, expected, rows)
+        return found[1:]
+
+    def _more_noise(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(1.0 / np.maximum(rows, 1.0) - 1.0 / self.rows)
+
+    def _scaled(self, deviations: NDArray[np.float64], learnt: NDArray[np.float64]) -> Whitening:
+        """With the sd that the residuals have, tails and all; the filter stays as it is."""
+        residuals = self.residuals(deviations)
+        known = np.isfinite(residuals)
+        count = np.maximum(known.sum(axis=0), 1)
+        squares = np.where(known, residuals**2, 0.0).sum(axis=0)
+        times = np.sqrt(squares / np.maximum(count - 3.0 - learnt, 1.0)) * (1.0 + _ESTIMATION / count)
+        sigma = np.maximum(self.sigma * times, _LEAST_OF_SAMPLING / np.sqrt(self.rows))
+        factor = (sigma / self.sigma) ** 2
+        return attrs.evolve(
+            self,
+            sigma=sigma,
+            uncertain=self.uncertain * factor,
+            noise=self.noise * factor,
+            wandering=self.wandering * factor,
+        )
+
+
+def _steady(weather: Weather) -> NDArray[np.float64]:
+    """(k,) the variance of the level given the blocks before: the fixed point p = rho^2 p noise / (p + noise) + new."""
+    kept = weather.rho**2
+    new, noise = weather.level * (1.0 - kept), weather.noise
+    half = 0.5 * (noise * (1.0 - kept) - new)
+    return np.asarray(np.sqrt(half * half + noise * new) - half)
 
 
 def _batch_error(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
