@@ -144,6 +144,18 @@ def test_giving_back_after_the_last_step_takes_the_last_step_once_more():
     assert set(desk.minutes(120)) == {(20, "third"), (20, "boss")}
 
 
+def test_a_step_that_waits_counts_from_the_next_check_when_the_clock_was_set_back():
+    desk = Desk()
+    desk.check(0.6)
+    desk.clock.advance(-86_400)
+    desk.check(0.6)
+
+    desk.minutes(9)
+    assert {letter.receiver for letter in desk.letters()} == {"first"}
+    desk.minutes(1)
+    assert {letter.receiver for letter in desk.letters()} == {"first", "second"}
+
+
 def test_who_gave_it_back_is_in_the_log():
     desk = Desk()
     desk.check(0.6)
@@ -186,7 +198,10 @@ def test_what_is_under_way_keeps_the_policy_with_which_it_began():
     desk.check(0.6)
     desk.use(Escalation("other", (Step(MINUTE, ("nobody",)),)))
 
-    assert desk.minutes(10) == [(10, "second")]
+    desk.minutes(9)
+    assert {letter.receiver for letter in desk.letters()} == {"first"}
+    desk.minutes(1)
+    assert {letter.receiver for letter in desk.letters()} == {"first", "second"}
 
 
 def test_while_it_recovers_nobody_is_told():

@@ -355,6 +355,50 @@ def test_a_notification_carries_the_history_of_what_led_to_it():
     assert letter.notification.history == tuple((at, at / 1_000) for at in range(300, 500))
 
 
+def test_a_history_with_a_number_that_is_none_keeps_no_alert_from_being_told():
+    desk = Desk()
+    desk.alerting = Alerting(
+        desk.storage,
+        desk.clock,
+        [Rule(name="r", condition=parsed("accuracy < 0.8"), receivers=("ops",))],
+        history=lambda _measurement: [(1, float("nan")), (2, 0.9), (3, float("inf"))],
+    )
+
+    desk.check(BAD)
+
+    (letter,) = desk.alerting.outbox.waiting()
+    assert letter.notification.history == ((2, 0.9),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "numbers", "state"),
+    [({"for_us": 300 * SECOND}, (BAD, BAD), "firing"), ({"keep_firing_us": 300 * SECOND}, (BAD, GOOD), None)],
+    ids=["for", "keep_firing"],
+)
+def test_a_clock_that_is_set_back_a_day_delays_nothing_by_a_day(settings, numbers, state):
+    desk = Desk(**settings)
+    desk.check(numbers[0])
+    desk.check(numbers[1])
+    desk.clock.advance(-86_400)
+
+    for _ in range(6):
+        desk.clock.advance(60)
+        desk.check(numbers[1])
+
+    assert [alert.state for alert in desk.alerting.alerts()] == ([state] if state else [])
+
+
+def test_repetitions_go_on_when_the_clock_was_set_back():
+    desk = Desk(repeat_us=300 * SECOND)
+    desk.check(BAD)
+    desk.clock.advance(-86_400)
+    desk.check(BAD)
+    desk.clock.advance(300)
+    desk.check(BAD)
+
+    assert desk.events()[-1] == "repeated"
+
+
 def test_the_observer_hears_of_each_change_after_it_is_stored():
     desk = Desk(for_checks=2)
     desk.checks(BAD, BAD, BAD)

@@ -21,6 +21,8 @@ from watchkeeper.domain.plain import background_of, measurement_of, plain_backgr
 COURSES: Final = Namespace("escalations", ("next_us",))
 """One document for each escalation under way, to find those that are due; what it is stands in the alert."""
 MOST_REPEATS: Final = 20
+LOOK_AGAIN_US: Final = 60_000_000
+"""By so much a step is put off while news is held back."""
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Final
 
 import attrs
@@ -36,8 +37,8 @@ def with_notice(
         told = attrs.evolve(told, course=begun(policy, _measurements(change), now_us, background))
     notification = attrs.evolve(_notification(change, told, occasion, now_us), background=background)
     if notification.measurements:
-        points = tuple(given.history(notification.measurements[0]))[-_LONGEST_HISTORY:]
-        notification = attrs.evolve(notification, history=points)
+        known = ((at_us, number) for at_us, number in given.history(notification.measurements[0]) if isfinite(number))
+        notification = attrs.evolve(notification, history=tuple(known)[-_LONGEST_HISTORY:])
     letters = [_letter(receiver, notification, record, now_us) for receiver in receivers]
     keys = {letter.receiver: letter.key for letter in letters}
     return attrs.evolve(told, last_keys={**record.last_keys, **keys}), letters

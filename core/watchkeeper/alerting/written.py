@@ -12,12 +12,12 @@ from watchkeeper.domain.alert import Alert, AlertState
 
 from . import notices
 from .changes import Change, Circumstances
+from .escalation import LOOK_AGAIN_US
 from .letters import ALERT_LOG, Letter
 from .muting import Held
 from .record import Record
 from .telling import with_notice
 
-_LOOK_AGAIN_US: Final = 60_000_000
 _NO_STATE: Final = frozenset({notices.Occasion.REPEATED, notices.Occasion.ESCALATED, notices.Occasion.FLAPPING})
 """Occasions that the log calls by their own name."""
 COMMENTED: Final = "commented"
@@ -113,7 +113,7 @@ def _put_off(change: Change, record: Record, now_us: int) -> Record:
     course = change.before.course if change.before else None
     if change.occasion is not notices.Occasion.ESCALATED or course is None:
         return record
-    return attrs.evolve(record, course=course.postponed(now_us + _LOOK_AGAIN_US))
+    return attrs.evolve(record, course=course.postponed(now_us + LOOK_AGAIN_US))
 
 
 def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str]) -> LogEntry:
