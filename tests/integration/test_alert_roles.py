@@ -108,3 +108,28 @@ def test_letters_are_dropped_and_sent_again_by_an_operator_under_their_own_name(
             entry.body["detail"] for entry in watch.alerting.log() if entry.body["event"] in {"sent again", "dropped"}
         ]
     assert told == ["by ada", "by ada"]
+
+
+def test_somebody_else_acts_on_the_same_project_under_their_own_name_and_role(firing):
+    with open_project("watchkeeper.toml", actor="eve") as watch:
+        watch.alerting.alerts()
+        ada = watch.acting_as("ada")
+        assert (watch.actor, ada.actor) == ("eve", "ada")
+        assert ada.alerting.acknowledge(firing.fingerprint, ada.actor).by == "ada"
+        assert watch.alerting.alert(firing.fingerprint).by == "ada"
+        silence = ada.silence([Matcher.parse("model=momentum")], HOUR_US, by=ada.actor, comment="feed")
+        for act in (
+            lambda: watch.alerting.resolve(firing.fingerprint, "eve"),
+            lambda: watch.alerting.silences.end(silence.id, "eve"),
+        ):
+            with pytest.raises(NotAllowed, match="'eve' may not handle the alerts of 'momentum'"):
+                act()
+
+
+def test_receivers_are_told_what_somebody_else_has_done(firing, project):
+    project.configure(project.config.replace('do = ["notify:ops"]', 'do = ["notify:ops"]\ntell_acknowledged = true'))
+    with open_project("watchkeeper.toml", actor="ada") as watch:
+        watch.deliver()
+        grace = watch.acting_as("grace")
+        grace.alerting.acknowledge(firing.fingerprint, grace.actor)
+        assert [delivery.receiver for delivery in watch.deliver().delivered] == ["stderr"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Self
+
+import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
@@ -110,6 +114,14 @@ class Alerting:
         )
         self._hands = Hands(self._kept, self._writer, self._rules, clock, permit)
         self._timekeeper = Timekeeper(storage, roster, self._writer, self._rules, models)
+
+    def permitted_by(self, permit: Permit) -> Self:
+        """The same system for somebody else, whom `permit` is asked about; what is known and sent is shared."""
+        other = copy.copy(self)
+        other.outbox = Outbox(self._storage, permit)
+        other.silences = Silences(self._storage, self._clock, permit)
+        other._hands = attrs.evolve(self._hands, permit=permit)  # noqa: SLF001 - the same class
+        return other
 
     def evaluate(
         self, model: str, measurements: Sequence[Measurement], *, now_us: int | None = None

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import attrs
 
+from watchkeeper.alerting.permission import Permit
 from watchkeeper.alerting.sender import Sender
 from watchkeeper.alerting.system import Alerting
 from watchkeeper.clock import Clock
@@ -179,7 +180,7 @@ def acted_on(systems: Systems, actor: str) -> Systems:
     Everything that is stored, recorded or sent is shared; whoever made the first ones closes them.
     """
     registry = _registry(systems.loaded, systems.plugins, systems.storage, systems.clock, actor)
-    alerting = _alerting(systems.loaded, systems.storage, registry, systems.plugins, systems.explaining)
+    alerting = systems.alerting.permitted_by(_permit(registry))
     return attrs.evolve(systems, registry=registry, alerting=alerting)
 
 
@@ -212,9 +213,14 @@ def _alerting(
         inhibitions=inhibitions_of(loaded),
         grouping=grouping_of(loaded.config),
         windows=windows_of(loaded),
-        permit=lambda model: registry.acting.require(Action.HANDLE_ALERTS, model),
+        permit=_permit(registry),
         models=tuple(loaded.config.models),
     )
+
+
+def _permit(registry: Registry) -> Permit:
+    """Whether who acts may handle a model's alerts."""
+    return lambda model: registry.acting.require(Action.HANDLE_ALERTS, model)
 
 
 def _notifier(loaded: LoadedConfig, plugins: Plugins, name: str) -> Notifier:
