@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -20,7 +20,7 @@ from watchkeeper.domain.reserved_names import reserved
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
 from watchkeeper.domain.window import Window, told_time
 from watchkeeper.monitor.records import Records
-from watchkeeper.monitor.schema import schema_changes
+from watchkeeper.monitor.schema import SchemaChanges, schema_changes
 
 _FEWEST_ROWS_IN_TIME = 30
 _FARTHEST_STRAY = 10
@@ -185,19 +185,22 @@ def records_of(
         There are no rows.
     """
     columns = config.columns
-    table = table_of(data, what=source)
+    unread: dict[str, str] = {}
+    table = table_of(data, what=source, strange=None if kinds is None else unread)
     features = [name for name in references if name != "prediction"]
     needed = [name for segment in columns.segments for name in segment.columns]
     segments = [name for name in dict.fromkeys(needed) if name not in references]
     numbers = {name for segment in columns.segments for name in segment.number_columns}
     given = [name for name in columns.probabilities.values() if name not in references]
     served = [name for name in (columns.latency, columns.error) if name is not None and name in table]
+    _require_read(unread, [columns.prediction, columns.time, columns.outcome, *segments, *given, *served])
     required(table, [columns.prediction, *segments, *given], source)
     if not len(table):
         raise NothingToCheck(f"{source} has no rows; there is nothing to check")
-    changes = None if kinds is None else schema_changes(kinds, table, references)
+    changes = None if kinds is None else _changes(kinds, table, references, unread)
     table = with_lengths(table, features)
     read, strange = _features(table, features, references, source)
+    strange |= {name: reason for name, reason in unread.items() if name in features}
     if strange and (kinds is None or not read):
         raise DataError(next(iter(strange.values())))
     outcome, known = _outcome(table, columns.outcome)
@@ -214,6 +217,21 @@ def records_of(
         strange=strange,
         changes=changes,
     )
+
+
+def _require_read(unread: Mapping[str, str], names: Iterable[str | None]) -> None:
+    """Pass, or a DataError: what every number depends on must be of one kind."""
+    if (reason := next((unread[name] for name in names if name is not None and name in unread), None)) is not None:
+        raise DataError(reason)
+
+
+def _changes(
+    kinds: Mapping[str, ColumnKind], table: Table, references: Mapping[str, ReferenceColumn], unread: Mapping[str, str]
+) -> SchemaChanges:
+    """How the columns differ from the reference's; one that cannot be read is there, and of another kind."""
+    found = schema_changes({name: kind for name, kind in kinds.items() if name not in unread}, table, references)
+    odd = {name: "values of no one kind" for name in unread if name in kinds}
+    return attrs.evolve(found, retyped={**found.retyped, **odd})
 
 
 def _features(

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ def table_of(
     times: Iterable[str] = (),
     names: Sequence[str] = (),
     what: str = "data",
+    strange: dict[str, str] | None = None,
 ) -> Table:
     """Take rows in at the border, without copying where the source's memory can be used.
 
@@ -46,6 +48,8 @@ def table_of(
         The columns' names of a 2-D array.
     what
         What to call the data in messages: a file's name, ``reference``.
+    strange
+        Where a column of no kind is left out and told of, with the reason by its name; without, it is an error.
 
     Returns
     -------
@@ -57,8 +61,8 @@ def table_of(
     DataError
         For what is not rows, has no columns or one name twice, or holds a column of no kind; it names row and value.
     """
-    columns = _columns(data, names, what)
-    if not columns:
+    columns = _columns(data, names, _Reading(what, strange))
+    if not columns and not strange:
         raise DataError(f"{what} has no columns; expected at least one")
     wrong = next((name for name in columns if not isinstance(name, str) or not name), None)
     if wrong is not None:
@@ -72,21 +76,42 @@ def table_of(
     return Table(columns)
 
 
-def _columns(data: Any, names: Sequence[str], what: str) -> dict[Any, Column]:
+@attrs.frozen
+class _Reading:
+    """How columns become columns: what the data are called, and where those of no kind are told of."""
+
+    what: str
+    strange: dict[str, str] | None
+
+    def each(self, columns: Iterable[tuple[Any, Any]], read: Callable[[Any, Any, str], Column]) -> dict[Any, Column]:
+        """Every column by its name; one of no kind is told of, or an error."""
+        found: dict[Any, Column] = {}
+        for name, values in columns:
+            try:
+                found[name] = read(values, name, self.what)
+            except DataError as error:
+                if self.strange is None:
+                    raise
+                self.strange[str(name)] = str(error)
+        return found
+
+
+def _columns(data: Any, names: Sequence[str], reading: _Reading) -> dict[Any, Column]:
     if isinstance(data, Table):
         return dict(data.columns)
     if isinstance(data, Mapping):
-        return {name: column_of(values, name, what) for name, values in data.items()}
+        return reading.each(data.items(), column_of)
     if isinstance(data, np.ndarray):
-        return _of_numpy(data, names, what)
+        return _of_numpy(data, names, reading)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        return _of_records(data, what)
-    return _of_frame(data, what)
+        return _of_records(data, reading)
+    return _of_frame(data, reading)
 
 
-def _of_numpy(data: NDArray[Any], names: Sequence[str], what: str) -> dict[str, Column]:
+def _of_numpy(data: NDArray[Any], names: Sequence[str], reading: _Reading) -> dict[str, Column]:
+    what = reading.what
     if data.dtype.names is not None:
-        return {name: column_of_array(data[name], name, what) for name in data.dtype.names}
+        return reading.each(((name, data[name]) for name in data.dtype.names), column_of_array)
     if data.ndim != 2:
         raise DataError(f"{what} is an array of shape {data.shape}; expected (rows, columns), or named fields")
     if len(names) != data.shape[1]:
@@ -96,22 +121,25 @@ def _of_numpy(data: NDArray[Any], names: Sequence[str], what: str) -> dict[str, 
             "pass a dict of columns or a frame"
         )
     distinct(names, what)
-    return {name: column_of_array(data[:, at], name, what) for at, name in enumerate(names)}
+    return reading.each(((name, data[:, at]) for at, name in enumerate(names)), column_of_array)
 
 
-def _of_records(data: Sequence[Any], what: str) -> dict[str, Column]:
+def _of_records(data: Sequence[Any], reading: _Reading) -> dict[str, Column]:
     for row, record in enumerate(data, start=1):
         if not isinstance(record, Mapping):
             raise DataError(
-                f"{what} holds {type(record).__name__} {shown(record)} in row {row}; expected a dict of named values"
+                f"{reading.what} holds {type(record).__name__} {shown(record)} in row {row}; expected a dict of named "
+                "values"
             )
     names = dict.fromkeys(name for record in data for name in record)
-    return {name: column_of_objects([record.get(name) for record in data], name, what) for name in names}
+    return reading.each(((name, [record.get(name) for record in data]) for name in names), column_of_objects)
 
 
-def _of_frame(data: Any, what: str) -> dict[str, Column]:
+def _of_frame(data: Any, reading: _Reading) -> dict[str, Column]:
     import narwhals
     from narwhals.exceptions import DuplicateError
+
+    what = reading.what
 
     try:
         frame = narwhals.from_native(data, pass_through=True)
@@ -120,7 +148,7 @@ def _of_frame(data: Any, what: str) -> dict[str, Column]:
         if isinstance(frame, narwhals.LazyFrame):
             raise DataError(f"{what} is lazy ({_type_name(data)}); collect it first: expected rows that are there")
         distinct(frame.columns, what)
-        return {series.name: column_of_series(series, series.name, what) for series in frame.iter_columns()}
+        return reading.each(((series.name, series) for series in frame.iter_columns()), column_of_series)
     except DuplicateError as error:
         raise DataError(f"{what} has two columns of one name: {' '.join(str(error).split())}; rename one") from None
 

@@ -106,6 +106,36 @@ class MetricContract:
                         subject, Evaluation(evaluation.task, evaluation.truth * size, evaluation.predicted * size)
                     )
 
+    def test_numbers_of_any_type_are_the_same_numbers(self, subject: Metric) -> None:
+        for evaluation in _ordinary(subject):
+            plain = _whole(evaluation)
+            expected = _computed(subject, plain)
+            for dtype in (np.float32, np.int64, np.int32, np.int8):
+                found = _computed(subject, _as_type(plain, np.dtype(dtype)))
+                _assert_close(found, expected, f"the same rows as {np.dtype(dtype)} give the same value")
+
+    def test_truths_and_predictions_of_yes_and_no_give_a_value(self, subject: Metric) -> None:
+        for evaluation in _ordinary(subject):
+            yes = evaluation.truth > np.median(evaluation.truth)
+            guess = evaluation.predicted > np.median(evaluation.predicted)
+            scores = evaluation.scores if evaluation.is_binary else None
+            classes = ("no", "yes") if evaluation.task is Task.CLASSIFICATION else ()
+            _computed(subject, Evaluation(evaluation.task, yes, guess, scores, classes))
+
+    def test_a_class_that_no_row_has_gives_a_value(self, subject: Metric) -> None:
+        for evaluation in _ordinary(subject):
+            if evaluation.task is Task.CLASSIFICATION:
+                scores = evaluation.scores
+                if scores is not None:
+                    table = np.stack([1.0 - scores, scores], axis=1) if scores.ndim == 1 else scores
+                    scores = np.concatenate([table, np.zeros((len(evaluation), 1))], axis=1)
+                _computed(subject, attrs.evolve(evaluation, scores=scores, classes=(*evaluation.classes, "never")))
+
+    def test_weights_far_apart_give_a_value(self, subject: Metric) -> None:
+        for evaluation in _ordinary(subject):
+            weights = np.where(np.arange(len(evaluation)) % 2, 1e-200, 1e200)
+            _computed(subject, attrs.evolve(evaluation, weights=weights))
+
     def test_a_model_without_scores_gives_a_value(self, subject: Metric) -> None:
         for evaluation in _ordinary(subject):
             _computed(subject, attrs.evolve(evaluation, scores=None))
@@ -160,6 +190,22 @@ def _ordinary(subject: Metric) -> Iterator[Evaluation]:
             continue
         for classes in (2, 3, 5):
             yield sample_evaluation(task, classes=classes)
+
+
+def _whole(evaluation: Evaluation) -> Evaluation:
+    """The window in whole numbers from 1 to 100, which every type holds."""
+    if evaluation.task is Task.CLASSIFICATION:
+        return evaluation
+    truth, predicted = (np.clip(np.round(column * 20), 1, 100) for column in (evaluation.truth, evaluation.predicted))
+    return Evaluation(evaluation.task, truth, predicted)
+
+
+def _as_type(evaluation: Evaluation, dtype: np.dtype[Any]) -> Evaluation:
+    """Truths and predictions of that type; codes have whole ones."""
+    if evaluation.task is Task.CLASSIFICATION and dtype.kind == "f":
+        return evaluation
+    columns = evaluation.truth.astype(dtype), evaluation.predicted.astype(dtype)
+    return Evaluation(evaluation.task, *columns, evaluation.scores, evaluation.classes)
 
 
 def _rows(evaluation: Evaluation, which: slice | NDArray[Any]) -> Evaluation:

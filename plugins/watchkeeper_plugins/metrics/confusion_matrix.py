@@ -45,8 +45,8 @@ class ConfusionMatrix:
         if refused := refusal(evaluation, self.tasks):
             return refused
         total = evaluation.total_weight
-        share = float(total - evaluation.confusion.trace()) / total
-        interval = wilson(min(max(share, 0.0), 1.0), evaluation.effective_rows)
+        share = min(max(float(total - evaluation.confusion.trace()) / total, 0.0), 1.0)
+        interval = wilson(share, evaluation.effective_rows)
         return Value.of(share, samples=len(evaluation), interval=interval)
 
     def cells(self, evaluation: Evaluation) -> list[tuple[Mapping[str, str], Value]]:
