@@ -114,17 +114,20 @@ class NumberLegs:
             present = np.bincount(kept, minlength=count)
         cell = self.cells.positions(values)
         scores = self.scores[cell]
+        size = len(self.scores)
+        held = np.bincount(kept * size + cell, minlength=count * size).reshape(count, size)
+        in_middle, beyond = held @ self.in_middle, held @ self.is_beyond
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.bincount(kept, scores, count) / present
             variance = np.bincount(kept, scores * scores, count) / present - mean * mean
             sample_variance = np.maximum(variance * present / (present - 1.0), _SMALLEST_VARIANCE)
             # the logarithm is too low by 1 / (n - 1) on average: uncorrected, smaller blocks would read as a change
             spread = (np.log(sample_variance) + 1.0 / (present - 1.0)) / np.sqrt(2.0)
-            middle = angle(np.bincount(kept, self.in_middle[cell], count) / present)
+            middle = angle(in_middle / present)
             middle = (middle - angle(_normal_middle(mean, np.sqrt(sample_variance)))) / _MIDDLE_NOISE
             gone = angle((rows - present) / rows)
             # scores all but end where the reference does, and a block that lies beyond it would seem to have no spread
-            has_spread = (present > 1) & (np.bincount(kept, self.is_beyond[cell], count) < 0.5 * present)
+            has_spread = (present > 1) & (beyond < 0.5 * present)
         found = {MEAN: mean, SPREAD: np.where(has_spread, spread, np.nan), MIDDLE: middle, MISSING: gone}
         return np.column_stack([found[name] for name in self.names])
 

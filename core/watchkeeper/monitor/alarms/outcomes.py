@@ -127,8 +127,9 @@ class OutcomeCounting:
         span = int(cut.start_us[0]), int(cut.end_us[-1])
         known, delay_us = self._predictions(rows["id"], span, evidence.delay_us)
         counts = np.empty(0, dtype=np.bool_) if known is None else known[1] & ~self._told_before(time, rows, known)
+        borders = np.searchsorted(cut.block, np.arange(len(cut) + 1)).tolist()
         for block in range(len(cut)):
-            here = cut.block == block
+            here = slice(borders[block], borders[block + 1])
             losses = np.empty(0)
             if known is not None:
                 losses = _losses(known[0][here], rows["outcome"][here], counts[here], self.judging)
@@ -182,10 +183,12 @@ class OutcomeCounting:
             return None, delay_us
         back_us, before, narrower_us = max(delay_us, _SHORTEST_DELAY_US), -1.0, delay_us
         lacking = self._not_at_hand(ids)
+        near = self._among((span[0] - back_us // _WIDER, span[1] + _EARLY_US), lacking, ids)
+        if near is not None and near[1].all():
+            return near, back_us
         while True:
             reach = span[0] - back_us, span[1] + _EARLY_US
-            time, table = sorted_rows(self._that_matter(reach, lacking))
-            matched = _matched(time, table, ids) if len(table) else None
+            matched = self._among(reach, lacking, ids)
             share = 0.0 if matched is None else float(matched[1].mean())
             if share >= _ALL_BUT_FEW:
                 return matched, back_us
@@ -195,6 +198,11 @@ class OutcomeCounting:
                 return matched, back_us if share >= _ENOUGH_MATCHED else delay_us
             before, narrower_us = share, back_us
             back_us *= _WIDER
+
+    def _among(self, reach: tuple[int, int], lacking: set[object], ids: Column) -> _Matched | None:
+        """What the predictions of a stretch of time tell; None when there are none that could."""
+        time, table = sorted_rows(self._that_matter(reach, lacking))
+        return _matched(time, table, ids) if len(table) else None
 
     def _not_at_hand(self, ids: Column) -> set[object]:
         """Those of which the window has no prediction."""
