@@ -169,9 +169,9 @@ def test_check_writes_the_page_too(project, command):
 
 def test_a_page_that_cannot_be_written_is_told(project, command):
     project.today()
-    answer = command("report", "momentum", "--data", "today.csv", "-o", "nowhere/page.html")
-    assert answer.code == 2
-    assert "the page cannot be written to nowhere/page.html: No such file or directory; name another file" in answer.err
+    answer = command("check", "momentum", "--data", "today.csv", "--html", "nowhere/page.html")
+    assert answer.code == 4
+    assert "nowhere/page.html cannot be used (No such file or directory); name another place" in answer.err
 
 
 def test_several_models_share_a_page_with_the_worst_first(project, watch, drifted):

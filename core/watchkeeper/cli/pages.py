@@ -20,20 +20,11 @@ def write_page(watch: Watchkeeper, results: Sequence[CheckResult], output: Path,
     ----------
     data
         The file that was checked, or the folder whose files were; None for stored rows.
-
-    Raises
-    ------
-    UsageError
-        The page cannot be written there.
     """
-    from watchkeeper.domain.errors import UsageError
     from watchkeeper.monitor.html import page
 
     text = page([_illustrated(watch, result, data) for result in results])
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"the page cannot be written to {output}: {error.strerror}; name another file") from error
+    output.write_text(text, encoding="utf-8")
     say(f"wrote {output} ({output.stat().st_size / 1000:.0f} kB)")
 
 
