@@ -17,6 +17,7 @@ from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.data.files import read_table
 from watchkeeper.data.frames import numeric
+from watchkeeper.data.importances import GivenImportance, read_importances
 from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.spans import WindowSize
@@ -183,11 +184,16 @@ def _importance(model: str, config: ModelConfig, features: Sequence[str]) -> Map
         base, dot, _ = name.rpartition(".")
         if dot:
             known.setdefault(base, []).append(name)
-    for name in config.importance:
-        if name not in known:
+    if isinstance(config.importance, Mapping):
+        source = f"models.{model}.importance"
+        given = [GivenImportance(name, weight, source) for name, weight in config.importance.items()]
+    else:
+        given = list(read_importances(config.importance))
+    for one in given:
+        if one.feature not in known:
             told = ", ".join(features[:10])
             raise ConfigError(
-                f"models.{model}.importance names {name!r}, which is no feature; the model has {told}"
-                f"{did_you_mean(name, features)}"
+                f"{one.place} names {one.feature!r}, which is no feature of model {model!r}; it has {told}"
+                f"{did_you_mean(one.feature, features)}"
             )
-    return {name: weight for given, weight in config.importance.items() for name in known[given]}
+    return {name: one.weight for one in given for name in known[one.feature]}

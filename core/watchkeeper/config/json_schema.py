@@ -19,7 +19,7 @@ from .alerting import Action
 from .constraints import Constraint, InstalledPlugins
 from .keys import ABOUT
 from .plugin_use import PluginUse
-from .schema import Config, NotifierConfig, keys_of
+from .schema import Config, Importance, NotifierConfig, keys_of
 from .settings import plain
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -117,5 +117,8 @@ _SPECIAL: Final[Mapping[Any, Any]] = {
     },
     Persistence: lambda _: {"type": "string", "pattern": PERSISTENCE_PATTERN},
     PresetChoice: lambda _: {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": list(Preset)}}]},
+    Importance: lambda _: {
+        "anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "additionalProperties": {"type": "number"}}]
+    },
     NotifierConfig: _notifier,
 }

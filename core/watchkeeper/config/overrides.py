@@ -99,6 +99,8 @@ def _settable(table: type, raw: Mapping[str, Any], plugins: InstalledPlugins, pa
     """Every key that a variable can set, in the tables that the file has."""
     for key, field in keys_of(table).items():
         kind, here = _plain(field.type), (*path, key)
+        if isinstance(raw.get(key), dict):  # of a table or a file, what the file has
+            kind = next((arm for arm in get_args(kind) if get_origin(arm) is Mapping), kind)
         if get_origin(kind) is Mapping:
             section = raw.get(key)
             inner_kind = get_args(kind)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import attrs
 
@@ -128,6 +128,10 @@ class ColumnsConfig:
                 )
 
 
+Importance: TypeAlias = Mapping[Annotated[str, NotEmpty("character")], float] | Path
+"""By feature, or the file that says so."""
+
+
 @attrs.frozen(kw_only=True)
 class ModelConfig:
     """``[models.NAME]``: a model, where its rows are, and what is measured."""
@@ -160,9 +164,12 @@ class ModelConfig:
         default=0.05,
         metadata=told("the largest change that does not matter, in standard deviations of the reference's rows"),
     )
-    importance: Mapping[Annotated[str, NotEmpty("character")], float] = attrs.field(
+    importance: Importance = attrs.field(
         factory=dict,
-        metadata=told("how much each feature matters to the model, such as permutation importances: { ret1 = 0.3 }"),
+        metadata=told(
+            "how much each feature matters to the model, such as permutation importances: { ret1 = 0.3 }, or a CSV or "
+            "JSON file of them"
+        ),
     )
     decision_threshold: Annotated[float, Inside(0, 1)] = attrs.field(
         default=0.5, metadata=told("the probability from which a classification counts as the second class")

@@ -29,7 +29,7 @@ from .problems import (
     refused,
     unknown_key,
 )
-from .schema import Config, NotifierConfig, keys_of
+from .schema import Config, Importance, NotifierConfig, keys_of
 
 
 def structured(raw: Mapping[str, Any], context: Context) -> tuple[Config | None, tuple[Problem, ...]]:
@@ -54,6 +54,7 @@ def converter_for(context: Context) -> Converter:
         lambda kind: kind == Persistence, span_hook(parse_persistence, PERSISTENCE_EXPECTED)
     )
     converter.register_structure_hook_func(lambda kind: kind == PresetChoice, preset_choice)
+    converter.register_structure_hook_func(lambda kind: kind == Importance, _table_or_file(converter))
     for kind, hook in leaf_hooks(context).items():
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook(NotifierConfig, lambda value, _: _notifier(value, converter, context))
@@ -138,6 +139,18 @@ def _section_hook(kind: Any, converter: Converter) -> Hook:
         if wrong_names or wrong_tables:
             raise Wrong(*wrong_names, *wrong_tables)
         return tables
+
+    return hook
+
+
+def _table_or_file(converter: Converter) -> Hook:
+    """Reads a table of numbers, or the path of a file that has them."""
+    table_kind, file_kind = get_args(Importance)
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict | str):
+            raise mistaken(value, 'a table such as { ret1 = 0.3 }, or a file such as "importance.csv"')
+        return converter.structure(value, file_kind if isinstance(value, str) else table_kind)
 
     return hook
 
