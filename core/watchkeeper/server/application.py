@@ -64,8 +64,7 @@ class _Service:
     def __init__(self, watch: Watchkeeper, callers: Callers) -> None:
         self._watch = watch
         self._callers = callers
-        self._limiter = anyio.CapacityLimiter(_THREADS)
-        self._probes = anyio.CapacityLimiter(_THREADS_FOR_PROBES)
+        self._threads: dict[bool, anyio.CapacityLimiter] = {}
 
     def endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """What answers a route's requests."""
@@ -79,7 +78,7 @@ class _Service:
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is there to read it
             answering = partial(self._answered, route, caller, request, content)
-            limiter = self._probes if route.is_open else self._limiter
+            limiter = self._limiter(is_open=route.is_open)
             with anyio.move_on_after(route.most_seconds):
                 return await to_thread.run_sync(
                     answering, limiter=limiter, abandon_on_cancel=route.most_seconds is not None
@@ -87,6 +86,12 @@ class _Service:
             return _refused(Problem(503, f"there is no answer after {route.most_seconds:g} seconds"))
 
         return respond
+
+    def _limiter(self, *, is_open: bool) -> anyio.CapacityLimiter:
+        """How many threads there are; made when the event loop runs, as older anyio wants it."""
+        if is_open not in self._threads:
+            self._threads[is_open] = anyio.CapacityLimiter(_THREADS_FOR_PROBES if is_open else _THREADS)
+        return self._threads[is_open]
 
     def _answered(self, route: Route, caller: str | None, request: Request, content: bytes) -> Response:
         """In a thread: checked and done; a mistake of ours is in the log, and told by its id."""
