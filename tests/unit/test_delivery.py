@@ -737,6 +737,22 @@ def test_what_a_trial_says_when_it_fails(answer, error):
     assert Desk(ops=Receiver(answer)).courier.try_out("ops").error == error
 
 
+def test_a_trial_leaves_nothing_open():
+    desk = Desk(ops=Receiver(Delivery("ops", "202", thread="incident-1")))
+
+    assert desk.courier.try_out("ops").detail == "202"
+    begun, over = desk.receivers["ops"].notifications
+    assert (begun.alert.state.value, over.alert.state.value, over.thread) == ("firing", "resolved", "incident-1")
+    assert (begun.alert.fingerprint, begun.alert.since_us) == (over.alert.fingerprint, over.alert.since_us)
+    assert begun.key != over.key
+
+
+def test_a_trial_whose_end_is_not_accepted_says_so():
+    desk = Desk(ops=Receiver(Delivery("ops", thread="17"), DeliveryRefused("cant_update")))
+
+    assert desk.courier.try_out("ops").error == "the test was accepted, and its end was not: cant_update"
+
+
 def test_an_unknown_receiver_cannot_be_tried_out():
     assert Desk(ops=Receiver()).courier.try_out("opps").error == "no notifier is called 'opps'; did you mean 'ops'?"
 
@@ -908,6 +924,17 @@ def test_a_sender_delivers_as_soon_as_something_is_written(sender):
     desk.outbox.wake()
 
     assert desk.receivers["ops"].arrived.wait(10)
+
+
+def test_what_is_given_up_is_in_the_log_when_nobody_hears(sender, caplog):
+    desk = Desk(ops=Receiver(DeliveryRefused("404: no such hook")), mail=Receiver(), fallback="mail")
+    sender(desk).start()
+    desk.write("a")
+    desk.outbox.wake()
+
+    assert desk.receivers["mail"].arrived.wait(10)
+    desk.deliver()
+    assert "given up, not delivered to ops: 404: no such hook" in caplog.text
 
 
 def test_a_sender_can_be_started_and_stopped_twice(sender):

@@ -39,6 +39,7 @@ def test_a_firing_alert_opens_an_incident(receiver, notifier):
         "accuracy 0.61 (threshold 0.8, 500 samples); ks{feature=vol10} undefined: vol10 is empty"
     )
     assert sent["links"] == [{"href": "https://runbook.example/accuracy", "text": "run book"}]
+    assert delivery.thread == "5f1d0c2e-1222819200000000"
     assert (delivery.receiver, delivery.detail) == ("pagerduty", "202 5f1d0c2e-1222819200000000")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import attrs
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
+from watchkeeper.domain.alert import Delivery, Notification, Severity
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryRefused, PluginError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.verdict import Failure
@@ -23,6 +24,7 @@ from .limits import RateLimits
 from .outbox import Outbox
 from .patience import Patience
 from .reports import DeliveryReport, Undelivered
+from .trials import trial, trial_over
 
 _MOST_RECEIVERS_AT_ONCE: Final = 16
 _MOST_DUE: Final = 256
@@ -80,20 +82,24 @@ class Courier:
         return f"no notifier is called {receiver!r}{did_you_mean(receiver, self.notifiers)}"
 
     def try_out(self, receiver: str) -> Delivery | Undelivered:
-        """Send one notification that says it is a test, past the outbox; once, and not kept."""
-        now_us = self.clock.now_us()
-        alert = Alert(
-            fingerprint="test",
-            rule="test",
-            model="watchkeeper",
-            severity=Severity.INFO,
-            state=AlertState.FIRING,
-            summary="this is a test of the notifier; nothing is wrong and nobody needs to do anything",
-            since_us=now_us,
-            changed_us=now_us,
-        )
-        letter = Letter(receiver, Notification(f"test-{now_us}-{receiver}", alert), now_us, now_us)
-        result = self.attempt(f"notifier.{receiver}", letter.key, lambda: self._delivery_or_error(letter))
+        """Send one notification that says it is a test, past the outbox; once, and not kept.
+
+        Where it opens something that stays open (an incident, a message to be rewritten), its end follows at once.
+        """
+        begun = trial(receiver, self.clock.now_us())
+        delivery = self._tried(receiver, begun)
+        if isinstance(delivery, Undelivered):
+            return delivery
+        over = trial_over(begun, delivery, self.clock.now_us())
+        end = delivery if over is None else self._tried(receiver, over)
+        if isinstance(end, Undelivered):
+            return attrs.evolve(end, error=f"the test was accepted, and its end was not: {end.error}")
+        return delivery
+
+    def _tried(self, receiver: str, notification: Notification) -> Delivery | Undelivered:
+        letter = Letter(receiver, notification, notification.alert.since_us, notification.alert.since_us)
+        call = partial(self._delivery_or_error, letter, notification)
+        result = self.attempt(f"notifier.{receiver}", letter.key, call)
         if isinstance(result, Delivery):
             return result
         error = result.error if isinstance(result, Failure) else str(result)
@@ -171,7 +177,9 @@ class Courier:
 
     def _sent(self, letter: Letter) -> DeliveryReport:
         with Lease(self.outbox, letter, self.clock, self.patience.lease_seconds) as lease:
-            result = self.attempt(f"notifier.{letter.receiver}", letter.key, lambda: self._delivery_or_error(letter))
+            result = self.attempt(
+                f"notifier.{letter.receiver}", letter.key, lambda: self._delivery_or_error(letter, None)
+            )
         letter = lease.letter
         if isinstance(result, Delivery):
             self.outbox.accepted(letter, result, self.clock.now_us())
@@ -183,14 +191,16 @@ class Courier:
         known = attrs.evolve(letter, done=tuple(dict.fromkeys((*letter.done, *result.done))))
         return self._delayed(known, str(result), result.retry_after_seconds)
 
-    def _delivery_or_error(self, letter: Letter) -> Delivery | DeliveryDelayed | DeliveryRefused:
+    def _delivery_or_error(
+        self, letter: Letter, notification: Notification | None
+    ) -> Delivery | DeliveryDelayed | DeliveryRefused:
         if letter.receiver not in self.notifiers:
             return DeliveryDelayed(self._unknown(letter.receiver))
         try:
             notifier = self.notifiers[letter.receiver]  # it may be built now, which can fail
         except (ConfigError, PluginError) as error:
             return DeliveryDelayed(f"the notifier cannot be made: {error}")
-        return delivery_or_error(notifier, self._notification(letter))
+        return delivery_or_error(notifier, notification or self._notification(letter))
 
     def _failed(self, letter: Letter, failure: Failure) -> DeliveryReport:
         """A notifier's bug: it may be a passing one, so it is tried a few times."""

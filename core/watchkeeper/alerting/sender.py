@@ -33,7 +33,7 @@ class Sender:
     reserve
         How many critical letters to each receiver are sent at once beside these threads, whatever these wait for.
     heard
-        Called with what each pass did, when it did something; from the threads.
+        Called with what each pass did, when it did something; from the threads. None: what is given up is logged.
     poll_seconds
         How often to look for what other processes have written, and for retries that have become due.
     """
@@ -48,7 +48,7 @@ class Sender:
         heard: Callable[[DeliveryReport], None] | None = None,
     ) -> None:
         self._courier = courier
-        self._heard = heard
+        self._heard = heard or _logged
         self._threads = threads
         self._reserve = reserve
         self._poll_seconds = poll_seconds
@@ -125,5 +125,13 @@ class Sender:
         self._tell(self._courier.unknown_receivers())
 
     def _tell(self, report: DeliveryReport) -> None:
-        if self._heard is not None and not report.is_empty:
+        if not report.is_empty:
             self._heard(report)
+
+
+def _logged(report: DeliveryReport) -> None:
+    """When nobody hears, what is given up is in the log at least."""
+    for missed in report.undelivered:
+        if missed.is_final:
+            told = {"receiver": missed.receiver, "key": missed.key}
+            _log.error("given up, not delivered to %s: %s", missed.receiver, missed.error, extra=told)

@@ -17,7 +17,10 @@ def send_test(
     notifier: Annotated[str, typer.Argument(help="The notifier's name in the configuration.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Send one notification that says it is a test; exit code 1 when it is not accepted."""
+    """Send one notification that says it is a test; exit code 1 when it is not accepted.
+
+    Where it would stay open, such as an incident, its end follows at once.
+    """
     from watchkeeper.domain.alert import Delivery
 
     with opened(config) as watch:

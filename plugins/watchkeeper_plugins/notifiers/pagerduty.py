@@ -61,7 +61,8 @@ class PagerDutyNotifier:
         for one in each_alert(notification):
             content = json.dumps(event(one, self._options.routing_key), allow_nan=False).encode()
             status, _ = posted(self._http, self._options.url, content, {"Content-Type": "application/json"}, self._now)
-        return Delivery("pagerduty", f"{status} {_dedup_key(notification)}")
+        key = _dedup_key(notification)
+        return Delivery("pagerduty", f"{status} {key}", thread=key)
 
     def close(self) -> None:
         """Close the connections."""
