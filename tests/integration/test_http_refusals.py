@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
+import threading
 
+import anyio
+import attrs
+import httpx
 import pytest
 
+from watchkeeper.app import open_project
 from watchkeeper.app.watchkeeper import Watchkeeper
 from watchkeeper.domain.errors import Conflict, StoreBusy, WatchkeeperError
 from watchkeeper.server.routes import health
@@ -180,22 +184,25 @@ def test_it_is_not_ready_when_nobody_sends(client):
     assert client.get("/readyz").status == 503
 
 
-def test_a_store_that_stands_still_is_not_waited_for(client, monkeypatch):
+def test_a_store_that_stands_still_is_not_waited_for(project, monkeypatch):
+    from watchkeeper.server.application import application
+
     (ready,) = (route for route in health.ROUTES if route.path == "/readyz")
     assert ready.most_seconds == 5.0
-    standing = []
+    going_on = threading.Event()
+    with open_project("watchkeeper.toml") as watch:
+        monkeypatch.setattr(watch.alerting, "alerts", lambda **_options: going_on.wait(30) and ())
+        served_alone = application(watch, is_local=True, routes=[attrs.evolve(ready, most_seconds=0.05)])
 
-    def standing_still(*_arguments, **_options):
-        standing.append(True)
-        deadline = time.monotonic() + 30.0
-        while standing and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return ()
+        async def ask():
+            transport = httpx.ASGITransport(served_alone)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                reply = await client.get("/readyz")
+            going_on.set()
+            return reply
 
-    monkeypatch.setattr(client.watch.alerting, "alerts", standing_still)
-    reply = client.get("/readyz")
-    standing.clear()
-    assert (reply.status, reply.detail) == (503, "there is no answer after 5 seconds")
+        reply = anyio.run(ask)
+    assert (reply.status_code, reply.json()["detail"]) == (503, "there is no answer after 0.05 seconds")
 
 
 def test_answers_are_not_kept_by_caches_and_are_what_they_say(client):
