@@ -201,7 +201,7 @@ def test_a_matcher_that_is_none_is_told_with_its_line(loaded):
 def test_a_maintenance_window_that_cannot_be_is_told_with_its_line(loaded):
     config = loaded('\n[maintenance.nightly]\nbegins = "at night"\nlasts = "1h"\nmatchers = ["model=*"]\n')
     (problem,) = mistakes(windows_of, config)
-    assert problem.startswith("watchkeeper.toml:16: maintenance.nightly: ")
+    assert problem.startswith("watchkeeper.toml:17: maintenance.nightly.begins: ")
     assert "'at night' names no times" in problem
 
 

@@ -185,7 +185,7 @@ lasts = "1h"
 matchers = ["model=*"]
 """
     )
-    assert [one.partition(": ")[0] for one in told] == [str(line) for line in (18, 17, 22, 21, 23)]
+    assert [one.partition(": ")[0] for one in told] == [str(line) for line in (18, 17, 22, 21, 24)]
     assert 'unknown key "severty"' in told[0]
     assert "no measurement is called 'acuracy'; did you mean 'accuracy'?" in told[1]
 
@@ -301,3 +301,53 @@ def test_what_a_reference_can_do_without_is_a_doubt(tmp_path):
     file.write_text(WITH_REFERENCE, encoding="utf-8")
     _, (doubt,) = checked_whole(str(file), Plugins(), {})
     assert 'reference.csv has no column "y", which columns.outcome names' in doubt
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[rules.r]\nwhen = "accuracy < 80%"', "write a share of 80 % as 0.8"),
+        ('[rules.r]\nwhen = "accuracy < 0,8"', "a decimal has a point, as in 0.8"),
+        ('[rules.r]\nwhen = "accuracy below 0.8"', "to compare write '<', as in accuracy < 0.8"),
+        ('[rules.r]\nwhen = "accuracy = 1"', "to compare write '=='"),
+        ('[rules.r]\nwhen = "anomaly(accuracy) > 1"', "anomaly(...) is true or false by itself: leave out"),
+        ('[rules.r]\nif = "accuracy < 0.8"', 'did you mean "when"?'),
+        ('[rules.r]\nwhen = "accuracy < 0.8"\ndo = "notify:ops"', 'expected an array: ["notify:ops"]'),
+        (
+            '[rules.r]\nmetric = "accuracy"\nanomaly = "forrest"',
+            "17: rules.r.anomaly: no method is called 'forrest'; did you mean 'forest'?",
+        ),
+        ('[escalations.e]\nsteps = [{ after = "10m", notify = ["ops"] }]', 'did you mean "wait"?'),
+        ('[notifiers.s]\ntype = "console"', 'did you mean "kind"?'),
+        ('[silences.s]\nmatchers = ["model=x"]', "watchkeeper silences add model=NAME --for 2h -m why"),
+        ('[grouping]\nwait = "30s"', 'wait belongs to by; expected the labels that make a group beside it: by = ["model"]'),
+        (
+            '[maintenance.m]\nbegins = "0 2 * * *"\nlasts = "8d"\nmatchers = ["model=*"]',
+            "lasts is 8d; expected at most 7d",
+        ),
+        (
+            '[maintenance.m]\nbegins = "0 2 * * *"\nlasts = "1h"\nmatchers = ["model=*"]\ntimezone = "Berlin"',
+            "19: maintenance.m.timezone: ",
+        ),
+        (
+            '[inhibitions.a]\nsource = ["rule==feed-down"]\ntarget = ["model=*"]',
+            "write rule=NAME or rule!=NAME; * in it stands for any letters",
+        ),
+        (
+            '[inhibitions.a]\nsource = ["rule=feed-down", "rule=data-quality"]\ntarget = ["model=*"]',
+            "no alert fits both 'rule=feed-down' and 'rule=data-quality': all of a list must fit",
+        ),
+    ],
+    ids=lambda value: value[:60],
+)
+def test_a_newcomers_mistake_is_told_with_what_to_write(problems, text, told):
+    assert told in "\n".join(problems(text))
+
+
+def test_a_section_without_a_name_is_told_with_how_to_give_one(problems):
+    (told,) = problems('when = "accuracy < 0.8"\n', HEAD.partition("[rules.feed-down]")[0] + "[rules]\n")
+    assert told == ('10: rules.when is "accuracy < 0.8"; expected a table with a name of its own, such as [rules.NAME]')
+
+
+def test_a_name_that_is_only_a_little_like_a_section_is_not_read_as_it(problems):
+    assert len(problems('[silences.s]\nmatchers = ["model=x"]\n[signals.s]\nmatchers = ["model=x"]')) == 2

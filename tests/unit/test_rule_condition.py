@@ -125,7 +125,7 @@ def test_a_condition_shows_its_text():
         ("accuracy && recall", "column 10: '&' means nothing here: write 'and' or 'or'"),
         ("!accuracy", "column 1: '!' means nothing here: write 'not' or '!='"),
         ("accuracy; recall", "column 9: ';' means nothing in a condition: expected a measurement, a number or one of"),
-        ("accuracy = 1", "column 10: '=' was not expected: join comparisons with 'and' or 'or'"),
+        ("accuracy = 1", "column 10: '=' was not expected: to compare write '=='"),
         ("(accuracy < 1", "column 14: expected ')' to close the parenthesis, found the end"),
         ("accuracy < 1 recall > 1", "column 14: 'recall' was not expected: join comparisons"),
         ("(accuracy < 1) + 1 > 2", "column 2: a comparison is no number: expected a measurement or a number here"),

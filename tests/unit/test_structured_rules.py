@@ -123,7 +123,7 @@ def test_labels_go_along_with_the_alert_and_can_be_matched(loaded):
         ),
         (
             'metric = "accuracy"\nanomaly = "zz"',
-            "column 28: no method is called 'zz'; did you mean 'z'?",
+            "watchkeeper.toml:14: rules.one.anomaly: no method is called 'zz'; did you mean 'z'?",
         ),
         (
             'metric = "accuracy"\nbelow = 0.8\nfeature = "a\\"b\'c"',
@@ -136,7 +136,7 @@ def test_labels_go_along_with_the_alert_and_can_be_matched(loaded):
         ('when = "accuracy < 1"\nmetric = "accuracy"', "given by when and by metric; expected one of the two"),
         ('when = "accuracy < 1"\nsamples = 5', "given by when and by samples; expected one of the two"),
         ('metric = "accuracy"', "metric needs what is wrong with it; expected below or above, or else anomaly"),
-        ('metric = "accuracy"\nbelow = 1\nanomaly = "z"', "metric needs what is wrong with it"),
+        ('metric = "accuracy"\nbelow = 1\nanomaly = "z"', "given by below and by anomaly; expected one of the two"),
         ('metric = "accuracy"\nbelow = 1\nfalse_alarms = "1 per 1d"', "false_alarms belongs to anomaly"),
         (
             'metric = "ks"\nanomaly = "z"\ndetail = "p_value"',
@@ -160,7 +160,7 @@ def test_labels_go_along_with_the_alert_and_can_be_matched(loaded):
         ),
         (
             'metric = "accuracy"\nbelow = 0.8\nlabels = { model = "x" }',
-            "rule 'one': labels: 'model' says something else already",
+            "rule 'one': labels: every alert has a 'model' anyway; choose another name",
         ),
         (
             'metric = "accuracy"\nbelow = 0.8\nsummary = "{{ acuracy }}"',

@@ -17,6 +17,14 @@ from .anomaly_words import read_question
 from .condition import Condition, Series, Threshold
 from .logic import Number, Truth
 
+_LESS, _MORE = "to compare write '<', as in accuracy < 0.8", "to compare write '>', as in ks > 0.2"
+_HINTS: Final = {
+    "=": "to compare write '=='",
+    ",": "a decimal has a point, as in 0.8",
+    **dict.fromkeys(("below", "under", "less", "lt"), _LESS),
+    **dict.fromkeys(("above", "over", "greater", "more", "gt", "exceeds"), _MORE),
+    **dict.fromkeys(("is", "equals", "eq"), "to compare write '=='"),
+}
 _RESERVED: Final = frozenset({"and", "or", "not"})
 
 
@@ -76,7 +84,9 @@ class _Parser:
             raise ConfigError("the condition is empty: expected something like 'accuracy < 0.8'")
         part = self._either()
         if not self._words.is_at_end():
-            raise self._words.error(f"{self._words.here.text!r} was not expected: join comparisons with 'and' or 'or'")
+            found = self._words.here.text
+            hint = _HINTS.get(found.lower(), "join comparisons with 'and' or 'or'")
+            raise self._words.error(f"{found!r} was not expected: {hint}")
         return self._as_truth(part)
 
     def _either(self) -> _Part:
@@ -227,9 +237,10 @@ class _Parser:
 
     def _as_number(self, part: _Part) -> Number:
         if part.number is None:
-            raise misread(
-                self._words.text, part.at, "a comparison is no number: expected a measurement or a number here"
-            )
+            is_question = self._words.text[part.at :].startswith(ANOMALY)
+            told = "a comparison is no number: expected a measurement or a number here"
+            alone = f"{ANOMALY}(...) is true or false by itself: leave out what it is compared with"
+            raise misread(self._words.text, part.at, alone if is_question else told)
         return part.number
 
     def _as_truth(self, part: _Part) -> Truth:

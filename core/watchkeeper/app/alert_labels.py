@@ -61,6 +61,7 @@ class AlertLabels:
                 continue
             found.append(matcher)
             problems += self._problems(matcher.label, f"{str(matcher)!r}: ") or self._problems_of_value(matcher)
+        problems += _never_together(found)
         if problems:
             raise ConfigError(*problems)
         return tuple(found)
@@ -84,5 +85,22 @@ class AlertLabels:
         if known is None or is_measured or any(fnmatchcase(value, matcher.pattern) for value in known):
             return []
         means = "every alert" if matcher.is_negated else "no alert"
+        if matcher.pattern.startswith(("=", "~")):
+            how = f"write {matcher.label}=NAME or {matcher.label}!=NAME; * in it stands for any letters"
+            return [f"{str(matcher)!r} means {means}: {how}"]
         near = did_you_mean(matcher.pattern, known) or f"; expected one of {', '.join(sorted(known)[:_MOST_NAMES])}"
         return [f"{str(matcher)!r} means {means}: no {matcher.label} is called {matcher.pattern!r}{near}"]
+
+
+def _never_together(matchers: Iterable[Matcher]) -> list[str]:
+    """What is said of matchers that ask for two values of the same label."""
+    asked: dict[str, Matcher] = {}
+    for matcher in matchers:
+        if matcher.is_negated or any(sign in matcher.pattern for sign in "*?["):
+            continue
+        other = asked.setdefault(matcher.label, matcher)
+        if other.pattern != matcher.pattern:
+            return [
+                f"no alert fits both {str(other)!r} and {str(matcher)!r}: all of a list must fit; write one for each"
+            ]
+    return []

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from watchkeeper.alerting.anomalies.methods import Method
 from watchkeeper.alerting.condition import Condition
 from watchkeeper.alerting.parser import parsed
 from watchkeeper.alerting.presets import preset_rule
@@ -19,6 +20,7 @@ from watchkeeper.config.alerting import RuleConfig
 from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.schema import Config, ModelConfig
 from watchkeeper.domain.errors import ConfigError
+from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.presets import Preset, chosen
 from watchkeeper.domain.spans import Checks, Duration
 from watchkeeper.monitor.estimation.names import estimate_of
@@ -118,8 +120,12 @@ class _Reading:
             check_keys(config.each, models)
         recover = self._recovery(name, config, models, known)
         rule: Rule | None = None
+        with self._placed(name, "anomaly"):
+            _check_method(config.anomaly)
         with self._placed(name, "when" if config.metric is None else "metric"):
-            condition = parsed(condition_text(config, known, ALWAYS_MEASURED), known)
+            is_known = config.anomaly is None or config.anomaly in set(Method)
+            told = config if is_known else attrs.evolve(config, anomaly=Method.ALL.value)  # told already
+            condition = parsed(condition_text(told, known, ALWAYS_MEASURED), known)
             with self._placed(name, _key_of_labels(config)):
                 check_labels(condition, models, self.of_references)
             if recover is not None:
@@ -155,6 +161,13 @@ class _Reading:
 
     def _placed(self, name: str, *key: str) -> AbstractContextManager[None]:
         return placed(self.loaded, self.problems, "rules", name, *key)
+
+
+def _check_method(method: str | None) -> None:
+    """Pass, or a ConfigError with the nearest method of anomalies."""
+    if method is not None and method not in set(Method):
+        near = did_you_mean(method, Method) or f"; expected one of {', '.join(Method)}"
+        raise ConfigError(f"no method is called {method!r}{near}")
 
 
 def _key_of_labels(config: RuleConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
@@ -23,6 +23,7 @@ from watchkeeper.domain.errors import ConfigError, UsageError
 from .alert_labels import AlertLabels
 
 T = TypeVar("T")
+_MIDNIGHT: Final = "0 0 * * *"
 
 
 def escalation_of(config: Config, name: str | None) -> Escalation | None:
@@ -105,7 +106,10 @@ def windows_of(loaded: LoadedConfig) -> tuple[MaintenanceWindow, ...]:
         matchers: tuple[Matcher, ...] = (Matcher("model", "*"),)
         with placed(loaded, problems, "maintenance", name, "matchers"):
             matchers = known.matchers(found.matchers)
-        with placed(loaded, problems, "maintenance", name):
+        for key, cron, zone in (("timezone", _MIDNIGHT, found.timezone), ("begins", found.begins, "UTC")):
+            with placed(loaded, problems, "maintenance", name, key):
+                MaintenanceWindow(name, cron, found.lasts.us, matchers, zone)
+        if not problems:
             made.append(MaintenanceWindow(name, found.begins, found.lasts.us, matchers, found.timezone))
     return _all_or_error(made, problems)
 

@@ -19,6 +19,7 @@ Text = Annotated[str, NotEmpty("character")]
 Matchers = Annotated[tuple[Text, ...], NotEmpty("item"), Distinct()]
 _MOST_REPEATS: Final = 20
 _MOST_A_MINUTE: Final = 60_000
+_LONGEST_WINDOW: Final = Duration.parse("7d")
 
 
 class Verb(StrEnum):
@@ -151,7 +152,10 @@ class RuleConfig:
 
     def _check_structure(self) -> None:
         has_limit = self.below is not None or self.above is not None
-        if has_limit == (self.anomaly is not None):
+        if has_limit and self.anomaly is not None:
+            limit = "below" if self.below is not None else "above"
+            raise UsageError(f"the condition is given by {limit} and by anomaly; expected one of the two")
+        if not has_limit and self.anomaly is None:
             raise UsageError("metric needs what is wrong with it; expected below or above, or else anomaly")
         if self.anomaly is None and self.false_alarms is not None:
             raise UsageError("false_alarms belongs to anomaly; expected anomaly beside it")
@@ -225,6 +229,10 @@ class MaintenanceConfig:
     matchers: Matchers = attrs.field(metadata=told('the alerts that are not told, such as "severity!=critical"'))
     timezone: Text = attrs.field(default="UTC", metadata=told('the time zone of `begins`, such as "Europe/Berlin"'))
 
+    def __attrs_post_init__(self) -> None:
+        if self.lasts.us > _LONGEST_WINDOW.us:
+            raise UsageError(f"lasts is {self.lasts}; expected at most 7d")
+
 
 @attrs.frozen(kw_only=True)
 class LimitConfig:
@@ -251,3 +259,12 @@ class GroupingConfig:
     interval: Duration | None = attrs.field(
         default=None, metadata=told("the least time between two messages about the same group")
     )
+
+    def __attrs_post_init__(self) -> None:
+        if self.by:
+            return
+        for key in ("wait", "interval"):
+            if getattr(self, key) is not None:
+                raise UsageError(
+                    f'{key} belongs to by; expected the labels that make a group beside it: by = ["model"]'
+                )

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, time
+from difflib import SequenceMatcher
 from typing import Any, Final
 
 import attrs
@@ -18,6 +19,7 @@ from .positions import KeyPath
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_FOUND: Final = 60
 _LONGEST_LIST: Final = 24
+_ALIKE: Final = 0.75
 
 
 @attrs.frozen
@@ -65,15 +67,38 @@ def refused(error: Exception) -> Problem:
     return Problem((), lambda path: f"{dotted(path)}: {told}")
 
 
+_OTHER_WORDS: Final = {
+    "actions": "do", "after": "wait", "condition": "when", "cron": "begins", "delay": "wait", "duration": "lasts",
+    "expr": "when", "if": "when", "level": "severity", "message": "summary", "notify": "do", "receivers": "do",
+    "runbook": "link", "schedule": "begins", "start": "begins", "type": "kind",
+}  # fmt: skip
+"""What others call such keys."""
+_NO_SECTION: Final = {
+    "silences": "; a silence is set while it runs: watchkeeper silences add model=NAME --for 2h -m why"
+}
+
+
 def unknown_key(key: str, known: Iterable[str]) -> Problem:
     """The table has a key that means nothing."""
     names = tuple(known)
     expected = f"expected one of {listed(names)}" if names else "there is nothing to set here"
+    word = _OTHER_WORDS.get(key)
+    near = word if word in names else nearest_name(key, names)
+    hint = "" if near is None else f"; did you mean {quoted(near)}?"
+    is_section = "project" in names
     return Problem(
         (key,),
-        lambda path: f"unknown key {quoted(key)} in {table(path[:-1])}; {expected}{did_you_mean(key, names)}",
-        meant=nearest_name(key, names),
+        lambda path: (
+            f"unknown key {quoted(key)} in {table(path[:-1])}; {expected}"
+            f"{_NO_SECTION.get(key, hint) if is_section else hint}"
+        ),
+        meant=near if near is not None and (near == word or is_misspelt(key, near)) else None,
     )
+
+
+def is_misspelt(key: str, known: str) -> bool:
+    """Whether the two are so alike that one can be read as the other."""
+    return SequenceMatcher(None, key.lower(), known.lower()).ratio() >= _ALIKE
 
 
 def missing_key(key: str, about: str) -> Problem:

@@ -12,14 +12,13 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.domain.errors import ConfigError
-from watchkeeper.domain.nearest import nearest_name
 
 from .constraints import Context, InstalledPlugins
 from .loaded import LoadedConfig
 from .overrides import overridden
 from .places import Places
 from .positions import Positions, line_count
-from .problems import Problem, one_line
+from .problems import Problem, is_misspelt, one_line
 from .schema import Config, keys_of
 from .secrets import Secrets, covered
 from .understood import Understood
@@ -91,7 +90,7 @@ def read(
 def _meant(raw: Mapping[str, Any], section: str) -> object:
     """The section, or the one whose name is nearly its."""
     sections = keys_of(Config)
-    nearly = (key for key in raw if key not in sections and nearest_name(key, sections) == section)
+    nearly = (key for key in raw if key not in sections and is_misspelt(key, section))
     return raw[section] if section in raw else raw.get(next(nearly, section))
 
 

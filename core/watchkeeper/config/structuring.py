@@ -24,8 +24,11 @@ from .plugin_use import PluginUse
 from .problems import (
     Problem,
     Wrong,
+    dotted,
+    found,
     missing_key,
     mistaken,
+    quoted,
     refused,
     unknown_key,
 )
@@ -67,7 +70,8 @@ def _notifier(value: Any, converter: Converter, context: Context) -> NotifierCon
         raise mistaken(value, "a table")
     kind = keys_of(NotifierConfig)["kind"]
     if "kind" not in value:
-        raise Wrong(missing_key("kind", kind.metadata[ABOUT]))
+        other = [unknown_key("type", ["kind"])] if "type" in value else []
+        raise Wrong(missing_key("kind", kind.metadata[ABOUT]), *other)
     constrained: Any = kind.type
     name = under_key("kind", lambda: text(value["kind"], str))
     under_key("kind", lambda: check_installed(Kind.NOTIFIER, name, context.plugins))
@@ -117,7 +121,8 @@ def _array_hook(kind: Any, converter: Converter) -> Hook:
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, list):
-            raise mistaken(value, 'an array such as ["a", "b"]')
+            is_text = isinstance(value, str)
+            raise mistaken(value, f"an array: [{quoted(value)}]" if is_text else 'an array such as ["a", "b"]')
         items, problems = _gathered(converter, ((place, item, item_kind) for place, item in enumerate(value)))
         if problems:
             raise Wrong(*problems)
@@ -135,9 +140,11 @@ def _section_hook(kind: Any, converter: Converter) -> Hook:
             is_flat = table_kind in (float, int, str)
             raise mistaken(value, "a table of names" if is_flat else "a table of tables, each with a name of its own")
         _, wrong_names = _gathered(converter, ((name, name, name_kind) for name in value))
-        tables, wrong_tables = _gathered(converter, ((name, inner, table_kind) for name, inner in value.items()))
-        if wrong_names or wrong_tables:
-            raise Wrong(*wrong_names, *wrong_tables)
+        flat = [name for name, inner in value.items() if attrs.has(table_kind) and not isinstance(inner, dict)]
+        named = ((name, inner, table_kind) for name, inner in value.items() if name not in flat)
+        tables, wrong_tables = _gathered(converter, named)
+        if wrong_names or wrong_tables or flat:
+            raise Wrong(*(_no_table(name, value[name]) for name in flat), *wrong_names, *wrong_tables)
         return tables
 
     return hook
@@ -153,6 +160,12 @@ def _table_or_file(converter: Converter) -> Hook:
         return converter.structure(value, file_kind if isinstance(value, str) else table_kind)
 
     return hook
+
+
+def _no_table(name: str, value: Any) -> Problem:
+    """What should be the table of something with a name is a plain value: the name was forgotten."""
+    expected = "expected a table with a name of its own, such as"
+    return Problem((name,), lambda path: f"{dotted(path)} is {found(value)}; {expected} [{dotted(path[:-1])}.NAME]")
 
 
 def _constrained_hook(kind: Any, converter: Converter, context: Context) -> Hook:

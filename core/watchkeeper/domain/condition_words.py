@@ -193,6 +193,8 @@ def _unreadable(text: str, at: int) -> str:
         return f"the quote {sign} is never closed"
     if sign in "&|":
         return f"{sign!r} means nothing here: write 'and' or 'or'"
+    if sign == "%":
+        return "'%' means nothing in a condition: write a share of 80 % as 0.8"
     if sign == "!":
         return "'!' means nothing here: write 'not' or '!='"
     if sign.isdigit():

@@ -172,7 +172,7 @@ def test_the_options_of_a_broken_plugin_are_left_to_it(problems, kind):
 
     found = problems(text, {"WATCHKEEPER_NOTIFIERS__OPS__URL": "5"})
 
-    assert found[-1] == "watchkeeper.toml:15: ensembles.e is 1; expected a table"
+    assert found[-1] == "watchkeeper.toml:15: ensembles.e is 1; expected a table with a name of its own, such as [ensembles.NAME]"
 
 
 def test_options_of_a_plugin_that_is_not_installed_are_texts(problems):

@@ -158,7 +158,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
         ("decision_threshold = nan", "models.spx.decision_threshold is nan; expected a number"),
         ('decision_threshold = "half"', 'models.spx.decision_threshold is "half"; expected a number'),
         ("reference = 2020-01-01", "models.spx.reference is the date or time 2020-01-01; expected a text in quotes"),
-        ('metrics = "accuracy"', 'models.spx.metrics is "accuracy"; expected an array such as ["a", "b"]'),
+        ('metrics = "accuracy"', 'models.spx.metrics is "accuracy"; expected an array: ["accuracy"]'),
         ("metrics = ['f1', 'f1']", 'models.spx.metrics holds "f1" twice; expected each item once'),
         (
             "metrics = [5]",
@@ -285,7 +285,7 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
             '[notifiers.n]\nkind = "odd"',
             "3: notifiers.n: the options of notifier.odd cannot be read: NameError: name 'Nowhere' is not defined",
         ),
-        ("[notifiers]\nn = 1", "4: notifiers.n is 1; expected a table"),
+        ("[notifiers]\nn = 1", "4: notifiers.n is 1; expected a table with a name of its own, such as [notifiers.NAME]"),
         ("[ensembles.e]\nmembers = []", "4: ensembles.e.members is empty; expected at least one item"),
         (
             '[ensembles."a b"]\nmembers = ["spx"]',
@@ -294,7 +294,7 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
                 "beginning with a letter or digit, and not ending in a dot, nor with two dots in a row"
             ),
         ),
-        ("[rules]\nr = 1", "4: rules.r is 1; expected a table"),
+        ("[rules]\nr = 1", "4: rules.r is 1; expected a table with a name of its own, such as [rules.NAME]"),
         (
             "[modells.spx]",
             (
