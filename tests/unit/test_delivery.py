@@ -928,12 +928,13 @@ def test_a_sender_delivers_as_soon_as_something_is_written(sender):
 
 def test_what_is_given_up_is_in_the_log_when_nobody_hears(sender, caplog):
     desk = Desk(ops=Receiver(DeliveryRefused("404: no such hook")), mail=Receiver(), fallback="mail")
-    sender(desk).start()
+    one = sender(desk)
+    one.start()
     desk.write("a")
     desk.outbox.wake()
-
     assert desk.receivers["mail"].arrived.wait(10)
-    desk.deliver()
+    one.stop(10)
+
     assert "given up, not delivered to ops: 404: no such hook" in caplog.text
 
 

@@ -177,9 +177,7 @@ class Courier:
 
     def _sent(self, letter: Letter) -> DeliveryReport:
         with Lease(self.outbox, letter, self.clock, self.patience.lease_seconds) as lease:
-            result = self.attempt(
-                f"notifier.{letter.receiver}", letter.key, lambda: self._delivery_or_error(letter, None)
-            )
+            result = self.attempt(f"notifier.{letter.receiver}", letter.key, lambda: self._delivery_or_error(letter))
         letter = lease.letter
         if isinstance(result, Delivery):
             self.outbox.accepted(letter, result, self.clock.now_us())
@@ -192,7 +190,7 @@ class Courier:
         return self._delayed(known, str(result), result.retry_after_seconds)
 
     def _delivery_or_error(
-        self, letter: Letter, notification: Notification | None
+        self, letter: Letter, notification: Notification | None = None
     ) -> Delivery | DeliveryDelayed | DeliveryRefused:
         if letter.receiver not in self.notifiers:
             return DeliveryDelayed(self._unknown(letter.receiver))
