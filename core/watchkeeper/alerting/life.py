@@ -39,6 +39,8 @@ def after(before: Record | None, outcome: Outcome, now_us: int) -> Record | None
 def _not_ahead(record: Record, now_us: int) -> Record:
     """The record with no past time that is still to come: where the clock was set back, waits count from now."""
     told_us, recovering_us, course = record.told_us, record.recovering_us, record.course
+    if course is None and max(record.begun_us, told_us or 0, recovering_us or 0) <= now_us:
+        return record
     step = None if course is None else course.step
     if course is not None and step is not None and course.next_us is not None:
         course = course.postponed(min(course.next_us, now_us + max(step.wait_us, LOOK_AGAIN_US)))
