@@ -79,6 +79,23 @@ def test_of_demonstrations_that_begin_at_once_one_gets_the_folder(tmp_path):
     assert all("exists and is not empty; name another folder" in str(error) for error in errors)
 
 
+def test_the_page_of_the_alert_is_drawn(told):
+    folder, done = told
+    (page,) = folder.glob("boosting-2008-*.html")
+    assert page.name in done.stdout
+    text = page.read_text(encoding="utf-8")
+    assert "ALERT</span> boosting@1.0.0" in text
+    assert "Take its weight away until it is retrained" in text
+    assert "rule error-rose: &gt; 0.65" in text
+    assert len(text) < 150_000
+
+
+def test_tables_fit_on_a_narrow_terminal(told):
+    rows = [line for line in told[1].stdout.splitlines() if line.strip().startswith(("random-walk ", "blend "))]
+    assert len([row for row in rows if "(" in row]) == 2 * 7
+    assert max(map(len, rows)) <= 80
+
+
 def test_every_prediction_and_outcome_is_in_the_store(told):
     folder, _ = told
     with wk.open(folder / "watchkeeper.toml") as watch:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,6 +15,7 @@ from rich.table import Table
 from watchkeeper.demo.replay import EXPLAINED, EXPLAINED_ON, Estimated, Story, Teller, run
 from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.explanation import Explanation
+from watchkeeper.domain.value import Value
 from watchkeeper.monitor.rendering import COLOURS, ICONS
 from watchkeeper.monitor.result import CheckResult
 
@@ -46,17 +48,19 @@ def _teller(console: Console, bar: Progress) -> Teller:
         fitted=lambda name, error: console.print(f"  {name:<12} {error:.3f}"),
         registered=lambda date, refs: console.print(f"{date}   registered, now in production: {', '.join(refs)}"),
         day=lambda day, days: bar.update(task, completed=day, total=days),
-        checked=lambda date, results, weights: _tell_quarter(console, date, results, weights),
+        checked=lambda date, results, weights: _tell_half_year(console, date, results, weights),
         alert=lambda date, alert: _tell_alert(console, date, alert),
+        drawn=lambda date, page: console.print(f"{date}   the page of that check: [bold]{escape(str(page))}[/]"),
         received=lambda payload: console.print(f"             webhook received {_payload_told(payload)}"),
         explained=lambda explanation: _tell_explanation(console, explanation),
     )
 
 
-def _tell_quarter(console: Console, date: str, results: dict[str, CheckResult], weights: dict[str, float]) -> None:
-    table = Table(title=f"{date}: the last 60 trading days", title_justify="left", title_style="bold")
-    for heading in ("forecaster", "status", "rmse (95 %)", "estimated", "drifted features", "weight"):
-        table.add_column(heading)
+def _tell_half_year(console: Console, date: str, results: dict[str, CheckResult], weights: dict[str, float]) -> None:
+    title = f"{date}: the error of the last 60 trading days, realised and as it was estimated without outcomes"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("forecaster", "status", "rmse (95 %)", "estimated", "drifted", "weight"):
+        table.add_column(heading, no_wrap=True)
     for name, result in results.items():
         rmse, share = result.measurement("rmse"), result.measurement("drift_share")
         estimate = result.measurement("estimated_rmse")
@@ -64,12 +68,19 @@ def _tell_quarter(console: Console, date: str, results: dict[str, CheckResult], 
         table.add_row(
             name,
             f"[{COLOURS[status]}]{ICONS[status]} {status}[/]",
-            "" if rmse is None else _number(rmse.value.number, rmse.value.interval),
-            "" if estimate is None else _number(estimate.value.number, estimate.value.interval),
+            "" if rmse is None else _short(rmse.value),
+            "" if estimate is None else _short(estimate.value),
             "unknown" if share is None or share.value.number is None else f"{share.value.number:.0%}",
             f"{weights[name]:.2f}" if name in weights else "",
         )
     console.print(table)
+
+
+def _short(value: Value) -> str:
+    """``0.60 (0.50-0.72)``: two of them fit beside each other on 80 columns."""
+    if value.number is None:
+        return "undefined"
+    return f"{value.number:.2f}" + (f" ({value.interval[0]:.2f}-{value.interval[1]:.2f})" if value.interval else "")
 
 
 def _number(number: float | None, interval: tuple[float, float] | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.app import Watchkeeper, open_project
-from watchkeeper.domain.alert import Alert
+from watchkeeper.domain.alert import Alert, AlertState
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.explanation import Explanation
 from watchkeeper.domain.model import Stage, Task
@@ -58,8 +58,10 @@ class Teller:
     day: Callable[[int, int], None]
     """Day k of n."""
     checked: Callable[[str, dict[str, CheckResult], dict[str, float]], None]
-    """The date, every model's result, and the weights, once a quarter."""
+    """The date, every model's result, and the weights, every half year."""
     alert: Callable[[str, Alert], None]
+    drawn: Callable[[str, Path], None]
+    """The date, and the page of the check that raised the alert."""
     received: Callable[[dict[str, Any]], None]
     """What the webhook was sent."""
     explained: Callable[[Explanation], None]
@@ -185,6 +187,7 @@ class _Replay:
         self._calm = [0, 0, 0]
         self._estimates: dict[str, list[tuple[str, Value, Value]]] = {}
         self._told = 0
+        self._versions: dict[str, str] = {}
 
     def register(self, models: dict[str, Any]) -> None:
         """Each forecaster becomes version 1.0.0 and goes through staging to production."""
@@ -197,6 +200,7 @@ class _Replay:
             )
             self._watch.registry.promote(version.ref, Stage.STAGING)
             refs.append(self._watch.registry.promote(version.ref, Stage.PRODUCTION).ref)
+            self._versions[name] = refs[-1].partition("@")[2]
         self._teller.registered(self._date(self._days[0]), tuple(refs))
 
     def run(self) -> Story:
@@ -220,7 +224,8 @@ class _Replay:
         said = {name: float(forecast[day]) for name, forecast in self._forecasts.items()}
         self._blend[day] = self._combined(said)
         for name, forecast in {**said, BLEND: self._blend[day]}.items():
-            self._watch.log(name, features, forecast, ids=ids, times_us=[self._clock.time_us])
+            version = self._versions.get(name)
+            self._watch.log(name, features, forecast, ids=ids, times_us=[self._clock.time_us], version=version)
             if not is_first:
                 yesterday = [self._date(day - 1)]
                 truth = [float(self._market.target[day - 1])]
@@ -240,6 +245,8 @@ class _Replay:
         for name, result in results.items():
             for alert in result.alerts:
                 self._teller.alert(date, alert)
+                if alert.state is AlertState.FIRING:
+                    self._draw(date, result)
             estimate, realised = result.measurement("estimated_rmse"), result.measurement("rmse")
             if estimate is not None and realised is not None:
                 self._estimates.setdefault(name, []).append((date, estimate.value, realised.value))
@@ -250,8 +257,15 @@ class _Replay:
         self._told = len(self._receiver.received)
         if date[:7] != self._date(day - DAYS_BETWEEN_CHECKS)[:7] and date[5:7] in ("01", "04", "07", "10"):
             self._watch.tidy()
-            weights = self._watch.ensembles.weights(BLEND)
-            self._teller.checked(date, results, {} if weights is None else dict(weights.shares))
+            if date[5:7] in ("01", "07"):
+                weights = self._watch.ensembles.weights(BLEND)
+                self._teller.checked(date, results, {} if weights is None else dict(weights.shares))
+
+    def _draw(self, date: str, result: CheckResult) -> None:
+        """Keep what somebody who was called would look at."""
+        page = self._watch.config.folder / f"{result.model}-{date}.html"
+        self._watch.illustrated(result).to_html(page)
+        self._teller.drawn(date, page)
 
     def _count_calm(self, result: CheckResult) -> None:
         psi = [found.value.number for found in result.measurements if found.name == "psi"]
