@@ -144,13 +144,15 @@ def joined(tables: Sequence[Table]) -> Table:
     """One table of all rows; columns are those of the first, categories are united."""
     if not tables:
         return Table({})
-    return Table({name: _joined_column(name, [table[name] for table in tables]) for name in tables[0]})
+    columns = [table.columns for table in tables]
+    return Table({name: _joined_column(name, [each[name] for each in columns]) for name in tables[0]})
 
 
 def _joined_column(name: str, parts: Sequence[Column]) -> Column:
+    arrays = [part for part in parts if not isinstance(part, Categories)]
+    if len(arrays) == len(parts):
+        return np.concatenate(arrays)
     categories = [part for part in parts if isinstance(part, Categories)]
-    if not categories:
-        return np.concatenate([part for part in parts if not isinstance(part, Categories)])
     if len(categories) < len(parts):
         raise DataError(f"column {name!r} holds categories in some rows and numbers in others; expected one of them")
     labels = tuple(sorted({label for part in categories for label in part.labels}))

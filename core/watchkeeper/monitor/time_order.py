@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,22 @@ def sorted_rows(batches: Iterable[Batch]) -> tuple[NDArray[np.int64], Table]:
     found = [batch for batch in batches if len(batch.time)]
     if not found:
         return np.empty(0, dtype=np.int64), Table({})
-    names = list(dict.fromkeys(name for batch in found for name in batch.table))
-    likes = {name: next(batch.table[name] for batch in found if name in batch.table) for name in names}
     time = np.concatenate([batch.time for batch in found])
-    table = joined([_completed(batch.table, len(batch.time), likes) for batch in found])
+    table = joined(_alike(found))
     if np.all(time[1:] >= time[:-1]):
         return time, table
     order = np.argsort(time, kind="stable")
     return time[order], table.rows(order)
+
+
+def _alike(batches: Sequence[Batch]) -> list[Table]:
+    """Their tables, all with the same columns."""
+    tables = [batch.table for batch in batches]
+    if all(table.columns.keys() == tables[0].columns.keys() for table in tables):  # the rule, and there may be hundreds
+        return tables
+    names = list(dict.fromkeys(name for table in tables for name in table))
+    likes = {name: next(table[name] for table in tables if name in table) for name in names}
+    return [_completed(batch.table, len(batch.time), likes) for batch in batches]
 
 
 def all_missing(rows: int, like: Column) -> Column:

@@ -77,7 +77,8 @@ class StoredChunk:
         start = 0 if since_us is None else int(np.searchsorted(time, since_us, side="left"))
         end = len(time) if until_us is None else int(np.searchsorted(time, until_us, side="left"))
         known = kinds or {}
-        table = Table({name: as_known(column, known.get(name)) for name, column in self._columns(columns).items()})
+        found = self._columns(columns)
+        table = Table({name: as_known(column, known.get(name)) for name, column in found.items()} if known else found)
         wide = tuple(name for name in self.wide_names if name in table)
         if start > 0 or end < len(time):
             return Batch(time[start:end], table.rows(slice(start, end)), wide)
@@ -98,13 +99,11 @@ class StoredChunk:
         if apart.intersection(chosen):
             data = self._read_wide()
             wide = None if data is None else self._opened_wide(data)
-        found: dict[str, Column] = {}
-        for name in chosen:
-            if name not in apart:
-                found[name] = self._narrow.column(name)
-            elif wide is not None:
-                found[name] = wide.column(name)
-        return found
+        if not apart:
+            return self._narrow.columns(chosen)
+        near = self._narrow.columns(name for name in chosen if name not in apart)
+        far = {} if wide is None else wide.columns(name for name in chosen if name in apart)
+        return {name: near[name] if name in near else far[name] for name in chosen if name in near or name in far}
 
     def _time(self) -> NDArray[np.int64]:
         time = self._narrow.column(_TIME) if _TIME in self._narrow.schema.names else None

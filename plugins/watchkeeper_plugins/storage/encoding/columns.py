@@ -45,11 +45,14 @@ def packed(name: str, column: Column) -> PackedColumn:
 
 def unpacked(kind: str, payload: memoryview, rows: int) -> Column:
     """The column of `rows` rows; a ValueError when the bytes do not make one. Numbers are views, not copies."""
+    dtype = _DTYPES.get(kind)
+    if dtype is not None:
+        return np.frombuffer(payload, dtype, rows)
     if kind == "text":
         return _unpacked_text(payload, rows)
     if kind.startswith("codes:"):
         return _unpacked_categories(payload, np.dtype("<" + kind.removeprefix("codes:")), rows)
-    return np.frombuffer(payload, dtype=_DTYPES[kind], count=rows)
+    raise ValueError(f"there is no kind {kind!r} of column")
 
 
 def _packed_categories(name: str, column: Categories) -> PackedColumn:

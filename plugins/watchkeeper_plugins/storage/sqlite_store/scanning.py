@@ -163,7 +163,7 @@ class Scanning:
         day = self._days.file(place.day)
         if day is None:
             return None
-        path = self._days.path(place.day)
+        path = day.path
         with day.reading() as connection:
             chunk = read_chunk(connection, path, place.row)
             if chunk is None:
