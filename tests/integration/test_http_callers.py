@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import threading
 
 import attrs
 import pytest
@@ -205,3 +206,28 @@ def test_each_persons_project_is_made_once_and_shares_the_store(client):
     assert callers.project("ada") is callers.project("ada")
     assert callers.project("ada").actor == "ada"
     assert callers.project(client.watch.actor) is client.watch
+
+
+def test_people_who_acknowledge_at_once_take_it_over_from_each_other_and_the_log_has_each(firing, project):
+    project.configure(project.config + IDENTITIES)
+    path = f"{ALERTS}/{firing.fingerprint}/acknowledge"
+    barrier, replies = threading.Barrier(len(TOKENS)), []
+    with served() as client:
+
+        def acknowledge(name):
+            barrier.wait(30)
+            replies.append((name, as_(client, name).post(path)))
+
+        threads = [threading.Thread(target=acknowledge, args=(name,)) for name in TOKENS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        alert = client.watch.alerting.alert(firing.fingerprint)
+        entries = [entry.body for entry in client.watch.alerting.history(firing.fingerprint)][1:]
+    assert {(name, reply.status, reply.content["state"]) for name, reply in replies} == {
+        (name, 200, "acknowledged") for name in TOKENS
+    }
+    assert {entry["event"] for entry in entries} == {"acknowledged"}
+    assert sorted(entry["by"] for entry in entries) == sorted(TOKENS)
+    assert alert.by == entries[-1]["by"]
