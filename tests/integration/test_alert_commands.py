@@ -211,6 +211,20 @@ def test_a_silence_about_a_label_that_no_alert_has_is_refused(project, command):
     assert command("silences", "list", "--json").out.strip() == "[]"
 
 
+def test_a_silence_about_a_severity_that_is_none_is_refused(project, command):
+    answer = command("silences", "add", "severity!=crit", "--for", "1h", "-m", "feed")
+    assert answer.code == 2
+    assert "'severity!=crit': no severity is called 'crit'; did you mean 'critical'?" in answer.err
+
+
+def test_a_silence_about_a_rule_that_is_not_there_is_made_with_a_warning(project, command):
+    answer = command("silences", "add", "rule=acuracy-fell", "--for", "1h", "-m", "feed")
+    assert answer.code == 0
+    warning = "WARNING: no rule of the configuration is meant by rule=acuracy-fell; did you mean 'accuracy-fell'?"
+    assert warning in " ".join(answer.err.split())
+    assert "WARNING" not in command("silences", "add", "rule=feature-d*", "--for", "1h", "-m", "feed").err
+
+
 def test_a_silence_about_a_model_that_is_not_configured_is_made_with_a_warning(project, command):
     answer = command("silences", "add", "model=momentun", "--for", "1h", "-m", "feed")
     assert answer.code == 0

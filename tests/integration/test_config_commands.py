@@ -134,3 +134,18 @@ def test_schema_prints_a_schema_that_knows_the_installed_plugins(run):
 
     Draft202012Validator.check_schema(schema)
     assert "webhook" in schema["properties"]["notifiers"]["additionalProperties"]["properties"]["kind"]["enum"]
+
+
+def test_check_tells_notifiers_that_cannot_be_built(run, tmp_path):
+    more = '[notifiers.chat]\nkind = "slack"\n[notifiers.hook]\nkind = "webhook"\nurl = "hook.example.org"\n'
+    (tmp_path / "watchkeeper.toml").write_text(GOOD + more)
+
+    found = run("check", HOOK_URL="https://example.org")
+
+    assert found.returncode == 3
+    first, second = found.stderr.splitlines()
+    assert first.startswith("watchkeeper.toml:14: notifiers.chat: ")
+    assert "expected either url (an incoming webhook) or token and channel" in first
+    assert second.startswith("watchkeeper.toml:16: notifiers.hook: ")
+    assert "hook.example.org" not in second  # an address can be a secret
+    assert run("check", "--no-secrets").returncode == 0

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
+from typing import cast
 
 from watchkeeper.config.constraints import InstalledPlugins
 from watchkeeper.config.loaded import LoadedConfig
+from watchkeeper.config.problems import one_line
 from watchkeeper.config.reading import read
-from watchkeeper.domain.errors import ConfigError
+from watchkeeper.contracts.notifier import Notifier
+from watchkeeper.contracts.plugin import Kind
+from watchkeeper.domain.errors import ConfigError, PluginError
+from watchkeeper.plugins import Plugins
 
 from .references import References
 from .rules import rules_of
@@ -31,7 +36,7 @@ def loaded_whole(path: str, plugins: InstalledPlugins, environment: Mapping[str,
 
 
 def checked_whole(
-    path: str, plugins: InstalledPlugins, environment: Mapping[str, str], *, at_use: bool = True
+    path: str, plugins: Plugins, environment: Mapping[str, str], *, at_use: bool = True
 ) -> tuple[LoadedConfig, tuple[str, ...]]:
     """As `loaded_whole`, and look at the reference files, too, and at what plugins need to be built (`at_use`).
 
@@ -47,11 +52,32 @@ def checked_whole(
         *found.problems,
         *alerting_mistakes(found.loaded, references.features),
         *references.problems,
-        *(found.loaded.mistakes_at_use(plugins) if at_use else ()),
+        *(mistakes_at_use(found.loaded, plugins) if at_use else ()),
     )
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     return found.loaded, references.doubts
+
+
+def mistakes_at_use(loaded: LoadedConfig, plugins: Plugins) -> tuple[str, ...]:
+    """What would fail when plugins are built, and when the notifiers are: nothing is sent for it."""
+    told = loaded.mistakes_at_use(plugins)
+    return (*told, *(line for name in loaded.config.notifiers for line in _unbuildable(name, loaded, plugins)))
+
+
+def _unbuildable(name: str, loaded: LoadedConfig, plugins: Plugins) -> tuple[str, ...]:
+    use = loaded.config.notifiers[name].plugin
+    try:
+        options = loaded.options(use, plugins)
+    except (ConfigError, PluginError):
+        return ()  # told already
+    try:
+        cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, options)).close()
+    except ConfigError as error:
+        return tuple(f"{loaded.places.of(('notifiers', name))}: notifiers.{name}: {one}" for one in error.problems)
+    except PluginError as error:
+        return (one_line(f"{loaded.places.of(('notifiers', name))}: notifiers.{name}: {error}"),)
+    return ()
 
 
 def alerting_mistakes(

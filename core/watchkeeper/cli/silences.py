@@ -28,7 +28,7 @@ def add(
 ) -> None:
     """Tell nobody about alerts that fit every matcher; they still fire and are listed."""
     from watchkeeper.alerting.matching import Matcher
-    from watchkeeper.app.silencing import doubts_about_models
+    from watchkeeper.app.silencing import doubts_about_models, doubts_about_rules
     from watchkeeper.domain.spans import Duration
     from watchkeeper.domain.window import iso_time
 
@@ -37,7 +37,7 @@ def add(
     wait_us = 0 if after is None else Duration.parse(after).us
     with opened(config) as watch:
         made = watch.silence(wanted, length_us, by=watch.actor, comment=comment, wait_us=wait_us)
-        doubts = doubts_about_models(wanted, watch.models)
+        doubts = (*doubts_about_models(wanted, watch.models), *doubts_about_rules(wanted, watch.config))
         covered = sum(made.covers(alert) for alert in watch.alerting.alerts())
     show(made.id)
     for doubt in doubts:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from watchkeeper.alerting.matching import Matcher
 from watchkeeper.alerting.permission import EVERY_MODEL, model_of
 from watchkeeper.alerting.silences import Silence, SilenceState
-from watchkeeper.app.silencing import doubts_about_models, plain_silence
+from watchkeeper.app.silencing import doubts_about_models, doubts_about_rules, plain_silence
 from watchkeeper.domain.spans import Duration
 from watchkeeper.server.bodies import JsonBody
 from watchkeeper.server.route import Answer, Call, Parameter, Route, Told
@@ -51,7 +51,7 @@ def _added(call: Call) -> Answer:
     watch = call.watch
     made = watch.silence(matchers, length_us, by=watch.actor, comment=call.body["comment"], wait_us=wait_us)
     covers = sum(made.covers(alert) for alert in watch.alerting.alerts())
-    doubts = list(doubts_about_models(matchers, watch.models))
+    doubts = [*doubts_about_models(matchers, watch.models), *doubts_about_rules(matchers, watch.config)]
     told = {**plain_silence(made), "covers": covers, "doubts": doubts}
     return Answer(told, 201, {"Location": f"{_PATH}/{made.id}"})
 
