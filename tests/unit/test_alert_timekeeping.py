@@ -420,6 +420,19 @@ def test_what_is_no_longer_configured_ends_and_is_told_once(settings, comment):
     assert desk.alerting.alerts() == ()
 
 
+def test_a_process_with_an_older_configuration_leaves_alone_what_begins_later():
+    desk = Desk(models=("m",))
+    older = desk.opened(models=())
+    older.tend()
+    desk.check(x=1)
+
+    for _ in range(30):
+        desk.clock.advance(60)
+        older.tend()
+
+    assert desk.events() == ["firing"]
+
+
 def test_what_is_configured_again_begins_anew():
     desk = Desk(models=("m",))
     desk.check(x=1)

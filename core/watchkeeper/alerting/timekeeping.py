@@ -36,7 +36,7 @@ class Timekeeper:
     """Does what is due at a time. Safe from many processes: each alert is changed by compare-and-swap.
 
     What is due is found by its time, so that a look when nothing is costs three queries, however many alerts are open.
-    The first look, and one every ten minutes, goes through what is configured, and what waits for another alert's end.
+    The first look ends what is not configured, and one every ten minutes goes through what waits for another alert.
 
     Parameters
     ----------
@@ -86,7 +86,9 @@ class Timekeeper:
         """What no due time tells of: an end of what is no longer configured, and of what held news back."""
         if self._swept_us is not None and 0 <= now_us - self._swept_us < _SWEEP_US:
             return ()
-        gone = [alert.fingerprint for alert in self._roster.alerts({"is_open": 1}) if not self._is_configured(alert)]
+        # once: what others open later is configured for them, by a file that is newer than this process
+        known = self._roster.alerts({"is_open": 1}) if self._swept_us is None else ()
+        gone = [alert.fingerprint for alert in known if not self._is_configured(alert)]
         ended, _ = self._looked_at(gone, self._ends, now_us)
         held = [document.key for document in self._storage.find(DUES, {"next_us": NEVER_US})]
         told, _ = self._looked_at(held, self._owed, now_us)
