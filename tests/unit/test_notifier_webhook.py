@@ -5,9 +5,11 @@ import email.utils
 import hashlib
 import hmac
 import json
+import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +80,22 @@ def test_with_a_secret_the_time_and_the_body_are_signed(receiver, sent):
     signed = time_part.removeprefix("t=").encode() + b"." + request.body
     assert signature_part == "v1=" + hmac.new(SHARED.encode(), signed, hashlib.sha256).hexdigest()
     assert abs(time.time() - int(time_part.removeprefix("t="))) < 60
+
+
+def test_the_recipe_of_the_documentation_tells_ours_from_others(receiver, sent):
+    page = (Path(__file__).parents[2] / "docs/reference/notifiers.md").read_text(encoding="utf-8")
+    names = {}
+    exec(re.search(r"```python\n(import hashlib.*?)```", page, re.DOTALL)[1], names)  # noqa: S102 - our own page
+    is_ours = names["is_ours"]
+    sent(secret=SHARED)
+    (request,) = receiver.requests
+    header = request.headers["watchkeeper-signature"]
+
+    assert is_ours(SHARED.encode(), header, request.body)
+    assert not is_ours(b"other", header, request.body)
+    assert not is_ours(SHARED.encode(), header, request.body + b" ")
+    assert not is_ours(SHARED.encode(), header, request.body, oldest_seconds=-1.0)
+    assert not any(is_ours(SHARED.encode(), broken, request.body) for broken in ("", "t=", "t=x,v1=y", "v1=\u00e9,t=1"))
 
 
 def test_without_a_secret_nothing_is_signed(receiver, sent):
