@@ -21,7 +21,7 @@ task = "classification"
 reference = "reference.parquet"
 window = "300 rows"
 metrics = ["accuracy"]
-drift = ["ks", "mmd", "domain_classifier", "pca_reconstruction"]
+drift = ["ks", "chi2", "mmd", "domain_classifier", "pca_reconstruction"]
 [models.flowers.columns]
 time = "ts"
 prediction = "said"
@@ -30,6 +30,7 @@ features = ["a", "b", "c"]
 latency = "ms"
 error = "failed"
 probabilities = { x = "p_x", y = "p_y" }
+segments = ["site", { name = "high", where = "a > 1" }, { name = "slow", where = "load > 0.5" }]
 """
 TOGETHER = ("mmd", "domain_classifier", "pca_reconstruction")
 SERVICE = ("latency_p50", "latency_p95", "latency_p99", "error_rate")
@@ -53,6 +54,8 @@ def rows(count, seed, *, skill=0.9, twisted=False):
             "c": rng.normal(size=count),
             "ms": rng.gamma(2.0, 10.0, count),
             "failed": (rng.random(count) < 0.02).astype(np.int64),
+            "site": rng.choice(["north", "south"], count),
+            "load": rng.random(count),
         }
     )
 
@@ -83,7 +86,10 @@ def test_a_folder_is_measured_as_the_same_rows_are(place):
     with wk.open(place / "watchkeeper.toml") as watch:
         whole = watch.check("flowers", pa.concat_tables(parts), act=False)
         result = watch.check_folder("flowers", folder, act=False)
-    for name in (*SERVICE, *TOGETHER, "risk_evidence"):
+    parted = {one.title: one.value for one in whole.measurements if "segment" in one.labels}
+    assert parted.keys() == {f"accuracy{{segment={one}}}" for one in ("site=north", "site=south", "high", "slow")}
+    assert {one.title: one.value for one in result.measurements if "segment" in one.labels} == parted
+    for name in (*SERVICE, *TOGETHER, "risk_evidence", "label_drift"):
         assert found(result, name).value == found(whole, name).value, name
         assert found(whole, name).value.is_defined
 
@@ -126,16 +132,29 @@ def test_rows_that_were_answered_worse_raise_the_alarm_with_probabilities_too(pl
 
 
 def test_a_stretch_says_that_whole_rows_are_not_compared_and_measures_latency(place):
-    part = rows(600, 12).select(["said", "p_x", "p_y", "a", "b", "c", "ms", "failed"])
+    part = rows(600, 12).select(["said", "p_x", "p_y", "a", "b", "c", "ms", "failed", "site", "load"])
     columns = {name: part[name].to_numpy(zero_copy_only=False) for name in part.column_names}
     said = columns.pop("said")
     with wk.open(place / "watchkeeper.toml") as watch:
         served = {"latency": columns.pop("ms"), "error": columns.pop("failed")}
-        watch.log("flowers", columns, said, **served)
+        ids = watch.log("flowers", columns, said, **served)
+        watch.record_outcomes("flowers", ids, said)
         result = watch.check_stretch("flowers", watch.now_us() - 3_600_000_000)
     assert found(result, "latency_p95").value.number == np.quantile(part["ms"].to_numpy(), 0.95, method="inverted_cdf")
     assert found(result, "error_rate").value.samples == 600
+    parted = {one.labels["segment"]: one.value.samples for one in result.measurements if "segment" in one.labels}
+    assert parted["site=north"] + parted["site=south"] == 600
     assert "compare whole rows, and these were merged from profiles" in found(result, "mmd").value.reason
     assert any(
         one.sentence.startswith("not compared together: mmd, domain_classifier") for one in result.verdict.findings
     )
+
+
+def test_a_segment_whose_column_a_file_lacks_is_unknown_and_the_others_are_measured(place):
+    folder = written(place, "lacking", rows(400, 13), rows(400, 14).drop_columns(["site"]))
+    with wk.open(place / "watchkeeper.toml") as watch:
+        result = watch.check_folder("flowers", folder, act=False)
+    (told,) = [one for one in result.verdict.findings if one.subject == "site"]
+    assert told.status is Status.UNKNOWN
+    assert told.sentence == 'segment "site" UNKNOWN, not OK: not all rows have "site" as the reference has it'
+    assert {one.labels["segment"] for one in result.measurements if "segment" in one.labels} == {"high", "slow"}

@@ -51,6 +51,8 @@ def folder_checked(
         together_share=0.0 if watched.tables is None else 1.0,
         latency=columns.latency if watched.service is not None else None,
         error=columns.error if watched.service is not None else None,
+        segments=tuple(dict.fromkeys(name for segment in watched.segments for name in segment.columns)),
+        numbers=frozenset(name for segment in watched.segments for name in segment.number_columns),
     )
     rows = profiled_folder(planned_folder(folder), question, open_pool, tell)
     now_us = systems.clock.now_us()
@@ -73,6 +75,7 @@ def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) 
         cells=_cells(watched),
         judging=watched.judging,
         service=watched.service,
+        segments=watched.segments,
     )
     return looked_at(systems, watched.check_profiles(rows))
 

@@ -159,6 +159,8 @@ class WatchedModel:
         self._columns.check(subject, rows.profiles, into)
         if self.tables is not None:
             check_sample_together(subject, self.tables, rows, into, edges=self.edges)
+        if self.outcomes is not None and rows.outcomes is not None:
+            into.add(*self.outcomes.check(subject, rows.outcomes))
         check_quality(subject, into)
         return into.result(subject)
 

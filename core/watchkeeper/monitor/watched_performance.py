@@ -71,6 +71,8 @@ class WatchedPerformance:
         found, failed = measured_metrics(subject, rows.evaluation, self.metrics)
         findings = performance_findings(found, labelled, self.min_rows, expectation)
         into.add([*found, *measured_cells(subject, rows.evaluation, self.metrics)], findings, failed)
+        if rows.outcomes is not None:
+            into.add(self._by_segment(subject, rows.outcomes), _unmeasured(self.segments, rows.outcomes))
         if not isinstance(self.risk, str):
             _add_risk(subject, risk_of(self.risk, rows.answers or rows.evaluation), into)
 
@@ -96,6 +98,19 @@ class WatchedPerformance:
                 if self.segment_estimators is not None and not rows.has_outcome.all():
                     measurements += self.segment_estimators.estimated(subject, name, rows)
         return measurements
+
+
+def _unmeasured(segments: tuple[Segment, ...], records: Records) -> list[Finding]:
+    """A finding for each segment that cannot be told: not all rows have its columns."""
+    told: list[Finding] = []
+    for segment in segments:
+        lacking = [name for name in segment.columns if name not in records.features]
+        if lacking:
+            sentence = (
+                f'segment "{segment.name}" UNKNOWN, not OK: not all rows have "{lacking[0]}" as the reference has it'
+            )
+            told.append(Finding(Status.UNKNOWN, segment.name, sentence))
+    return told
 
 
 def _add_risk(subject: Subject, state: RiskState | None, into: Collected) -> None:

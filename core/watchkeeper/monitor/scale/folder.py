@@ -179,7 +179,7 @@ def _profiled(answers: Sequence[Answer], unreadable: Mapping[str, str], judging:
         Finding(Status.UNKNOWN, name, f'feature "{name}" cannot be compared: {reason}')
         for name, reason in strange.items()
     ]
-    evaluation, plain = _evaluations(answers, judging)
+    evaluation, plain, outcomes = _evaluations(answers, judging)
     if isinstance(evaluation, str):
         findings.append(Finding(Status.UNKNOWN, "performance", f"performance UNKNOWN, not OK: {evaluation}"))
     latencies = [answer.latencies for answer in answers if answer.latencies is not None]
@@ -194,6 +194,7 @@ def _profiled(answers: Sequence[Answer], unreadable: Mapping[str, str], judging:
         longest_gap_us=_longest_gap_us(spans),
         expected=_expected(answers),
         answers=plain,
+        outcomes=outcomes,
         together=_shared([answer.together for answer in answers]),
         latencies=np.concatenate(latencies) if latencies else None,
         failed=(sum(answer.failed[0] for answer in answers), sum(answer.failed[1] for answer in answers)),
@@ -228,31 +229,34 @@ def _shared(parts: Sequence[Table | None]) -> Table | None:
     return joined([part.select(shared) for part in found]) if shared else None
 
 
-def _evaluations(answers: Sequence[Answer], judging: Judging) -> tuple[Evaluation | str, Evaluation | None]:
-    """Truths and predictions of the labelled rows, or why there are none.
+def _evaluations(
+    answers: Sequence[Answer], judging: Judging
+) -> tuple[Evaluation | str, Evaluation | None, Records | None]:
+    """Truths and predictions of the labelled rows, or why there are none; and the rows that were kept of them.
 
     The second is by the answers alone, where probabilities are given, too.
     """
     reason = next((answer.performance for answer in answers if answer.performance is not None), None)
     if reason is not None:
-        return reason, None
-    samples = [answer.sample for answer in answers if answer.sample is not None]
+        return reason, None, None
+    kept = _shared([answer.sample for answer in answers])
     try:
         names = (PREDICTION, "outcome", *judging.probabilities)
-        sample = joined(samples) if samples else Table({name: np.empty(0) for name in names})
+        sample = Table({name: np.empty(0) for name in names}) if kept is None else kept
         rows = len(sample)
-        given = sample.select(name for name in judging.probabilities if name in sample)
+        given = sample.select(name for name in sample if name not in {PREDICTION, "outcome"})
         known = np.ones(rows, dtype=np.bool_)
         records = Records(Window(0, 0, rows), sample[PREDICTION], sample["outcome"], known, given)
         evaluation = evaluation_of(records, judging)
         plain = evaluation_of(records, judging.of_answers) if judging.probabilities and rows else None
     except DataError as error:
-        return str(error), None
+        return str(error), None, None
     confusion: dict[tuple[str, str], int] = {}
     for answer in answers:
         for key, count in answer.confusion.items():
             confusion[key] = confusion.get(key, 0) + count
-    return with_counts(evaluation, sum(answer.labelled for answer in answers), confusion), plain
+    whole = with_counts(evaluation, sum(answer.labelled for answer in answers), confusion)
+    return whole, plain, records if rows else None
 
 
 class _Counter:

@@ -55,6 +55,10 @@ class Question:
     """The files' column that is not 0 where a prediction failed; it may be in some files only."""
     latency_share: float = 1.0
     """The share of the latencies that is sent back."""
+    segments: tuple[str, ...] = ()
+    """The columns that tell parts of the rows whose performance is told apart, as far as the files have them."""
+    numbers: frozenset[str] = frozenset()
+    """Those of them that are taken for numbers."""
 
 
 @attrs.frozen
@@ -82,7 +86,7 @@ class Answer:
     """Of a classification: the labelled rows of each true and predicted class."""
     labelled: int = 0
     sample: Table | None = None
-    """``prediction``, ``outcome`` and probabilities of the chosen labelled rows; None without any."""
+    """``prediction``, ``outcome``, probabilities and segments of the chosen labelled rows; None without any."""
     expected: Table | None = None
     """``prediction``, and features or probabilities, of the rows chosen for estimates; None without any."""
     performance: str | None = None
@@ -127,7 +131,7 @@ def _batches(question: Question, part: Part, file: pq.ParquetFile) -> Iterator[T
     features = [source_of(name, names) for name in question.cells if name != PREDICTION]
     given = question.judging.probabilities
     required(names, [question.prediction, *features, *given], part.name)
-    wanted = (question.outcome, question.time, question.latency, question.error)
+    wanted = (question.outcome, question.time, question.latency, question.error, *question.segments)
     optional = [name for name in wanted if name is not None and name in names]
     columns = list(dict.fromkeys((question.prediction, *features, *given, *optional)))
     # one worker, one core: the caller decides how many work at once
@@ -195,7 +199,7 @@ class _Counting:
             strange=self._strange,
             confusion=self._confusion,
             labelled=self._labelled,
-            sample=joined(self._samples) if self._samples else None,
+            sample=_together(self._samples),
             expected=joined(self._expected) if self._expected else None,
             performance=self._performance,
             span=(min(self._times), max(self._times)) if self._times else None,
@@ -232,7 +236,24 @@ class _Counting:
             _add_cells(self._confusion, evaluation.classes, evaluation.confusion)
         chosen = known & self._chosen(len(known), self._question.share)
         sample = {PREDICTION: prediction[chosen], "outcome": outcome[chosen]}
-        self._samples.append(Table(sample | {name: given[name][chosen] for name in given}))
+        beside = {**self._of_segments(table), **given.columns}
+        self._samples.append(Table(sample | {name: column[chosen] for name, column in beside.items()}))
+
+    def _of_segments(self, table: Table) -> dict[str, Column]:
+        """The columns that tell the segments; one that is not there, or no number where it should be, is left out."""
+        question = self._question
+        found: dict[str, Column] = {}
+        for name in question.segments:
+            if name not in table:
+                continue
+            try:
+                if name in question.cells:
+                    found[name] = as_counted(table, name, question.cells[name])
+                else:
+                    found[name] = numeric(table, name) if name in question.numbers else as_labels(table, name)
+            except DataError:
+                continue
+        return found
 
     def _add_expected(self, counted: Mapping[str, Column], table: Table) -> None:
         """What estimates are made from, of some rows; of rows that cannot be counted there is none."""

@@ -37,6 +37,8 @@ class ProfiledRows:
     """Some of the rows, chosen by chance, to estimate from what their outcomes will be; None: nothing is estimated."""
     answers: Evaluation | None = None
     """The labelled rows by the answers alone, where probabilities of labels are given, too; else None."""
+    outcomes: Records | None = None
+    """The labelled rows, or a part of them, with what tells their segments; None without any."""
     together: Table | None = None
     """(m,) rows chosen by chance whose features are at hand, to compare them all together; None: not at hand."""
     latencies: NDArray[np.float64] | None = None

@@ -13,6 +13,7 @@ from watchkeeper.contracts.storage import Batch, Storage
 from watchkeeper.domain.cells import Cells
 from watchkeeper.domain.errors import DataError, NothingToCheck
 from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.table import Categories
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.domain.window import iso_time
@@ -38,6 +39,7 @@ def profiled_stretch(
     cells: Mapping[str, Cells],
     judging: Judging,
     service: Service | None = None,
+    segments: Sequence[Segment] = (),
 ) -> ProfiledRows:
     """The model's rows with ``since_us <= time < until_us``.
 
@@ -59,7 +61,8 @@ def profiled_stretch(
     ]
     share = min(1.0, MOST_LABELLED / rows)
     served = service.columns if service is not None else ()
-    columns = (*judging.probabilities, *served)
+    of_segments = (name for segment in segments for name in segment.columns)
+    columns = tuple(dict.fromkeys((*judging.probabilities, *served, *of_segments)))
     records = records_between(_sampled(storage, share), model, since_us, until_us, columns=columns)
     evaluation: Evaluation | None = None
     plain: Evaluation | None = None
@@ -78,6 +81,7 @@ def profiled_stretch(
         version=None if records is None else records.version,
         expected=None if judging.form is PredictionForm.VALUE else records,  # errors would ask for all features
         answers=plain,
+        outcomes=None if evaluation is None or records is None else records.rows(records.has_outcome),
         latencies=None if records is None or service is None else service.latencies_of(records),
         failed=(0, 0) if records is None or service is None else service.failed_of(records),
     )
