@@ -420,6 +420,22 @@ def test_what_is_no_longer_configured_ends_and_is_told_once(settings, comment):
     assert desk.alerting.alerts() == ()
 
 
+def test_what_is_no_longer_configured_ends_in_a_lull_too():
+    desk = Desk(models=("m",))
+    for x in [1, 0] * 6:
+        desk.check(x=x)
+        desk.clock.advance(60)
+    assert desk.events()[-1] == "flapping"
+    assert desk.alerting.alerts() == ()
+
+    desk.alerting = desk.opened(models=())
+
+    assert desk.wait(5) == [(1, "ops", "r")]
+    *_, entry = desk.alerting.log()
+    assert (entry.body["event"], entry.body["comment"]) == ("resolved", "its model is no longer configured")
+    assert desk.storage.find(DUES) == ()
+
+
 def test_a_process_with_an_older_configuration_leaves_alone_what_begins_later():
     desk = Desk(models=("m",))
     older = desk.opened(models=())

@@ -116,7 +116,9 @@ class Record:
 
 def _due(record: Record) -> tuple[int, int] | None:
     """When to look at it, and whether at any time; None when there is nothing to look for."""
-    if record.look_us is None and not record.may_be_let_go:
+    # in a lull of one that comes and goes receivers still wait for its end, which only its rule can bring
+    is_lull = record.alert.state is AlertState.RESOLVED and record.recent.is_flapping and record.is_told
+    if record.look_us is None and not record.may_be_let_go and not is_lull:
         return None
     return NEVER_US if record.look_us is None else record.look_us, int(record.may_be_let_go)
 

@@ -87,10 +87,11 @@ class Timekeeper:
         if self._swept_us is not None and 0 <= now_us - self._swept_us < _SWEEP_US:
             return ()
         # once: what others open later is configured for them, by a file that is newer than this process
-        known = self._roster.alerts({"is_open": 1}) if self._swept_us is None else ()
+        is_first = self._swept_us is None
+        known = self._roster.alerts({"is_open": 1}) if is_first else ()
         gone = [alert.fingerprint for alert in known if not self._is_configured(alert)]
-        ended, _ = self._looked_at(gone, self._ends, now_us)
         held = [document.key for document in self._storage.find(DUES, {"next_us": NEVER_US})]
+        ended, _ = self._looked_at(dict.fromkeys((*gone, *held)) if is_first else (), self._ends, now_us)
         told, _ = self._looked_at(held, self._owed, now_us)
         self._swept_us = now_us
         return (*ended, *told)
@@ -149,13 +150,13 @@ class Timekeeper:
         ]
 
     def _ends(self, keys: Sequence[str], now_us: int) -> list[Change]:
-        """The end of each alert that is open."""
+        """The end of each alert that is open, or in a lull, and no longer configured."""
         records = [record_of(document) for document in self._documents(keys)]
         is_model = [self._models is None or record.alert.model in self._models for record in records]
         return [
             no_longer_configured(record, now_us, "rule" if known else "model")
             for record, known in zip(records, is_model, strict=True)
-            if record.is_open and not self._is_configured(record.alert)
+            if (record.is_open or record.recent.is_flapping) and not self._is_configured(record.alert)
         ]
 
     def _documents(self, keys: Iterable[str]) -> Iterator[Document]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import attrs
+
 from . import by_hand, life
 from .changes import Change
+from .flapping import Recent
 from .measured import Measured
 from .outcome import outcomes, vanished
 from .record import Record
@@ -44,8 +47,12 @@ def changes_of_check(
 
 
 def no_longer_configured(record: Record, now_us: int, what: str) -> Change:
-    """The end of an alert whose rule or model is no longer configured: no check will end it."""
-    return Change(record, by_hand.resolved(record, RULE_GONE, f"its {what} is no longer configured", now_us))
+    """The end of an alert, open or in a lull, whose rule or model is no longer configured: no check will end it."""
+    comment = f"its {what} is no longer configured"
+    if record.is_open:
+        return Change(record, by_hand.resolved(record, RULE_GONE, comment, now_us))
+    alert = attrs.evolve(record.alert, by=RULE_GONE, comment=comment, is_flapping=False)
+    return Change(record, attrs.evolve(record, alert=alert, recent=Recent(), course=None))
 
 
 def _unseen(rule: Rule | None, record: Record, now_us: int, *, is_told_apart: bool) -> Change:
