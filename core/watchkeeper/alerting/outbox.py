@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import attrs
 
@@ -25,12 +25,12 @@ from .permission import Permit, anybody
 from .setbacks import counted_anew, latest
 from .stand_ins import ends, told_instead
 from .standing import standing_now
+from .taking import LEASE_ATTEMPTS, Taking, waiting_for
 from .unreadable import put_aside
 
 THREADS: Final = Namespace("threads", ("since_us",))
 """By what each receiver finds its first message about a firing again."""
 _log = logging.getLogger("watchkeeper.alerting")
-_LEASE_ATTEMPTS: Final = 5
 _SENDING_US: Final = 100_000
 """A tenth of a second: how soon to look whether an earlier letter has been sent."""
 
@@ -47,7 +47,7 @@ class Outbox:
     def __init__(self, storage: Storage, permit: Permit = anybody) -> None:
         self._storage = storage
         self._dead = DeadLetters(storage, permit)
-        self._taking = threading.Lock()
+        self._taking = Taking(storage, self._read)
         self._filled = threading.Condition()
         self._fillings = 0
 
@@ -63,15 +63,11 @@ class Outbox:
         now_us
             Critical letters must be due now; None: at `due_us`.
         """
-        critical_us = due_us if now_us is None else now_us
-        with self._taking:  # in one process the threads would only take the same ones from each other
-            critical = self._leased(lambda: self._critical(receiver, critical_us, 1), lease_until_us, critical_us)
-            return critical or self._leased(lambda: self._others(receiver, due_us, limit), lease_until_us, critical_us)
+        return self._taking.take(receiver, due_us, lease_until_us, limit, due_us if now_us is None else now_us)
 
     def take_critical(self, receiver: str, now_us: int, lease_until_us: int, limit: int) -> tuple[Letter, ...]:
         """Lease up to `limit` critical letters that are due."""
-        with self._taking:
-            return self._leased(lambda: self._critical(receiver, now_us, limit), lease_until_us, now_us)
+        return self._taking.take_critical(receiver, now_us, lease_until_us, limit)
 
     def accepted(self, letter: Letter, delivery: Delivery, now_us: int) -> None:
         """The receiver has it: the row goes, the log says so.
@@ -86,7 +82,7 @@ class Outbox:
             since = {"since_us": letter.notification.alert.since_us}
             done.append(Put(THREADS, letter.thread_key, {"thread": delivery.thread}, since))
         known: Letter | None = letter
-        for _ in range(_LEASE_ATTEMPTS):
+        for _ in range(LEASE_ATTEMPTS):
             if known is None:
                 return
             gone = Delete(OUTBOX, letter.key, expect=known.revision)
@@ -177,7 +173,7 @@ class Outbox:
 
     def waiting(self, receiver: str | None = None, limit: int | None = None) -> tuple[Letter, ...]:
         """What is not delivered yet, soonest due first."""
-        where = _waiting_for(receiver)
+        where = waiting_for(receiver)
         found = self._storage.find(OUTBOX, where, ("next_us",), limit=limit)
         if limit is not None and len(found) == limit:  # critical ones may hide others
             others = self._storage.find(OUTBOX, where, ("next_us",), BEHIND_CRITICAL, limit)
@@ -192,7 +188,7 @@ class Outbox:
         """When the oldest letter was written that says that something critical fires, and has not arrived."""
         ages = (
             letter.first_us
-            for letter in self._read(self._storage.find(OUTBOX, _waiting_for(None), ("next_us",), limit=limit))
+            for letter in self._read(self._storage.find(OUTBOX, waiting_for(None), ("next_us",), limit=limit))
             if letter.is_critical and letter.notification.alert.state is not AlertState.RESOLVED
         )
         return min(ages, default=None)
@@ -208,36 +204,6 @@ class Outbox:
         with self._filled:
             self._filled.wait_for(lambda: self._fillings != seen, seconds)
             return self._fillings
-
-    def _critical(self, receiver: str, now_us: int, limit: int) -> list[Letter]:
-        """Critical letters that are due; new ones by whatever clock they were written."""
-        found = self._read(self._storage.find(OUTBOX, _waiting_for(receiver), ("next_us",), limit=limit))
-        return [letter for letter in found if letter.is_critical and (letter.next_us <= now_us or letter.is_new)]
-
-    def _others(self, receiver: str, due_us: int, limit: int) -> list[Letter]:
-        """Letters that are due and not critical, the more severe of them first."""
-        found = self._storage.find(OUTBOX, _waiting_for(receiver), ("next_us",), BEHIND_CRITICAL, limit)
-        due = [letter for letter in self._read(found) if letter.next_us <= due_us]
-        return sorted(due, key=lambda letter: -letter.notification.alert.severity.rank)
-
-    def _leased(self, due: Callable[[], Sequence[Letter]], lease_until_us: int, now_us: int) -> tuple[Letter, ...]:
-        """What is due, leased in one commit; asked for again when another process was faster."""
-        for _ in range(_LEASE_ATTEMPTS):
-            taken = [
-                attrs.evolve(one, next_us=lease_until_us, set_us=now_us, attempts=one.attempts + 1, is_leased=True)
-                for one in due()
-            ]
-            if not taken:
-                return ()
-            try:
-                receipt = self._storage.commit([letter.put() for letter in taken], Durability.FLUSHED)
-            except Conflict:
-                continue
-            return tuple(
-                attrs.evolve(letter, revision=revision)
-                for letter, revision in zip(taken, receipt.revisions, strict=True)
-            )
-        return ()
 
     def _read(self, documents: Iterable[Document]) -> list[Letter]:
         """The letters; what cannot be read is put aside and holds up nothing."""
@@ -264,8 +230,3 @@ class Outbox:
             self._storage.commit(operations, Durability.FLUSHED)
         except Conflict:
             return
-
-
-def _waiting_for(receiver: str | None) -> dict[str, Any]:
-    where: dict[str, Any] = {"status": Status.WAITING.value}
-    return where if receiver is None else {**where, "receiver": receiver}
