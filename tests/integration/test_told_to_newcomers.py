@@ -202,3 +202,21 @@ def test_the_window_that_init_writes_is_long_enough_to_be_judged(project, comman
     assert command("log", "momentum", "today.csv").code == 0
     found = json.loads(command("check", "--until", "2026-02-01", "--json").out)[0]
     assert "UNKNOWN" not in {one["status"] for one in found["findings"] if one["subject"] == "samples"}
+
+
+def test_history_tells_the_interval_and_status_the_word_beside_its_icon(project, command):
+    project.today()
+    assert command("log", "momentum", "today.csv").code == 0
+    assert command("check", "--fail-on", "never").code == 0
+    found = command("history", "momentum", "accuracy", "--json")
+    low, high = json.loads(found.out)[0]["interval"]
+    assert f"{low:.4g} to {high:.4g}" in " ".join(command("history", "momentum", "accuracy").out.split())
+    assert "? UNKNOWN" in command("status").out
+
+
+def test_a_day_before_the_first_prediction_is_told(project, command):
+    project.today()
+    assert command("log", "momentum", "today.csv").code == 0
+    answer = command("report", "momentum", "--until", "2020-01-01")
+    assert answer.code == 5
+    assert "model 'momentum' has no predictions before 2020-01-02T00:00:00Z; the store has some from" in answer.err

@@ -160,6 +160,7 @@ def _say_what_failed(report: DeliveryReport) -> None:
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """How every model stood when it was last checked, worst first; measures nothing."""
     import attrs
+    from rich.markup import escape
     from rich.table import Table
 
     from watchkeeper.domain.errors import NothingToCheck
@@ -173,14 +174,18 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         return
     if not found:
         raise NothingToCheck("no model was checked yet; run `watchkeeper check`")
-    table = Table("", "status", "since (UTC)", "model", "checked (UTC)", "metrics", "drifted", "most serious finding")
+    table = Table()
+    table.add_column("status", no_wrap=True)
+    table.add_column("model", overflow="fold")
+    for heading in ("since (UTC)", "checked (UTC)", "metrics", "drifted", "most serious finding"):
+        table.add_column(heading)
     for one in found:
         metrics = ", ".join(f"{name} {number:.4g}" for name, number in one.metrics.items())
         share = "" if one.drift_share is None else f"{one.drift_share:.0%}"
         checked = told_time(one.checked_us)
         since = told_time(one.since_us) if one.since_us else ""
-        row = (ICONS[one.status], one.status.value, since, one.model, checked, metrics, share, one.sentence)
-        table.add_row(*row, style=COLOURS[one.status] if one.status.value != "OK" else None)
+        row = (f"{ICONS[one.status]} {one.status}", one.model, since, checked, metrics, share, one.sentence)
+        table.add_row(*(escape(text) for text in row), style=COLOURS[one.status] if one.status.value != "OK" else None)
     show(table)
 
 

@@ -92,14 +92,18 @@ def _plain(found: Measurement, before: Sequence[Measurement], told: dict[str, An
 
 
 def _history_table(found: Sequence[tuple[Measurement, Sequence[Measurement]]]) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     has_versions = any(one.version is not None for one, _ in found)
-    table = Table("window", *(["version"] if has_versions else []), "measurement", "value", "samples", "before")
+    version_heading = ["version"] if has_versions else []
+    table = Table("window", *version_heading, "measurement", "value", "interval", "samples", "before")
     for one, before in found:
         version = [one.version or ""] if has_versions else []
         replaced = ", ".join(_number(other) for other in before)
-        table.add_row(str(one.window), *version, one.title, _number(one), str(one.value.samples), replaced)
+        interval = "" if one.value.interval is None else "{:.4g} to {:.4g}".format(*one.value.interval)
+        row = (str(one.window), *version, one.title, _number(one), interval, str(one.value.samples), replaced)
+        table.add_row(*(escape(text) for text in row))
     return table
 
 

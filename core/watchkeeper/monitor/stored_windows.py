@@ -49,8 +49,13 @@ def stored_records(
         storage, model, size, Window(min(span[0], end_us), end_us), ["id", "prediction", "version", *features]
     )
     if not len(time):
+        when = (
+            f"between {iso_time(start_us)} and {iso_time(end_us)}"
+            if start_us < end_us
+            else f"before {iso_time(end_us)}"
+        )
         raise NothingToCheck(
-            f"model {model!r} has no predictions between {iso_time(start_us)} and {iso_time(end_us)}; "
+            f"model {model!r} has no predictions {when}; "
             f"the store has some from {iso_time(span[0])} to {iso_time(span[1])}"
         )
     found = joined_records(storage, model, time, table, features, until_us=until_us)
