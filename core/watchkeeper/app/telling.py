@@ -27,10 +27,10 @@ _MIDNIGHT: Final = "0 0 * * *"
 
 
 def escalation_of(config: Config, name: str | None) -> Escalation | None:
-    """The escalation of that name; None for none."""
-    if name is None:
+    """The escalation of that name; None for none, and for one that was left out as it could not be understood."""
+    found = None if name is None else config.escalations.get(name)
+    if name is None or found is None:
         return None
-    found = config.escalations[name]
     return Escalation(name, tuple(Step(step.wait.us, step.notify) for step in found.steps), found.repeats)
 
 
