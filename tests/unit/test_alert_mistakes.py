@@ -311,6 +311,10 @@ def test_what_a_reference_can_do_without_is_a_doubt(tmp_path):
         ('[rules.r]\nwhen = "accuracy below 0.8"', "to compare write '<', as in accuracy < 0.8"),
         ('[rules.r]\nwhen = "accuracy = 1"', "to compare write '=='"),
         ('[rules.r]\nwhen = "anomaly(accuracy) > 1"', "anomaly(...) is true or false by itself: leave out"),
+        (
+            '[rules.r]\nwhen = "accuracy < 0.8"\nrecovers = 0.85',
+            'recovers belongs to metric; beside when write a condition: recover = "accuracy > 0.85"',
+        ),
         ('[rules.r]\nif = "accuracy < 0.8"', 'did you mean "when"?'),
         ('[rules.r]\nwhen = "accuracy < 0.8"\ndo = "notify:ops"', 'expected an array: ["notify:ops"]'),
         (
@@ -320,7 +324,10 @@ def test_what_a_reference_can_do_without_is_a_doubt(tmp_path):
         ('[escalations.e]\nsteps = [{ after = "10m", notify = ["ops"] }]', 'did you mean "wait"?'),
         ('[notifiers.s]\ntype = "console"', 'did you mean "kind"?'),
         ('[silences.s]\nmatchers = ["model=x"]', "watchkeeper silences add model=NAME --for 2h -m why"),
-        ('[grouping]\nwait = "30s"', 'wait belongs to by; expected the labels that make a group beside it: by = ["model"]'),
+        (
+            '[grouping]\nwait = "30s"',
+            'wait belongs to by; expected the labels that make a group beside it: by = ["model"]',
+        ),
         (
             '[maintenance.m]\nbegins = "0 2 * * *"\nlasts = "8d"\nmatchers = ["model=*"]',
             "lasts is 8d; expected at most 7d",

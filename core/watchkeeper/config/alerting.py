@@ -140,6 +140,8 @@ class RuleConfig:
 
     def __attrs_post_init__(self) -> None:
         given = [key for key in _STRUCTURED if getattr(self, key) is not None]
+        if self.when is not None and given == ["recovers"]:
+            raise UsageError('recovers belongs to metric; beside when write a condition: recover = "accuracy > 0.85"')
         if self.when is not None and (given or self.metric is not None):
             other = "metric" if self.metric is not None else given[0]
             raise UsageError(f"the condition is given by when and by {other}; expected one of the two")
