@@ -253,6 +253,25 @@ def test_what_is_given_back_fires_and_is_told_again():
     assert len(desk.letters()) == 2
 
 
+def test_the_log_says_who_did_it_and_nobody_where_a_check_did():
+    desk = Desk(keep_firing_us=90 * SECOND)
+    desk.check(BAD)
+    desk.alerting.acknowledge(desk.fingerprint, "ada", "on it")
+    desk.checks(GOOD, GOOD, GOOD)
+    desk.check(BAD)
+    desk.alerting.resolve(desk.fingerprint, "bob", "a test")
+
+    done = [(entry.body["event"], entry.body["by"], entry.body["comment"]) for entry in desk.alerting.log()]
+    assert done == [
+        ("firing", None, ""),
+        ("acknowledged", "ada", "on it"),
+        ("recovering", None, ""),
+        ("resolved", None, ""),
+        ("firing", None, ""),
+        ("resolved", "bob", "a test"),
+    ]
+
+
 def test_somebody_else_can_take_over():
     desk = Desk()
     desk.check(BAD)

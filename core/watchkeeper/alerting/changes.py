@@ -36,7 +36,7 @@ class Change:
     said: Note | None = None
     """What somebody said of it."""
     by: str | None = None
-    """Who did it, when it was a person."""
+    """Who did it, when it was a person or the configuration; None when a check or the time did."""
 
     @property
     def is_transition(self) -> bool:

@@ -50,9 +50,9 @@ def no_longer_configured(record: Record, now_us: int, what: str) -> Change:
     """The end of an alert, open or in a lull, whose rule or model is no longer configured: no check will end it."""
     comment = f"its {what} is no longer configured"
     if record.is_open:
-        return Change(record, by_hand.resolved(record, RULE_GONE, comment, now_us))
+        return Change(record, by_hand.resolved(record, RULE_GONE, comment, now_us), by=RULE_GONE)
     alert = attrs.evolve(record.alert, by=RULE_GONE, comment=comment, is_flapping=False)
-    return Change(record, attrs.evolve(record, alert=alert, recent=Recent(), course=None))
+    return Change(record, attrs.evolve(record, alert=alert, recent=Recent(), course=None), by=RULE_GONE)
 
 
 def _unseen(rule: Rule | None, record: Record, now_us: int, *, is_told_apart: bool) -> Change:
@@ -67,8 +67,8 @@ def _unseen(rule: Rule | None, record: Record, now_us: int, *, is_told_apart: bo
         return no_longer_configured(record, now_us, "rule")
     labels, each = set(record.identity), set(rule.each)
     if not labels <= each:
-        return Change(record, by_hand.resolved(record, RULE_GONE, _OTHERWISE, now_us), rule)
+        return Change(record, by_hand.resolved(record, RULE_GONE, _OTHERWISE, now_us), rule, by=RULE_GONE)
     if labels < each and is_told_apart:
-        return Change(record, by_hand.resolved(record, RULE_GONE, _AGAIN, now_us), rule)
+        return Change(record, by_hand.resolved(record, RULE_GONE, _AGAIN, now_us), rule, by=RULE_GONE)
     outcome = vanished(rule, record.alert.model, record.identity)
     return Change(record, life.after(record, outcome, now_us), rule, outcome)

@@ -46,7 +46,7 @@ class Written:
         elif self.record is not None and self.record != before:
             found += self.record.writes(before)
         if self.event is not None and self.alert is not None:
-            known = attrs.evolve(self.alert, by=self.change.by or self.alert.by)
+            known = _as_done(self.alert, self.change.by)
             found.append(_entry(self.event, known, now_us, [letter.receiver for letter in self.letters]))
         said = self.change.said
         if said is not None and self.alert is not None:
@@ -114,6 +114,13 @@ def _put_off(change: Change, record: Record, now_us: int) -> Record:
     if change.occasion is not notices.Occasion.ESCALATED or course is None:
         return record
     return attrs.evolve(record, course=course.postponed(now_us + LOOK_AGAIN_US))
+
+
+def _as_done(alert: Alert, by: str | None) -> Alert:
+    """The alert with who did it, for the log: nobody, when a check or the time did, whoever had taken care of it."""
+    if by is not None:
+        return attrs.evolve(alert, by=by)
+    return alert if alert.state is AlertState.ACKNOWLEDGED else attrs.evolve(alert, by=None, comment="")
 
 
 def _entry(event: str, alert: Alert, now_us: int, told: Sequence[str]) -> LogEntry:
