@@ -183,6 +183,27 @@ def test_several_models_share_a_page_with_the_worst_first(project, watch, drifte
     assert read(text).tags.count("main") == 2
 
 
+def test_a_model_that_cannot_be_checked_is_on_the_page_with_the_reason(project, command):
+    project.configure(
+        project.config.replace(
+            "[rules",
+            project.config[project.config.index("[models") :]
+            .split("[rules")[0]
+            .replace("models.momentum", "models.broken")
+            .replace("reference.csv", "gone.csv")
+            + "[rules",
+            1,
+        )
+    )
+    project.today()
+    assert command("log", "momentum", "today.csv").code == 0
+    answer = command("check", "--html", "page.html", "--fail-on", "never")
+    assert answer.code == 0, answer.err
+    text = (project / "page.html").read_text(encoding="utf-8")
+    assert re.findall(r"</span> (\w+)</span> (\w+)", text)[0] == ("UNKNOWN", "momentum")
+    assert "broken could not be checked: there is no file" in text
+
+
 @pytest.mark.parametrize("width", [80, 200])
 def test_the_table_keeps_its_status_on_one_line(watch, drifted, width):
     from rich.console import Console

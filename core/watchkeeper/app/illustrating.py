@@ -48,6 +48,8 @@ def illustrated(systems: Systems, result: CheckResult, data: Any = None) -> Chec
     data
         The rows that were checked, where they were not stored ones.
     """
+    if result.window is None:  # it could not be checked, and why is all there is to tell
+        return result
     watched = systems.models.watched(result.model)
     since_us = _since_us(systems.storage, result)
     found = Illustration(

@@ -224,5 +224,5 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
         if share.name == UNSEEN_SHARE and number > share.details.get("threshold", 1.0):
             bad.append(f"{number:.1%} in categories that the reference never had")
     if bad:
-        return Finding(Status.WARN, feature, f'feature "{feature}": {", ".join(bad)}', tuple(shares))
-    return Finding(Status.OK, feature, f'feature "{feature}" is as complete as in the reference', tuple(shares))
+        return Finding(Status.WARN, feature, f"{called(feature)}: {', '.join(bad)}", tuple(shares))
+    return Finding(Status.OK, feature, f"{called(feature)} is as complete as in the reference", tuple(shares))

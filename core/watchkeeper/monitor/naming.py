@@ -14,7 +14,8 @@ ALL_FEATURES: Final = "all features"
 
 def called(subject: str) -> str:
     """How a sentence begins that speaks of it."""
-    return {ALL_FEATURES: "all features together", OUTCOME: "outcomes"}.get(subject, f'feature "{subject}"')
+    special = {ALL_FEATURES: "all features together", OUTCOME: "outcomes", PREDICTION: "the prediction"}
+    return special.get(subject, f'feature "{subject}"')
 
 
 def are(subject: str) -> str:
