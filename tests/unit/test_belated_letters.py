@@ -153,6 +153,34 @@ def test_what_ends_after_it_was_asked_to_be_sent_again_and_before_it_is_sent_ope
     assert (service.open, service.opened) == ({}, 0)
 
 
+def test_what_ends_while_it_is_sent_again_is_closed_though_its_end_was_told_before(service):
+    class Slow:
+        """The end of the alert is told before this attempt arrives."""
+
+        def send(self, notification):
+            if notification.alert.state is AlertState.FIRING and service.status == 202:
+                desk.check(0.9)
+                desk.deliver()
+            return service.notifier.send(notification)
+
+        def close(self):
+            pass
+
+    desk = Desk({"ops": Slow()})
+    service.status = 400
+    desk.check(0.6)
+    desk.deliver()
+    service.status = 202
+    desk.send_again()
+    desk.deliver()
+    assert service.opened == 1, "the end has overtaken the beginning"
+
+    desk.deliver()
+
+    assert service.open == {}
+    assert desk.outbox.waiting() == ()
+
+
 def test_it_says_what_it_was_and_since_when_it_is_over():
     ops = Told(DeliveryRefused("404"))
     desk = Desk({"ops": ops})

@@ -97,13 +97,12 @@ class Courier:
         return delivery
 
     def _tried(self, receiver: str, notification: Notification) -> Delivery | Undelivered:
-        letter = Letter(receiver, notification, notification.alert.since_us, notification.alert.since_us)
-        call = partial(self._delivery_or_error, letter, notification)
-        result = self.attempt(f"notifier.{receiver}", letter.key, call)
+        call = partial(self._delivery_or_error, receiver, notification)
+        result = self.attempt(f"notifier.{receiver}", notification.key, call)
         if isinstance(result, Delivery):
             return result
         error = result.error if isinstance(result, Failure) else str(result)
-        return Undelivered(receiver, letter.key, error, is_final=True)
+        return Undelivered(receiver, notification.key, error, is_final=True)
 
     def deliver_to(self, receiver: str) -> DeliveryReport:
         """One pass over what is due for one receiver; it ends early when several attempts in a row fail."""
@@ -176,10 +175,15 @@ class Courier:
         return attrs.evolve(notification, reason="; ".join(filter(None, [notification.reason, told])))
 
     def _sent(self, letter: Letter) -> DeliveryReport:
+        title = f"notifier.{letter.receiver}"
+        told = self.attempt(title, letter.key, lambda: self._notification(letter))
+        if isinstance(told, Failure):
+            return self._failed(letter, told)
         with Lease(self.outbox, letter, self.clock, self.patience.lease_seconds) as lease:
-            result = self.attempt(f"notifier.{letter.receiver}", letter.key, lambda: self._delivery_or_error(letter))
+            result = self.attempt(title, letter.key, lambda: self._delivery_or_error(letter.receiver, told))
         letter = lease.letter
         if isinstance(result, Delivery):
+            self.outbox.follow_up(letter, told, self.clock.now_us())
             self.outbox.accepted(letter, result, self.clock.now_us())
             return DeliveryReport((result,))
         if isinstance(result, Failure):
@@ -190,15 +194,15 @@ class Courier:
         return self._delayed(known, str(result), result.retry_after_seconds)
 
     def _delivery_or_error(
-        self, letter: Letter, notification: Notification | None = None
+        self, receiver: str, notification: Notification
     ) -> Delivery | DeliveryDelayed | DeliveryRefused:
-        if letter.receiver not in self.notifiers:
-            return DeliveryDelayed(self._unknown(letter.receiver))
+        if receiver not in self.notifiers:
+            return DeliveryDelayed(self._unknown(receiver))
         try:
-            notifier = self.notifiers[letter.receiver]  # it may be built now, which can fail
+            notifier = self.notifiers[receiver]  # it may be built now, which can fail
         except (ConfigError, PluginError) as error:
             return DeliveryDelayed(f"the notifier cannot be made: {error}")
-        return delivery_or_error(notifier, notification or self._notification(letter))
+        return delivery_or_error(notifier, notification)
 
     def _failed(self, letter: Letter, failure: Failure) -> DeliveryReport:
         """A notifier's bug: it may be a passing one, so it is tried a few times."""

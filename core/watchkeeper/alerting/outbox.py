@@ -24,7 +24,7 @@ from .letters import BEHIND_CRITICAL, OUTBOX, Letter, Status, entry, letter_of, 
 from .permission import Permit, anybody
 from .setbacks import counted_anew, latest
 from .stand_ins import ends, told_instead
-from .standing import standing_now
+from .standing import standing_now, states
 from .taking import LEASE_ATTEMPTS, Taking, waiting_for
 from .unreadable import put_aside
 
@@ -105,6 +105,16 @@ class Outbox:
         found = standing_now(letter.notification, self._storage) if letter.is_belated else letter.notification
         known = self._storage.get(THREADS, letter.thread_key)
         return attrs.evolve(found, thread=None if known is None else known.value["thread"], done=letter.done)
+
+    def follow_up(self, letter: Letter, told: Notification, now_us: int) -> None:
+        """When what a late letter told has changed while it was sent, tell that too: its end may have come first."""
+        if not letter.is_belated:
+            return
+        now = standing_now(letter.notification, self._storage)
+        if states(now) != states(told):
+            news = attrs.evolve(now, key=f"{letter.key}-{now_us}")
+            is_fallback = letter.is_fallback
+            self.write(Letter(letter.receiver, news, now_us, now_us, is_fallback=is_fallback, is_belated=True))
 
     def write(self, letter: Letter) -> None:
         """A letter that no alert's change has brought about."""

@@ -35,6 +35,11 @@ def standing_now(notification: Notification, storage: Storage) -> Notification:
     return attrs.evolve(beside, alert=lead, others=tuple(others), reason=reason, next_step=next_step)
 
 
+def states(notification: Notification) -> dict[str, AlertState]:
+    """What it says of each alert, by fingerprint."""
+    return {alert.fingerprint: alert.state for alert in (notification.alert, *notification.others)}
+
+
 def forgotten(notification: Notification, storage: Storage) -> Alert | None:
     """An alert that the news says is not over, and of which nothing is kept that tells whether it still is not."""
     return next(
