@@ -12,7 +12,8 @@ from watchkeeper.domain.spans import FalseAlarmBudget, WindowSize
 from watchkeeper.monitor.alarms.blocks import BlockSize, cut_evenly
 from watchkeeper.monitor.alarms.fitting import AlarmTerms
 from watchkeeper.monitor.alarms.losses import losses_of
-from watchkeeper.monitor.alarms.risk import RiskAlarms, RiskEvidence, fitted_risk
+from watchkeeper.monitor.alarms.performance import RiskState
+from watchkeeper.monitor.alarms.risk import RiskAlarm, RiskAlarms, RiskEvidence, fitted_risk
 
 HOUR_US = 3_600_000_000
 ROWS = 100
@@ -158,3 +159,17 @@ def test_the_sequence_covers_the_mean_at_all_times_together():
         bounds = [mean_sequence(means[n - 1], 1.0, float(n), tightest=200.0) for n in times]
         missed += not all(low <= 0.0 <= high for low, high in bounds)
     assert missed <= 16  # 5 % of 200, and two standard errors
+
+
+def test_the_sentence_of_an_alarm_tells_now_the_reference_and_an_interval_that_does_not_contradict_it():
+    alarm = RiskAlarm(0.25, (0.12, 0.37), 0.24, since_us=0, noticed_us=86_400_000_000, patience=4)
+    state = RiskState("mean squared error", 0.16, 0.18, 1.2, alarm)
+    assert state.sentence == (
+        "performance fell since 1970-01-01: mean squared error is 0.24 now, 0.16 in the reference; until it was "
+        "noticed, 1970-01-02, it was 0.25 (0.18 to 0.37), within its 25% of the false-alarm budget"
+    )
+    alone = RiskState("mean squared error", 0.16, 0.18, 1.2, alarm, has_times=False)
+    assert alone.sentence == (
+        "performance fell: mean squared error 0.25 (0.18 to 0.37), 0.16 in the reference (within its 25% of the "
+        "false-alarm budget)"
+    )

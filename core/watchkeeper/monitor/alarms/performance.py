@@ -79,17 +79,23 @@ class RiskState:
 
     @property
     def sentence(self) -> str:
-        """``fell since 2007-06-11: mean squared error 0.25 (0.12 to 0.37), 0.16 in the reference (noticed …)``."""
+        """``performance fell since 2007-06-11: mean squared error is 0.24 now, 0.16 in the reference; …``.
+
+        The interval begins no lower than the limit: that the mean is above it is what the bets have won on.
+        """
         if self.alarm is None:
             return f"{self.title} has not risen above the reference's {self.usual:.4g} by more than the tolerance"
         low, high = self.alarm.interval
-        told = (
-            f"{self.title} {self.alarm.noticed_risk:.4g} ({low:.4g} to {high:.4g}), {self.usual:.4g} in the reference"
-        )
+        low = min(max(low, self.limit), self.alarm.noticed_risk)
+        was = f"{self.alarm.noticed_risk:.4g} ({low:.4g} to {high:.4g})"
+        budget = f"within its {RISK_SHARE:.0%} of the false-alarm budget"
         if not self.has_times:
-            return f"performance fell: {told}"
-        noticed = told_time(self.alarm.noticed_us)
-        return f"performance fell since {told_time(self.alarm.since_us)}: {told} (noticed {noticed})"
+            return f"performance fell: {self.title} {was}, {self.usual:.4g} in the reference ({budget})"
+        since, noticed = told_time(self.alarm.since_us), told_time(self.alarm.noticed_us)
+        return (
+            f"performance fell since {since}: {self.title} is {self.alarm.risk:.4g} now, {self.usual:.4g} in the "
+            f"reference; until it was noticed, {noticed}, it was {was}, {budget}"
+        )
 
 
 def risk_state(alarms: RiskAlarms, evidence: RiskEvidence, until_us: int | None = None) -> RiskState | None:
