@@ -15,6 +15,7 @@ from .matching import label_of
 
 _STATES: Final = tuple(AlertState)
 _WORST_FIRST: Final = tuple(reversed(Severity))
+_NAMES: Final = {severity: severity.value for severity in Severity}
 
 
 @attrs.frozen
@@ -54,17 +55,18 @@ def _values(alerts: Sequence[Alert], label: str) -> list[str]:
     if label in {"model", "rule"}:
         return list(map(attrgetter(label), alerts))
     if label == "severity":
-        return list(map(str, map(attrgetter(label), alerts)))
+        return [_NAMES[alert.severity] for alert in alerts]
     return [label_of(alert, label) for alert in alerts]
 
 
 def _group(labels: Mapping[str, str], alerts: list[Alert]) -> AlertGroup:
     states = [alert.state for alert in alerts]
-    severities = [alert.severity for alert in alerts]
+    severities = {alert.severity for alert in alerts}
+    there = set(states)
     return AlertGroup(
         labels=labels,
         count=len(alerts),
         severity=next(one for one in _WORST_FIRST if one in severities),
-        states={state: count for state in _STATES if (count := states.count(state))},
+        states={state: states.count(state) for state in _STATES if state in there},
         since_us=min([alert.since_us for alert in alerts]),
     )
