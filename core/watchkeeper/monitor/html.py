@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from watchkeeper.domain.plural import counted
@@ -15,7 +14,17 @@ from .page import sections
 from .page.advice import next_step
 from .page.illustration import Illustration
 from .page.style import PAGE_STYLE, STYLE
-from .rendering import ICONS, called_model, headline, is_quiet, shortened, standing_of, window_told, worst_first
+from .rendering import (
+    ICONS,
+    by_subject,
+    called_model,
+    headline,
+    is_quiet,
+    shortened,
+    standing_of,
+    window_told,
+    worst_first,
+)
 
 if TYPE_CHECKING:
     from .result import CheckResult
@@ -99,9 +108,7 @@ def _number(result: CheckResult, name: str, form: str) -> str:
 
 
 def _table(findings: Sequence[Finding]) -> str:
-    rows = "".join(
-        _findings_row(list(same)) for _, same in groupby(findings, key=lambda one: (one.status, one.subject))
-    )
+    rows = "".join(_findings_row(same) for same in by_subject(findings))
     return (
         '<table class="stack"><thead><tr><th scope="col">status</th><th scope="col">what</th>'
         f'<th scope="col">finding</th></tr></thead><tbody>{rows}</tbody></table>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -28,6 +29,11 @@ _ORDER = (Status.ALERT, Status.UNKNOWN, Status.WARN, Status.OK)
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
     """Alerts, then unknowns, then warnings, then what is well; otherwise in their order."""
     return sorted(findings, key=lambda finding: _ORDER.index(finding.status))
+
+
+def by_subject(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """What is said one after the other of one thing, and is as bad."""
+    return [list(same) for _, same in groupby(findings, key=lambda one: (standing_of(one), one.subject))]
 
 
 def is_quiet(finding: Finding) -> bool:
@@ -71,10 +77,11 @@ def rich_table(result: CheckResult, *, verbose: bool = True) -> Table:
     table.add_column("what", overflow="fold", max_width=_WIDEST_SUBJECT)
     table.add_column("finding", overflow="fold")
     findings = worst_first(result.verdict.findings)
-    for finding in findings if verbose else shortened(findings):
+    for same in by_subject(findings if verbose else shortened(findings)):
+        finding = same[0]
         icon, word, _ = standing_of(finding)
         style = COLOURS[finding.status] if finding.status is not Status.OK else None
-        told = (f"{icon} {word}", finding.subject, finding.sentence)
+        told = (f"{icon} {word}", finding.subject, "\n".join(one.sentence for one in same))
         table.add_row(*(escape(text) for text in told), style="dim" if is_quiet(finding) else style)
     table.caption = escape(_caption(result))
     table.caption_justify = "left"
