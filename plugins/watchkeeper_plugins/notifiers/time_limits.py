@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from types import TracebackType
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -66,17 +67,32 @@ class _Work(threading.Thread, Generic[T]):
         self._call = call
         self._ended = ended
         self._found: list[T] = []
-        self._error: BaseException | None = None
+        self._carried = _Carried()
 
     def run(self) -> None:
         try:
-            self._found.append(self._call())
-        except BaseException as error:  # noqa: BLE001 - nothing is swallowed: it is raised where the result is awaited
-            self._error = error
+            with self._carried:
+                self._found.append(self._call())
         finally:
             self._ended()
 
     def result(self) -> T:
-        if self._error is not None:
-            raise self._error
+        if self._carried.error is not None:
+            raise self._carried.error
         return self._found[0]
+
+
+class _Carried:
+    """Carries what is raised inside to the thread that waits for the result, where it is raised again."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.error = error
+        return True
