@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import chdtrc, ndtri
 
 from watchkeeper.contracts.drift import Drift
 from watchkeeper.domain.comparison import Comparison
@@ -12,7 +13,7 @@ from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget
 from watchkeeper.domain.table import ColumnKind
 from watchkeeper.domain.value import Value
-from watchkeeper.monitor.calibration import Allowance, calibrated_edges
+from watchkeeper.monitor.calibration import Allowance, _score_limit, calibrated_edges
 
 DAY_US = 86_400_000_000
 MONTHLY = FalseAlarmBudget.parse("1 per 30d")
@@ -128,3 +129,28 @@ def test_a_broken_detector_leaves_the_others_theirs_and_each_window_is_sorted_on
     assert found["first"].threshold.is_defined
     assert "ZeroDivisionError" in found["broken"].threshold.reason
     assert len(set(map(id, seen))) * 2 == len(seen)
+
+
+def chi2_p(positives: np.ndarray, rows: float, reference_positives: np.ndarray, reference_rows: float) -> np.ndarray:
+    """Of two binary labels (Pearson)."""
+    total = rows + reference_rows
+    both = positives + reference_positives
+    cross = positives * (reference_rows - reference_positives) - (rows - positives) * reference_positives
+    return np.asarray(chdtrc(1, cross**2 * total / (rows * reference_rows * both * (total - both))))
+
+
+@pytest.mark.parametrize(("rho", "months_with_alarms"), [(0.0, 6), (0.8, 8)], ids=["independent", "wandering"])
+def test_a_share_of_labels_that_wanders_is_not_told_as_drift_month_after_month(rho, months_with_alarms):
+    rng = np.random.default_rng(3)
+    level = 0.046 * rng.standard_normal((1000, 40)) * (rho > 0.0)
+    for at in range(1, 1000):
+        level[at] = rho * level[at - 1] + np.sqrt(1.0 - rho * rho) * level[at]
+    counts = rng.binomial(500, np.clip(0.3 + level[80:], 0.01, 0.99)).astype(float)
+    usual, month = counts[:200], counts[200:]
+    alarms = 0
+    for at in range(40):
+        total = usual[:, at].sum()
+        own = chi2_p(usual[:, at], 500.0, total - usual[:, at], 199 * 500.0)
+        limit = _score_limit(ndtri(own / 2.0) ** 2, 0.05 / 720)
+        alarms += bool((chi2_p(month[:, at], 500.0, total, 200 * 500.0) < limit).any())
+    assert alarms <= months_with_alarms

@@ -206,7 +206,7 @@ def edges_of_tests(
     reference's windows become normal scores; their mean square, 1 for independent rows, tells how much farther apart
     windows usually are. The limit is the p-value of a score that far beyond what the budget grants, see `_score_limit`.
     """
-    told = [f"tests 1 {version('watchkeeper')} {rows_per_window} {allowance!r}", name]
+    told = [f"tests 2 {version('watchkeeper')} {rows_per_window} {allowance!r}", name]
     told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
     return _remembered(
         learned,
@@ -242,14 +242,16 @@ def _score_limit(squares: NDArray[np.float64], share: float) -> float:
 
     Their mean is the variance of scores, at least 1. Windows that resemble their neighbours are fewer witnesses: with r
     the correlation of neighbours' squares there are ``n (1 - r) / (1 + r)`` for the variance, and fewer for the mean
-    that windows are compared with, whose neighbours correlate by the root of r.
+    that windows are compared with, whose neighbours correlate by the root of r. A short reference shows too small an r
+    (Kendall 1954): its bias and one standard error are added; and too small a variance about a mean of its own.
     """
-    away = squares - squares.mean()
+    away, count = squares - squares.mean(), len(squares)
     spread = float((away * away).sum())
-    r = min(max(float((away[1:] * away[:-1]).sum()) / spread, 0.0), 0.95) if spread else 0.0
-    of_variance = max(len(squares) * (1.0 - r) / (1.0 + r), 3.0)
-    of_mean = max(len(squares) * (1.0 - r**0.5) / (1.0 + r**0.5), 3.0)
-    wider = float(np.sqrt(max(float(squares.mean()), 1.0) * (1.0 + 1.0 / of_mean)))
+    r = max(float((away[1:] * away[:-1]).sum()) / spread, 0.0) if spread else 0.0
+    r = min(r + (1.0 + 4.0 * r) / count + max((1.0 - r * r) / count, 0.0) ** 0.5, 0.95)
+    of_variance = max(count * (1.0 - r) / (1.0 + r), 3.0)
+    of_mean = max(count * (1.0 - r**0.5) / (1.0 + r**0.5), 3.0)
+    wider = float(np.sqrt(max(float(squares.mean()), 1.0) * (1.0 + 1.0 / of_mean) / (1.0 - 1.0 / of_mean)))
     return 2.0 * float(ndtr(float(stdtrit(of_variance - 1.0, share / 2.0)) * wider))
 
 
