@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
@@ -112,6 +113,28 @@ def test_risk_that_wanders_in_the_reference_is_given_room():
     wandering = rng.random((300, ROWS)) < np.clip(0.2 + level, 0.01, 0.99)[:, None]
     assert fitted(labels(wandering.ravel())).bets.dependence > 3.0
     assert fitted(labels(rng.random(30_000) < 0.2)).bets.dependence < 1.5
+
+
+def delay_after_a_short_reference(seed: int) -> int:
+    """In blocks of 20 rows, after 30 of them as the reference; an error rate that doubles."""
+    rng = np.random.default_rng(seed)
+    reference = labels(rng.random(30 * 20) < 0.2)
+    alarms = fitted_risk(reference, cut_evenly(30 * 20, 20), attrs.evolve(SIZE, rows=20), TERMS)
+    assert isinstance(alarms, RiskAlarms), alarms
+    evidence, blocks = alarms.fresh(0), 0
+    while evidence.open is None and blocks < 200:
+        start = evidence.through_us
+        evidence = alarms.advanced(evidence, (rng.random(20) < 0.4).astype(np.float64), start, start + HOUR_US)
+        blocks += 1
+    return blocks
+
+
+def test_after_a_short_reference_a_doubled_risk_is_noticed_in_nearly_all_cases_soon():
+    """A fit that is sure of weather that one of ten short references shows by chance would miss it there for days."""
+    delays = sorted(delay_after_a_short_reference(seed) for seed in range(100))
+    assert delays[50] <= 12
+    assert delays[90] <= 25
+    assert delays[-1] <= 100
 
 
 def test_a_model_that_was_never_wrong_has_a_unit_all_the_same():

@@ -17,7 +17,8 @@ from watchkeeper.domain.evaluation import Evaluation
 from .blocks import FEWEST_BLOCKS, FEWEST_ROWS, BlockSize, Cut
 from .fitting import AlarmTerms
 from .losses import loss_name, losses_of
-from .whitening import Whitening
+from .weather import Weather
+from .whitening import batch_error
 
 _SURE_OF_MEAN: Final = 1.5
 _LARGEST_SHARE: Final = 0.05
@@ -179,21 +180,31 @@ def fitted_risk(evaluation: Evaluation, cut: Cut, size: BlockSize, terms: AlarmT
     rows = np.bincount(cut.block, minlength=len(cut)).astype(np.float64)
     means = np.bincount(cut.block, losses, len(cut)) / np.maximum(rows, 1.0)
     deviations = ((means - usual) / deviation)[:, None]
-    whitening = Whitening.fit(np.zeros(1), deviations, np.zeros(1), float(np.median(rows)))
-    lasting = float(whitening.sigma[0] / whitening.lasting[0])
-    slack = max(terms.tolerance, _SURE_OF_MEAN * float(whitening.error[0])) * deviation
-    told = hashlib.sha256(f"watchkeeper risk 1 {terms.window} {terms.budget} {terms.tolerance!r}\n".encode())
+    long_run, error = _long_run(deviations, float(np.median(rows)))
+    slack = max(terms.tolerance, _SURE_OF_MEAN * error) * deviation
+    told = hashlib.sha256(f"watchkeeper risk 2 {terms.window} {terms.budget} {terms.tolerance!r}\n".encode())
     told.update(losses.tobytes())
     return RiskAlarms(
         title=loss_name(evaluation),
         usual=usual,
         deviation=deviation,
-        bets=RiseBets.of(usual + slack, deviation, max(whitening.rows * lasting**2, 1.0)),
+        bets=RiseBets.of(usual + slack, deviation, max(float(np.median(rows)) * long_run, 1.0)),
         rows=size.rows,
         typical_us=size.typical_us,
         period_us=terms.budget.per_us / terms.budget.alarms,
         digest=told.hexdigest(),
     )
+
+
+def _long_run(deviations: NDArray[np.float64], rows: float) -> tuple[float, float]:
+    """The variance that block means have in the long run, in sds of a loss, and the standard error of their mean.
+
+    There is one series, and no other tells what weather to expect of it: the variance is the one that is as likely
+    too small as too large, so that a short reference makes no alarm wait for weather that it may have had.
+    """
+    weather = Weather.fit(deviations, np.zeros(1, dtype=np.int64), rows)
+    long_run = float(weather.likely_long_run[0]) * (1.0 + 1.0 / len(deviations))
+    return long_run, max(math.sqrt(long_run / len(deviations)), float(batch_error(deviations)[0]))
 
 
 def _deviation(losses: NDArray[np.float64], evaluation: Evaluation) -> float:

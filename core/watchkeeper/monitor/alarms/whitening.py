@@ -73,7 +73,7 @@ class Whitening:
         weather = Weather.fit(deviations, alike, rows)
         uncertain = _steady(weather)
         sigma = np.sqrt(uncertain + weather.noise)
-        error = np.maximum(np.sqrt(weather.long_run / len(deviations)), _batch_error(deviations))
+        error = np.maximum(np.sqrt(weather.long_run / len(deviations)), batch_error(deviations))
         fitted = cls(mean, weather.rho, uncertain, weather.noise, weather.level, sigma, error, weather.witnesses, rows)
         return fitted._scaled(deviations, learnt)
 
@@ -151,7 +151,7 @@ def _steady(weather: Weather) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(half * half + noise * new) - half)
 
 
-def _batch_error(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
+def batch_error(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
     """(k,) standard error of the mean by the means of ten batches, which slow wandering shows itself in."""
     length = len(deviations) // _BATCHES
     if length < 1:
