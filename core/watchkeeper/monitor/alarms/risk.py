@@ -202,7 +202,7 @@ def _long_run(deviations: NDArray[np.float64], rows: float) -> tuple[float, floa
     There is one series, and no other tells what weather to expect of it: the variance is the one that is as likely
     too small as too large, so that a short reference makes no alarm wait for weather that it may have had.
     """
-    weather = Weather.fit(deviations, np.zeros(1, dtype=np.int64), rows)
+    weather = Weather.fit(deviations, None, rows)
     long_run = float(weather.likely_long_run[0]) * (1.0 + 1.0 / len(deviations))
     return long_run, max(math.sqrt(long_run / len(deviations)), float(batch_error(deviations)[0]))
 

@@ -43,7 +43,7 @@ class Weather:
     """(k,) how many independent blocks would tell the mean as well as the reference's do."""
 
     @classmethod
-    def fit(cls, deviations: NDArray[np.float64], kinds: NDArray[np.int64], rows: float) -> Weather:
+    def fit(cls, deviations: NDArray[np.float64], kinds: NDArray[np.int64] | None, rows: float) -> Weather:
         """Posterior means over a grid of courses, whose prior the other series of the same kind tell.
 
         A short reference tells little about weather that lasts, and thirty features of one model tell more together
@@ -54,7 +54,8 @@ class Weather:
         deviations
             (n, k) from mean and seasons in time order, NaN where undefined.
         kinds
-            (k,) which series are thought to have weather alike.
+            (k,) which series are thought to have weather alike; None: each has weather of its own, and no prior is
+            fitted, which in one of ten short references would be sure of weather that was chance.
         rows
             Rows of a usual block; a series that does not move, but for rounding, is noise.
 
@@ -109,20 +110,19 @@ def _expected(blocks: int, first: NDArray[np.int64], width: NDArray[np.int64]) -
     return expected
 
 
-def _posterior(likelihood: NDArray[np.float64], kinds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(g, k) probabilities of the courses; the prior is fitted to the series of a kind by expectation-maximisation.
-
-    A series without any of its kind has none that could tell it: fitted to itself, the prior would be sure of the
-    likeliest course, and in ten references one would seem to wander three times as far as it does.
-    """
+def _posterior(likelihood: NDArray[np.float64], kinds: NDArray[np.int64] | None) -> NDArray[np.float64]:
+    """(g, k) probabilities of the courses; the prior is fitted to the series of a kind by expectation-maximisation."""
     unknown = np.concatenate(
         ([_CALM], (1.0 - _CALM) * _spacing(_RHO).repeat(len(_PART)) * np.tile(_spacing(_PART), len(_RHO)))
     )
     weight: NDArray[np.float64] = np.exp(likelihood - likelihood.max(axis=0))
+    if kinds is None:
+        told = unknown[:, None] * weight
+        return np.asarray(told / told.sum(axis=0))
     for kind in np.unique(kinds):
         alike = weight[:, kinds == kind]
         prior = unknown
-        for _ in range(_ROUNDS if alike.shape[1] > 1 else 0):
+        for _ in range(_ROUNDS):
             told = prior[:, None] * alike
             prior = (told / told.sum(axis=0)).mean(axis=1)
         told = (_ON_ITS_OWN * unknown + (1.0 - _ON_ITS_OWN) * prior)[:, None] * alike
