@@ -25,6 +25,7 @@ AVERAGES = [{"average": average} for average in ("binary", "macro", "micro", "we
 OTHER_OPTIONS = {
     **dict.fromkeys(("precision", "recall", "f1", "specificity"), AVERAGES),
     "calibration_error": [{"bins": 1}, {"bins": 7}],
+    "calibration_error_debiased": [{"bins": 1}, {"bins": 7}],
     "business_value": [{"values": ((1, -1), (-5, 10))}],
     "pinball": [{"quantile": 0.05}],
     "qlike": [{"unit": "volatility"}],

@@ -35,7 +35,10 @@ def test_a_class_of_next_to_no_weight_gives_finite_bounds_or_a_reason(metric, sm
 
 
 @pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-500, 2.0**700])
-@pytest.mark.parametrize("metric", ["precision", "recall", "f1", "roc_auc", "log_loss", "mcc", "calibration_error"])
+@pytest.mark.parametrize(
+    "metric",
+    ["precision", "recall", "f1", "roc_auc", "log_loss", "mcc", "calibration_error", "calibration_error_debiased"],
+)
 def test_the_unit_of_weights_does_not_matter_however_extreme_it_is(metric, unit):
     weights = np.random.default_rng(5).uniform(0.5, 2.0, 2 * ROWS)
     assert measured(metric, weights * unit) == measured(metric, weights)

@@ -23,6 +23,7 @@ from watchkeeper_plugins.metrics import (
     brier,
     business_value,
     calibration_error,
+    calibration_error_debiased,
     f1,
     hit_rate,
     icir,
@@ -117,6 +118,7 @@ CLASSIFICATION = {
     "log loss": of(log_loss),
     "brier": of(brier),
     "calibration error": of(calibration_error),
+    "calibration error debiased": of(calibration_error_debiased),
     "business value": of(business_value),
 }
 PERFECT = ("accuracy", "f1", "f1 macro", "balanced accuracy", "mcc", "kappa", "roc_auc", "business value")

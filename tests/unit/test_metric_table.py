@@ -30,6 +30,7 @@ CLASSIFICATION = (
     "log_loss",
     "brier",
     "calibration_error",
+    "calibration_error_debiased",
     "confusion_matrix",
     "business_value",
 )

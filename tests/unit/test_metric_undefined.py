@@ -14,6 +14,7 @@ from watchkeeper_plugins.metrics import (
     brier,
     business_value,
     calibration_error,
+    calibration_error_debiased,
     deflated_sharpe,
     f1,
     hit_rate,
@@ -94,6 +95,11 @@ CASES = {
         two([0, 1], [0, 1], [[0.5, 0.5], [0.5, 0.9]]),
         "not probabilities: row 1 adds up to 1.4, expected 1",
     ),
+    "no two rows in a bin": (
+        of(calibration_error_debiased),
+        two([0, 1], [0, 1], [0.2, 0.8]),
+        "no two rows are in the same bin: one row alone does not tell error from chance",
+    ),
     "table of another size": (of(business_value, values=((1, 0), (0, 1))), THREE, "is for 2 classes, the model has 3"),
     "a truth of zero": (of(mape), number([0.0, 1.0], [1.0, 1.0]), "the truth is 0 in 1 of 2 rows"),
     "a variance of zero": (of(qlike), number([1.0, 0.0], [1.0, 1.0]), "the truth is not above 0 in 1 of 2 rows"),
@@ -133,6 +139,7 @@ def test_what_cannot_be_computed_says_why(metric, rows, reason):
     [
         (f1, {"average": "makro"}, "'makro' is not a valid Average"),
         (calibration_error, {"bins": 0}, "bins"),
+        (calibration_error_debiased, {"bins": 1001}, "bins"),
         (pinball, {"quantile": 1.0}, "quantile"),
         (qlike, {"unit": "percent"}, "'percent' is not a valid Unit"),
         (sharpe, {"cost": -1.0}, "cost"),

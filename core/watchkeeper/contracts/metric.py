@@ -29,6 +29,13 @@ class Metric(Protocol):
     A metric that is a table has a method ``cells(evaluation)`` besides, which gives its numbers with the labels that
     tell them apart: ``[({"truth": "up", "predicted": "down"}, Value.of(0.2)), ...]``. They are measured under the
     metric's name, after the number of `compute`.
+
+    A metric whose number needs others to be understood has a method ``details(evaluation)``, which gives them by name:
+    ``{"by_chance": 0.03}``, what it would be if nothing were wrong, is told beside the number. It is asked where the
+    number is defined.
+
+    A metric that cannot be estimated while outcomes are not known, because it measures what estimates assume, has an
+    attribute ``estimate_refusal`` with the reason in words.
     """
 
     tasks: frozenset[Task]

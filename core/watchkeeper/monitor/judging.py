@@ -14,6 +14,7 @@ from .alarms.performance import RiskState
 from .alarms.telling import DriftState, alarm_sentence
 from .naming import ALL_FEATURES, are, called
 from .quality import CONSTANT, INFINITE_SHARE, MISSING_SHARE, OUT_OF_RANGE_SHARE, TYPE_CHANGED, UNSEEN_SHARE
+from .told_values import value_told
 
 _STALE_AFTER_US = 86_400_000_000
 _GAPS_BEFORE_STALE = 3
@@ -105,8 +106,7 @@ def _metric_finding(metric: Measurement) -> Finding:
     value = metric.value
     if value.number is None:
         return Finding(Status.UNKNOWN, metric.name, f"{metric.name} is undefined: {value.reason}", (metric,))
-    spread = f" ({value.interval[0]:.4g} to {value.interval[1]:.4g})" if value.interval else ""
-    return Finding(Status.OK, metric.name, f"{metric.name} {value.number:.4g}{spread}", (metric,), is_judged=False)
+    return Finding(Status.OK, metric.name, f"{metric.name} {value_told(metric)}", (metric,), is_judged=False)
 
 
 def risk_finding(state: RiskState, evidence: Measurement) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -65,7 +66,7 @@ def measured_metrics(
         if isinstance(found, Failure):
             failures.append(found)
         else:
-            measurements.append(subject.measurement(name, found, labels))
+            measurements.append(subject.measurement(name, found, labels, _explained(name, metric, evaluation, found)))
     return measurements, failures
 
 
@@ -90,6 +91,15 @@ def _metric_value(name: str, metric: Metric, evaluation: Evaluation) -> Value | 
     if isinstance(found, (Value, Failure)):
         return found
     return Failure(f"metric.{name}", f"it returned {type(found).__name__}, expected Value", name)
+
+
+def _explained(name: str, metric: Metric, evaluation: Evaluation, value: Value) -> Mapping[str, float] | None:
+    """The numbers that the metric tells beside its own; none where that fails, as its number holds without them."""
+    details = getattr(metric, "details", None)
+    if details is None or not value.is_defined:
+        return None
+    found = attempt(f"metric.{name}", name, lambda: {key: float(one) for key, one in details(evaluation).items()})
+    return None if isinstance(found, Failure) else {key: one for key, one in found.items() if math.isfinite(one)}
 
 
 def measured_drift(

@@ -57,6 +57,20 @@ class MetricContract:
                 told = [type(text).__name__ for pair in labels.items() for text in pair]
                 assert set(told) == {"str"}, f"the labels of a cell are texts by name, found {labels!r}"
 
+    def test_the_numbers_beside_its_own_are_finite_and_have_names(self, subject: Metric) -> None:
+        details = getattr(subject, "details", None)
+        if details is None:
+            return
+        for evaluation in _ordinary(subject):
+            for key, number in details(evaluation).items():
+                assert isinstance(key, str), f"details are numbers by name, found the name {key!r}"
+                assert math.isfinite(number), f"details are finite numbers, found {number} as {key}"
+
+    def test_why_it_cannot_be_estimated_is_in_words(self, subject: Metric) -> None:
+        refusal = getattr(subject, "estimate_refusal", "no reason to refuse")
+        assert isinstance(refusal, str), f"estimate_refusal is a reason in words, found {refusal!r}"
+        assert refusal, "estimate_refusal is a reason in words, found none: leave it out where there is no reason"
+
     def test_a_task_it_is_not_made_for_is_undefined(self, subject: Metric) -> None:
         for task in set(Task) - subject.tasks:
             value = _computed(subject, sample_evaluation(task))

@@ -111,8 +111,8 @@ class ConfidenceOutlook:
         decision_threshold
             Of a binary model: from which score on the second class is predicted.
         """
-        reason = "it follows rows through time, and expected rows are no path"
-        refusals = {name: reason for name, metric in metrics.items() if getattr(metric, "is_ordered", False)}
+        told = {name: _refusal(metric) for name, metric in metrics.items()}
+        refusals = {name: reason for name, reason in told.items() if reason}
         calibrated = _crossfitted(realised)
         if realised.score_problem is None:
             own = _columns(realised)
@@ -144,6 +144,13 @@ class ConfidenceOutlook:
         unknown = np.zeros(len(predicted), dtype=np.int64)
         rows = Evaluation(self.realised.task, unknown, predicted, scores, self.realised.classes)
         return expected_evaluation(rows, self.calibration(rows))
+
+
+def _refusal(metric: Metric) -> str:
+    """Why the metric cannot be estimated from expected rows; empty where it can."""
+    if getattr(metric, "is_ordered", False):
+        return "it follows rows through time, and expected rows are no path"
+    return str(getattr(metric, "estimate_refusal", ""))
 
 
 def _probabilities(prediction: Column) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.monitor.estimation.names import estimate_of
 from watchkeeper.monitor.measuring import DRIFT_EVIDENCE
+from watchkeeper.monitor.told_values import value_told
 from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 
 from .distributions import distribution_chart
@@ -99,9 +100,9 @@ def _metric_figure(result: CheckResult, drawn: Illustration, name: str) -> str:
     limits = drawn.limits.get(name, ())
     chart = line_chart(name, lines, limits)
     against = "; ".join(limit.told for limit in limits) or "no limit: measured, not judged"
-    told = [_value_told(realised)]
+    told = ["not measured" if realised is None else value_told(realised)]
     if estimated is not None and estimated.value.number is not None:
-        told.append(f"estimated {_value_told(estimated)}")
+        told.append(f"estimated {value_told(estimated)}")
     return _figure(name, ", ".join(told), chart, against)
 
 
@@ -187,15 +188,6 @@ def _now(found: Measurement | None) -> tuple[At, ...]:
 def _series(drawn: Illustration, found: Measurement) -> tuple[At, ...]:
     """What was kept of it up to this window; the number alone where nothing was."""
     return tuple(At(time_us, number) for time_us, number in drawn.series.get(found.title, ())) or _now(found)
-
-
-def _value_told(found: Measurement | None) -> str:
-    if found is None:
-        return "not measured"
-    value = found.value
-    if value.number is None:
-        return f"undefined: {value.reason}"
-    return f"{value.number:.4g}" + (f" ({value.interval[0]:.4g} to {value.interval[1]:.4g})" if value.interval else "")
 
 
 def _measurement_row(found: Measurement) -> str:
