@@ -99,6 +99,41 @@ def test_a_drift_is_told_with_its_beginning_by_every_later_check(project):
         assert not any("drifted" in sentence for sentence in sentences(past, "x"))
 
 
+def evidence_of(result) -> dict[str, float | None]:
+    names = {"drift_evidence", "risk_evidence"}
+    return {one.title: one.value.number for one in result.measurements if one.name in names}
+
+
+def test_a_look_at_the_past_tells_the_evidence_of_then_or_that_nobody_kept_it(project):
+    """What drifted and cost more since says nothing of that day: not in measurements, not in findings, not to rules."""
+    rule = '[rules.nearly]\nwhen = "drift_evidence > 0.5 or risk_evidence > 0.5"\n'
+    project.write_text(project.read_text(encoding="utf-8") + rule, encoding="utf-8")
+    clock, day = Clock(), DAYS * 24
+    with wk.open(project, clock=clock) as watch:
+        live(watch, clock, day, day + 12)
+        then = watch.check("momentum")
+        live(watch, clock, day + 12, day + 48, shift=1.0, noise=2.0)
+        now = watch.check("momentum")
+        past = watch.check("momentum", until_us=then.window.end_us)
+        between = watch.check("momentum", until_us=START + (day + 18) * HOUR_US)
+        watch.backfill("momentum", START + (day + 12) * HOUR_US)
+        filled = watch.check("momentum", until_us=START + (day + 18) * HOUR_US)
+    assert evidence_of(now)["risk_evidence"] > 1.0
+    assert evidence_of(now)["drift_evidence{feature=x}"] > 1.0
+    assert evidence_of(past) == evidence_of(then)
+    assert max(evidence_of(then).values()) < 0.5
+    assert not sentences(past, "nearly")
+    (told,) = [one for one in past.verdict.findings if one.subject == "performance"]
+    assert told.measurements == (past.measurement("risk_evidence"),)
+    assert past.measurement("risk_evidence").details["open"] == 0.0
+    assert set(evidence_of(between).values()) == {None}
+    assert between.measurement("risk_evidence").value.reason == (
+        "evidence has been gathered since, and no check that ended by 1971-01-09 18:00:00 kept what it was then; "
+        "`check --since` measures it"
+    )
+    assert min(evidence_of(filled)[name] for name in ("risk_evidence", "drift_evidence{feature=x}")) > 1.0
+
+
 def test_performance_that_fell_is_told_with_its_beginning(project):
     clock = Clock()
     day = DAYS * 24

@@ -19,9 +19,11 @@ from watchkeeper.monitor.alarms.counting import counted_evidence, past_evidence
 from watchkeeper.monitor.alarms.evidence import Evidence
 from watchkeeper.monitor.alarms.outcomes import OutcomeCounting
 from watchkeeper.monitor.alarms.performance import RiskState, risk_state
+from watchkeeper.monitor.alarms.remembered import with_evidence_of_then
 from watchkeeper.monitor.estimation.restating import Remeasuring, listed_and_restated
 from watchkeeper.monitor.health import health_findings, judged
 from watchkeeper.monitor.history import keep_measurements
+from watchkeeper.monitor.measuring import DRIFT_EVIDENCE
 from watchkeeper.monitor.outcomes import later_outcomes
 from watchkeeper.monitor.recording.refusals import refused_rows
 from watchkeeper.monitor.records import PREDICTIONS, Records
@@ -29,6 +31,7 @@ from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
 from watchkeeper.monitor.stored_windows import rows_after, stored_records
 from watchkeeper.monitor.watched import WatchedModel
+from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 
 from .answering import answers, nothing_found, of_version, versions_findings
 from .assembly import Systems
@@ -62,6 +65,8 @@ def checked(
     risk = _risk(storage, watched, records, at_us, now_us)
     if until_us is not None:
         result = watched.check(records, None, evidence, risk)
+        later = _gathered_since(storage, watched, evidence, until_us)
+        result = with_evidence_of_then(systems.storage, result, later, until_us)
         result = _with_later(storage, result, records, until_us)
         return looked_at(systems, _with_versions(storage, result, records))
     result = _with_versions(storage, watched.check(records, now_us, evidence, risk), records)
@@ -217,6 +222,15 @@ def _risk(
     outcomes = OutcomeCounting(storage, watched.name, watched.judging, watched.risk, records)
     evidence = outcomes.kept() if until_us is not None else outcomes.counted(now_us)
     return risk_state(watched.risk, evidence, until_us)
+
+
+def _gathered_since(storage: Storage, watched: WatchedModel, drift: Evidence | None, until_us: int) -> list[str]:
+    """The measurements whose evidence knows of blocks that ended later."""
+    later = [] if drift is None or drift.through_us <= until_us else [DRIFT_EVIDENCE]
+    if isinstance(watched.risk, str):
+        return later
+    risk = OutcomeCounting(storage, watched.name, watched.judging, watched.risk).kept()
+    return later if risk.through_us <= until_us else [*later, RISK_EVIDENCE]
 
 
 def _with(result: CheckResult, findings: Sequence[Finding], alerts: Sequence[Alert]) -> CheckResult:
