@@ -41,6 +41,24 @@ def test_a_condition_over_a_column_that_is_no_feature_is_stored_and_measured(seg
     assert result.measurement("accuracy", segment="venue=LSE") is not None
 
 
+def test_the_history_of_a_segment_is_asked_for_as_tables_show_it(segmented, command):
+    segmented.write(sized(segmented, 100))
+    assert command("check", "momentum", "--data", "today.csv", "--fail-on", "never").code == 0
+    for title in ("accuracy{segment=venue=LSE}", 'accuracy{segment="venue=LSE"}', "accuracy{segment='venue=LSE'}"):
+        (found,) = json.loads(command("history", "momentum", title, "--json").out)
+        assert (found["name"], found["labels"]) == ("accuracy", {"segment": "venue=LSE"})
+        (point,) = json.loads(command("history", "momentum", title, "--timeline", "--json").out)
+        assert point["realised"]["value"] == found["value"]
+    assert "accuracy{segment=large}" in command("history", "momentum", "accuracy{segment=large}").out
+    mistaken = command("history", "momentum", "accuracy{segment=lagre}")
+    assert mistaken.code == 5
+    assert "no 'accuracy{segment=lagre}' was measured of 'momentum'; found accuracy, " in mistaken.err
+    assert "did you mean 'accuracy{segment=large}'?" in mistaken.err
+    outside = command("history", "momentum", "accuracy{segment=large}", "--until", "2001-01-01")
+    assert outside.code == 5
+    assert "nothing was measured of 'momentum' in these windows; the store has some that end from 2026" in outside.err
+
+
 def test_a_file_needs_the_columns_of_the_conditions(segmented, command):
     segmented.today()
     answer = command("check", "momentum", "--data", "today.csv")

@@ -29,7 +29,7 @@ checks = st.lists(
 )
 questions = st.builds(
     Wanted,
-    names=st.sampled_from([None, ("accuracy",), ("ks", "samples"), ("nothing",)]),
+    names=st.sampled_from([None, ("accuracy",), ("ks", "samples"), ("nothing",), ("ks{feature=a}", "samples")]),
     version=st.sampled_from([None, "1.0.0"]),
     after_us=st.sampled_from([None, 2, 5]),
     until_us=st.sampled_from([None, 4, 7]),
@@ -48,7 +48,7 @@ def stored(made):
 
 def is_wanted(one, wanted):
     return (
-        (wanted.names is None or one.name in wanted.names)
+        (wanted.names is None or one.name in wanted.names or one.title in wanted.names)
         and wanted.version in (None, one.version)
         and (wanted.after_us is None or one.window.end_us > wanted.after_us)
         and (wanted.until_us is None or one.window.end_us <= wanted.until_us)

@@ -29,7 +29,7 @@ class Past:
         return standings(self._systems.storage)
 
     def measurements(self, model: str, name: str | None = None, since_us: int | None = None) -> list[Measurement]:
-        """What was measured, oldest first."""
+        """What was measured, oldest first; by name, ``accuracy``, or by title, ``accuracy{segment=large}``."""
         return [found for _, found in kept_measurements(self._systems.storage, model, name, since_us)]
 
     def last_measurements(self, model: str, wanted: Wanted, limit: int, *, by_window: bool = True) -> list[Measurement]:
@@ -41,7 +41,10 @@ class Past:
         return measured(self._systems.storage, model)
 
     def timeline(self, model: str, metric: str) -> tuple[Point, ...]:
-        """One point a window: the metric's realised value, what it replaced, and the estimate; in order of time."""
+        """One point a window: the metric's realised value, what it replaced, and the estimate; in order of time.
+
+        `metric` may be a title: ``accuracy{segment=large}``.
+        """
         found = [*self.measurements(model, metric), *self.measurements(model, estimate_of(metric))]
         return timeline(found, metric)
 

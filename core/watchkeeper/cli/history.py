@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from watchkeeper.monitor.recent_history import Measured, Wanted
 
 _ALL: Final = 2**31
+_MOST_TOLD: Final = 60
 
 
 def history(
     model: Annotated[str, typer.Argument(help="The model.")],
-    name: Annotated[str | None, typer.Argument(help="A measurement, such as rmse; all when left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A measurement, rmse or 'rmse{segment=large}'; all when left out.")
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     limit: Annotated[int, typer.Option(help="The last so many.", min=1)] = 50,
     since: Annotated[str | None, typer.Option(help="Only windows that end after this day or time.")] = None,
@@ -48,6 +51,7 @@ def history(
     from watchkeeper.monitor.estimation.names import estimate_of
     from watchkeeper.monitor.estimation.timeline import plain_point, timeline, values_of
     from watchkeeper.monitor.rendering import plain_measurement
+    from watchkeeper.monitor.titles import is_asked
 
     if as_timeline and name is None:
         raise UsageError(f"a timeline is of one metric; name it: watchkeeper history {model} METRIC --timeline")
@@ -62,7 +66,7 @@ def history(
         if not measured:
             raise NothingToCheck(_nothing_measured(watch, model, name))
     points = timeline(measured, name)[-limit:] if as_timeline and name is not None else ()
-    found = values_of([one for one in measured if name is None or one.name == name], every=every)[-limit:]
+    found = values_of([one for one in measured if name is None or is_asked(one, name)], every=every)[-limit:]
     if as_json and as_timeline:
         show_json([plain_point(point) for point in points])
     elif as_json:
@@ -135,6 +139,7 @@ def _nothing_measured(watch: Watchkeeper, model: str, name: str | None) -> str:
     """Why there is nothing to show; a model that was measured may have left the configuration."""
     from watchkeeper.domain.errors import UsageError
     from watchkeeper.domain.nearest import did_you_mean
+    from watchkeeper.monitor.titles import is_asked, is_title, name_asked
 
     there = watch.measured(model)
     if there is None and model not in watch.models:
@@ -145,9 +150,23 @@ def _nothing_measured(watch: Watchkeeper, model: str, name: str | None) -> str:
     if there is None:
         return f"nothing was measured of {model!r} yet; run `watchkeeper check`"
     if name is None or name in there.names:
-        return f"nothing was measured of {model!r} in these windows; the store has some that end from {_span(there)}"
-    found = ", ".join(sorted(there.names))
-    return f"no {name!r} was measured of {model!r}; found {found}{did_you_mean(name, there.names)}"
+        return _not_in_these_windows(model, there)
+    titles = there.names
+    if is_title(name) and name_asked(name) in titles:
+        measured = watch.measurements(model, name_asked(name))
+        if any(is_asked(one, name) for one in measured):
+            return _not_in_these_windows(model, there)
+        titles = frozenset(one.title for one in measured)
+    return f"no {name!r} was measured of {model!r}; found {_told(sorted(titles))}{did_you_mean(name, titles)}"
+
+
+def _not_in_these_windows(model: str, there: Measured) -> str:
+    return f"nothing was measured of {model!r} in these windows; the store has some that end from {_span(there)}"
+
+
+def _told(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    return ", ".join(names[:_MOST_TOLD]) + more
 
 
 def _span(there: Measured) -> str:

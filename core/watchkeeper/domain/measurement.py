@@ -30,6 +30,11 @@ class Measurement:
     @property
     def title(self) -> str:
         """The name with its labels: ``ks{feature=vol10}``."""
-        if not self.labels:
-            return self.name
-        return self.name + "{" + ", ".join(f"{key}={self.labels[key]}" for key in sorted(self.labels)) + "}"
+        return title_of(self.name, self.labels)
+
+
+def title_of(name: str, labels: Mapping[str, str]) -> str:
+    """A name with its labels, in their order: ``ks{feature=vol10}``; without labels the name."""
+    if not labels:
+        return name
+    return name + "{" + ", ".join(f"{key}={labels[key]}" for key in sorted(labels)) + "}"

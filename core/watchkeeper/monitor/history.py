@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.contracts.storage import Append, Batch, Durability, Storage
-from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.measurement import Measurement, title_of
 from watchkeeper.domain.table import Categories, Column, Table
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
 
 from .time_order import sorted_rows
+from .titles import is_title, name_asked, spellings
 
 MEASUREMENTS = "measurements"
 
@@ -39,7 +40,10 @@ def kept_measurements(
     since_us: int | None = None,
     until_us: int | None = None,
 ) -> list[tuple[int, Measurement]]:
-    """(when it was made in µs, measurement) in order of time; only those called `name`, or by one of them, if given."""
+    """(when it was made in µs, measurement) in order of time; only those called `name`, or by one of them, if given.
+
+    A name stands for all that are called so, a title, ``ks{feature=vol10}``, for those with these labels.
+    """
     batches = storage.scan(MEASUREMENTS, model, since_us, until_us)
     names = {name} if isinstance(name, str) else name
     time, table = sorted_rows(batches if names is None else (_only(batch, names) for batch in batches))
@@ -48,7 +52,24 @@ def kept_measurements(
 
 def _only(batch: Batch, wanted: Collection[str]) -> Batch:
     """The measurements of those names: a window has hundreds of others, which are not worth decoding."""
-    return chosen_rows(batch, is_one_of(batch.table["name"], wanted))
+    return chosen_rows(batch, is_called(batch.table, wanted))
+
+
+def is_called(table: Table, wanted: Collection[str]) -> NDArray[np.bool_]:
+    """(n,) whether the measurement is of one of these names or titles; titles need the column of labels."""
+    chosen = is_one_of(table["name"], wanted)
+    for asked in filter(is_title, wanted):
+        named = is_one_of(table["name"], (name_asked(asked),))
+        if named.any():
+            chosen |= named & is_one_of(table["labels"], _with_labels(table["labels"], asked))
+    return chosen
+
+
+def _with_labels(column: Column, asked: str) -> set[str]:
+    """Those texts of a column of labels that are the ones of a title."""
+    titles, name = spellings(asked), name_asked(asked)
+    texts = column.labels if isinstance(column, Categories) else set(column.tolist())
+    return {text for text in texts if title_of(name, json.loads(text)) in titles}
 
 
 def is_one_of(column: Column, texts: Collection[str]) -> NDArray[np.bool_]:

@@ -13,8 +13,9 @@ from watchkeeper.contracts.storage import Batch, Storage
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.table import Categories, Column
 
-from .history import MEASUREMENTS, chosen_rows, is_one_of, measurements_of
+from .history import MEASUREMENTS, chosen_rows, is_called, is_one_of, measurements_of
 from .time_order import sorted_rows
+from .titles import is_title
 
 _FIRST_US: Final = -(2**63)
 _LAST_US: Final = 2**63 - 1
@@ -25,6 +26,7 @@ class Wanted:
     """Which measurements of a model are asked for."""
 
     names: Collection[str] | None = None
+    """Names, ``ks``, or titles, ``ks{feature=vol10}``."""
     version: str | None = None
     after_us: int | None = None
     """Only windows that end after this time."""
@@ -81,7 +83,7 @@ def _windows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """(n,) when each was made, and (n,) where its window ends and starts."""
     names = ["end_us", "start_us"]
-    names += [] if wanted.names is None else ["name"]
+    names += [] if wanted.names is None else ["name", "labels"] if any(map(is_title, wanted.names)) else ["name"]
     names += [] if wanted.version is None else ["version"]
     found = [
         (batch.time, _whole(batch.table["end_us"]), _whole(batch.table["start_us"]))
@@ -99,7 +101,7 @@ def _that_are_wanted(
     for batch in storage.scan(MEASUREMENTS, model, since_us, None, names):
         chosen = np.ones(len(batch.time), dtype=np.bool_)
         if wanted.names is not None:
-            chosen &= is_one_of(batch.table["name"], wanted.names)
+            chosen &= is_called(batch.table, wanted.names)
         if wanted.version is not None:
             chosen &= is_one_of(batch.table["version"], (wanted.version,))
         if wanted.after_us is not None or wanted.until_us is not None:

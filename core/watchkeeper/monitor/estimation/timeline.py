@@ -9,6 +9,7 @@ import attrs
 
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.window import Window, iso_time
+from watchkeeper.monitor.titles import spellings
 
 from .names import estimate_of
 
@@ -37,18 +38,21 @@ def timeline(found: Iterable[Measurement], metric: str) -> tuple[Point, ...]:
     Parameters
     ----------
     found
-        Measurements of one model in the order in which they were made; those of segments are left out.
+        Measurements of one model in the order in which they were made.
+    metric
+        Its name, for all rows, or its title, ``accuracy{segment=large}``, for those of a segment.
     """
+    titles, of_estimates = spellings(metric), spellings(estimate_of(metric))
     realised: dict[Window, list[Measurement]] = {}
     estimated: dict[Window, Measurement] = {}
     for one in found:
-        if one.labels or one.value.number is None:
+        if one.value.number is None:
             continue
-        if one.name == metric:
+        if one.title in titles:
             values = realised.setdefault(one.window, [])
             if not values or values[-1].value != one.value:
                 values.append(one)
-        elif one.name == estimate_of(metric):
+        elif one.title in of_estimates:
             estimated[one.window] = one
     windows = sorted({**realised, **estimated}, key=lambda window: (window.end_us, window.start_us, window.source))
     return tuple(_point(window, realised.get(window, []), estimated.get(window)) for window in windows)
