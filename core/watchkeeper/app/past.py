@@ -13,16 +13,13 @@ from watchkeeper.monitor.recent_history import Measured, Wanted, last_measuremen
 from watchkeeper.monitor.standing import Standing, standings
 
 from .answering import answers
-from .assembly import Systems
 from .backfilling import BackfillProgress, PastWindow, backfilled
 from .comparing import VersionComparison, versions_compared
+from .project import Project
 
 
-class Past:
+class Past(Project):
     """The part of `Watchkeeper` that looks back."""
-
-    def __init__(self, systems: Systems) -> None:
-        self._systems = systems
 
     def standings(self) -> tuple[Standing, ...]:
         """How each model stood when it was last checked, worst first; reads one small document a model."""
