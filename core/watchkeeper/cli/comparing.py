@@ -37,7 +37,7 @@ def compare(
     from watchkeeper.domain.errors import UsageError
     from watchkeeper.domain.nearest import did_you_mean
 
-    from .checking import moment
+    from .moments import moment
 
     since_us = None if since is None else moment(since, "--since", is_end=False)
     until_us = None if until is None else moment(until, "--until", is_end=True)

@@ -80,7 +80,7 @@ def history(
 def _wanted(names: tuple[str, ...] | None, since: str | None, until: str | None, version: str | None) -> Wanted:
     from watchkeeper.monitor.recent_history import Wanted
 
-    from .checking import moment
+    from .moments import moment
 
     return Wanted(
         names,
