@@ -23,7 +23,7 @@ from watchkeeper.domain.cells import NumberCells, ordered_numbers
 from watchkeeper.domain.model import Task
 from watchkeeper.monitor.evaluating import Judging, PredictionForm
 from watchkeeper.monitor.scale.folder import planned_folder, profiled_folder
-from watchkeeper.monitor.scale.parts import Question
+from watchkeeper.monitor.scale.questions import Question
 from watchkeeper.plugins import Plugins
 
 FEATURES = tuple(f"feature_{number:02}" for number in range(30))

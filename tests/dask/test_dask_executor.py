@@ -18,7 +18,7 @@ from watchkeeper.domain.errors import ConfigError, PluginBroken
 from watchkeeper.domain.model import Task
 from watchkeeper.monitor.evaluating import Judging, PredictionForm
 from watchkeeper.monitor.scale.folder import planned_folder, profiled_folder
-from watchkeeper.monitor.scale.parts import Question
+from watchkeeper.monitor.scale.questions import Question
 from watchkeeper.plugins import Plugins
 from watchkeeper.testing import ExecutorContract
 from watchkeeper_plugins.executors.dask import Options, build

@@ -21,7 +21,7 @@ from watchkeeper.monitor.scale import folder as folder_module
 from watchkeeper.monitor.scale import parts as parts_module
 from watchkeeper.monitor.scale.counted import CountedEvaluation
 from watchkeeper.monitor.scale.folder import planned_folder, profiled_folder
-from watchkeeper.monitor.scale.parts import Question
+from watchkeeper.monitor.scale.questions import Question
 from watchkeeper.plugins import Plugins
 
 RNG = np.random.default_rng(2)

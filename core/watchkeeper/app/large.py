@@ -19,7 +19,7 @@ from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.rollups.stored import ROLLUPS
 from watchkeeper.monitor.rollups.tidying import merge_hours
 from watchkeeper.monitor.scale.folder import Progress, planned_folder, profiled_folder
-from watchkeeper.monitor.scale.parts import Question
+from watchkeeper.monitor.scale.questions import Question
 from watchkeeper.monitor.scale.stretch import profiled_stretch
 from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.plugins.boundary import attempt

@@ -23,8 +23,9 @@ from watchkeeper.monitor.tables import SAMPLE_ROWS
 
 from .counted import with_counts
 from .gathering import Lost, gathered
-from .parts import PREDICTION, Answer, Part, Question, answer_of
+from .parts import answer_of
 from .profiled import ProfiledRows
+from .questions import PREDICTION, Answer, Part, Question
 
 MOST_LABELLED: Final = 2_000_000
 """Labelled rows that are kept whole for metrics; of more, a part that was chosen by a hash stands for all."""
