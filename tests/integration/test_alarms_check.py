@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import watchkeeper as wk
+from watchkeeper.app.mistakes import checked_whole
 from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.verdict import Status
+from watchkeeper.plugins import Plugins
 
 HOUR_US = 3_600_000_000
 ROWS = 40
@@ -132,6 +134,20 @@ def test_a_look_at_the_past_tells_the_evidence_of_then_or_that_nobody_kept_it(pr
         "`check --since` measures it"
     )
     assert min(evidence_of(filled)[name] for name in ("risk_evidence", "drift_evidence{feature=x}")) > 1.0
+
+
+def test_a_short_reference_is_told_once_by_a_check_and_by_the_check_of_the_configuration(project, monkeypatch):
+    written(project.parent / "reference.csv", rows(0, 10))
+    monkeypatch.chdir(project.parent)
+    clock = Clock()
+    with wk.open(project, clock=clock) as watch:
+        live(watch, clock, 10, 11)
+        result = watch.check("momentum")
+    (told,) = sentences(result, "false alarms")
+    assert told.startswith("the budget of false alarms is promised from 100 blocks of reference on")
+    assert "; this one has 50: " in told
+    _, doubts = checked_whole("watchkeeper.toml", Plugins(), {})
+    assert [doubt.partition("reference.csv: ")[2] for doubt in doubts] == [told]
 
 
 def test_performance_that_fell_is_told_with_its_beginning(project):

@@ -20,7 +20,6 @@ from watchkeeper.data.frames import numeric
 from watchkeeper.data.importances import GivenImportance, read_importances
 from watchkeeper.domain.errors import ConfigError, NotFound, UsageError
 from watchkeeper.domain.nearest import did_you_mean
-from watchkeeper.domain.spans import WindowSize
 from watchkeeper.domain.table import ColumnKind, Table, kind_of
 from watchkeeper.monitor.estimation.by_segment import SegmentEstimators
 from watchkeeper.monitor.estimation.estimator import UNKNOWN_ROWS, Estimator
@@ -78,7 +77,7 @@ class Models:
             {use.name: cast("Metric", self._built(Kind.METRIC, use)) for use in config.metrics},
             {use.name: self._detector(name, use) for use in config.drift},
             window=config.window,
-            step=_step(config),
+            step=config.step,
             budget=config.false_alarms or self._loaded.config.project.false_alarms,
             min_rows=config.min_rows,
             tolerance=config.tolerance,
@@ -144,18 +143,6 @@ class Models:
 
     def _built(self, kind: Kind, use: PluginUse) -> object:
         return self._plugins.build(kind, use.name, self._loaded.options(use, self._plugins))
-
-
-def _step(config: ModelConfig) -> WindowSize:
-    """What evidence is gathered in: the window, or the shorter step of windows that overlap."""
-    every, window = config.every, config.window
-    if every is None:
-        return window
-    if every.rows is not None and window.rows is not None:
-        return every if every.rows < window.rows else window
-    if every.duration is not None and window.duration is not None:
-        return every if every.duration < window.duration else window
-    return window
 
 
 def _require_kinds(name: str, config: ModelConfig, reference: Table) -> None:

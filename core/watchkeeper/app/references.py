@@ -12,10 +12,13 @@ import numpy as np
 from watchkeeper.config.loaded import LoadedConfig
 from watchkeeper.config.schema import ColumnsConfig, ModelConfig
 from watchkeeper.data.files import read_table
-from watchkeeper.data.reading import as_times, numeric, required
+from watchkeeper.data.reading import as_times, numeric, required, times_us
 from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.table import Categories, Column, ColumnKind, Table, kind_of, missing
+from watchkeeper.monitor.alarms.blocks import block_size
+from watchkeeper.monitor.alarms.fitting import reference_cut
+from watchkeeper.monitor.alarms.promise import no_evidence_told, too_few_told
 from watchkeeper.monitor.evaluating import judging_of
 
 from .intake import doubts_about, reference_rows
@@ -58,9 +61,22 @@ def _looked_at(name: str, config: ModelConfig, reference: Path, loaded: LoadedCo
         wrong = list(wrong_columns(config.task, config.columns, table, source))
         if wrong:
             return References({}, tuple(_line(loaded, (*place, role), told) for role, told in wrong), doubts)
-        return References({name: features_of(name, config, table, source)}, (), doubts)
+        features = features_of(name, config, table, source)
+        short = _too_short(config, table) if config.drift else None
+        told = () if short is None else (_line(loaded, ("models", name, "reference"), f"{source}: {short}"),)
+        return References({name: features}, (), (*doubts, *told))
     except DataError as error:
         return References({}, (_line(loaded, ("models", name, "reference"), error),))
+
+
+def _too_short(config: ModelConfig, table: Table) -> str | None:
+    """That the reference has too few blocks for the budget to be a promise; whether it has weather a check tells."""
+    time = config.columns.time
+    at = np.sort(times_us(table, time)) if time in table else None
+    size = block_size(config.step, len(table), at)
+    if isinstance(size, str):
+        return no_evidence_told(size)
+    return too_few_told(len(reference_cut(size, at, len(table))))
 
 
 def _line(loaded: LoadedConfig, path: tuple[str, ...], told: object) -> str:

@@ -189,6 +189,18 @@ class ModelConfig:
         factory=dict, metadata=told("by measurement: from where on the model is WARN or ALERT, and OK again")
     )
 
+    @property
+    def step(self) -> WindowSize:
+        """What evidence is gathered in: the window, or the shorter step of windows that overlap."""
+        every, window = self.every, self.window
+        if every is None:
+            return window
+        if every.rows is not None and window.rows is not None:
+            return every if every.rows < window.rows else window
+        if every.duration is not None and window.duration is not None:
+            return every if every.duration < window.duration else window
+        return window
+
 
 @attrs.frozen(kw_only=True)
 class EnsembleConfig:

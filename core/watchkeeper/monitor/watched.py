@@ -18,6 +18,7 @@ from watchkeeper.domain.value import Value
 from .alarms.drift import DriftAlarms
 from .alarms.evidence import Evidence
 from .alarms.performance import RiskState
+from .alarms.promise import promise_finding
 from .alarms.risk import RiskAlarms
 from .alarms.telling import DriftState, drift_state
 from .calibration import Allowance, Edge
@@ -123,6 +124,9 @@ class WatchedModel:
         subject = Subject(self.name, records.version, records.window)
         into = self._counted(subject, len(records), int(records.has_outcome.sum()))
         samples, labelled = into.measurements
+        watches_drift = bool(self.detectors) or self.tables is not None
+        if (promise := promise_finding(self.alarms if watches_drift else None, self.risk)) is not None:
+            into.findings.append(promise)
         if repeated := records.repeated:
             into.findings.append(repeated_finding(samples, repeated))
         if now_us is not None and records.time is not None:

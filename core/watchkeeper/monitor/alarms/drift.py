@@ -67,6 +67,8 @@ class DriftAlarms:
     """Of the reference and the terms."""
     reference_end_us: int | None
     """Where the reference's last block ends; None when its times are not known."""
+    reference_blocks: int
+    """How many blocks of the reference they are fitted on."""
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

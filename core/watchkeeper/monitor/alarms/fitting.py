@@ -73,7 +73,7 @@ def fitted_alarms(
     if not legs:
         return "no column has values in the reference"
     ordered, at = in_order(table, times), None if times is None else np.sort(times)
-    cut = _reference_cut(size, at, len(table))
+    cut = reference_cut(size, at, len(table))
     if tables is not None and (together := TableLegs.of(tables)) is not None:
         legs[ALL_FEATURES] = together
     values, rows = block_statistics(legs, ordered, cut, is_reference=True)
@@ -91,6 +91,7 @@ def fitted_alarms(
         period_us=terms.budget.per_us / terms.budget.alarms,
         digest=_digest(references, table, times, terms, legs.get(ALL_FEATURES)),
         reference_end_us=end_us,
+        reference_blocks=len(cut),
     )
 
 
@@ -163,7 +164,8 @@ def in_order(table: Table, times: NDArray[np.int64] | None) -> Table:
     return table.rows(np.argsort(times, kind="stable"))
 
 
-def _reference_cut(size: BlockSize, times: NDArray[np.int64] | None, rows: int) -> Cut:
+def reference_cut(size: BlockSize, times: NDArray[np.int64] | None, rows: int) -> Cut:
+    """The reference's rows, whose sorted (n,) times are known or not, in blocks of a size."""
     if times is None or times[0] == times[-1]:
         return cut_evenly(rows, size.rows)
     if size.duration_us is not None:

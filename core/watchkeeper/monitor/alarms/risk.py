@@ -109,6 +109,8 @@ class RiskAlarms:
     period_us: float
     """The time in which one false alarm is allowed."""
     digest: str
+    reference_blocks: int
+    """How many blocks of the reference they are fitted on."""
 
     def fresh(self, since_us: int) -> RiskEvidence:
         """Before the first block."""
@@ -193,6 +195,7 @@ def fitted_risk(evaluation: Evaluation, cut: Cut, size: BlockSize, terms: AlarmT
         typical_us=size.typical_us,
         period_us=terms.budget.per_us / terms.budget.alarms,
         digest=told.hexdigest(),
+        reference_blocks=len(cut),
     )
 
 
