@@ -9,6 +9,9 @@ import attrs
 import numpy as np
 import pytest
 
+from watchkeeper.app import open_project
+from watchkeeper.domain.alert import Alert
+
 CONFIG = """\
 [project]
 name = "desk"
@@ -80,6 +83,18 @@ class Project:
     def today(self, **changes: list[object]) -> Path:
         """Write ``today.csv``: a hundred rows, with other columns where they are given."""
         return self.write({**self.rows(), **changes})
+
+    def opposite_rows(self, count: int = 100) -> dict[str, list[object]]:
+        """The same with the opposite of what the model answers as outcomes."""
+        table = self.rows(count)
+        return {**table, "y": [int(p < 0.5) for p in table["p"]]}
+
+    def fire(self) -> Alert:
+        """Let the model answer the opposite of what is true; the alert that its rule raises."""
+        with open_project(self.folder / "watchkeeper.toml") as watch:
+            watch.log_table("momentum", self.opposite_rows())
+            (alert,) = (one for one in watch.check("momentum").alerts if one.rule == "accuracy-fell")
+        return alert
 
     def write(self, table: dict[str, list[object]]) -> Path:
         """Write ``today.csv``."""

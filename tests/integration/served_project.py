@@ -98,13 +98,3 @@ def served(*, is_delivering: bool = False) -> Iterator[Client]:
                 yield Client(watch, service.url)
         else:
             yield Client(watch, service.url)
-
-
-def fire(project: Any) -> Any:
-    """Let the project's model answer the opposite of what is true; the alert that its rule raises."""
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
-    with open_project("watchkeeper.toml") as watch:
-        watch.log_table("momentum", rows)
-        (alert,) = (one for one in watch.check("momentum").alerts if one.rule == "accuracy-fell")
-    return alert

@@ -27,12 +27,7 @@ AFTER_US = 1_767_744_000_000_000
 @pytest.fixture
 def firing(project):
     """A project whose model answers the opposite of what is true; nobody has been told yet."""
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
-    with open_project("watchkeeper.toml") as watch:
-        watch.log_table("momentum", rows)
-        (alert,) = (one for one in watch.check("momentum").alerts if one.rule == "accuracy-fell")
-    return alert
+    return project.fire()
 
 
 def test_an_alert_is_shown_with_what_is_known_of_it(firing, command):
@@ -235,8 +230,7 @@ def test_a_silence_about_a_model_that_is_not_configured_is_made_with_a_warning(p
 
 def test_the_verdict_says_that_an_alert_is_muted(project, command):
     command("silences", "add", "rule=accuracy-fell", "--for", "2h", "--comment", "backfill")
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows = project.opposite_rows()
     with open_project("watchkeeper.toml") as watch:
         watch.log_table("momentum", rows)
         result = watch.check("momentum")
@@ -286,8 +280,7 @@ def test_the_daily_rounds_leave_nothing_running(firing):
 
 def test_presets_are_in_the_verdict_and_tell_whom_they_shall(project, command):
     project.configure(project.config.replace("presets = false", 'presets_do = ["notify:ops"]'))
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows = project.opposite_rows()
     rows["ret1"] = [number + 5.0 for number in rows["ret1"]]
     rows["vol10"] = [None] * len(rows["vol10"])
     rows["p"] = [0.9 + p / 100.0 for p in rows["p"]]
@@ -328,8 +321,7 @@ def test_what_cannot_be_delivered_is_told_to_the_fallback(project, command, refu
     text = project.config.replace("presets = false", 'presets = false\nfallback = "desk"')
     text = text.replace('kind = "console"', f'kind = "webhook"\nurl = "{refusing}"')
     project.configure(text + '\n[notifiers.desk]\nkind = "console"\n')
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows = project.opposite_rows()
     with open_project("watchkeeper.toml") as watch:
         watch.log_table("momentum", rows)
         watch.check("momentum")
@@ -341,8 +333,7 @@ def test_what_cannot_be_delivered_is_told_to_the_fallback(project, command, refu
 
 def test_run_says_what_cannot_be_delivered(project, command, refusing):
     project.configure(project.config.replace('kind = "console"', f'kind = "webhook"\nurl = "{refusing}"'))
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows = project.opposite_rows()
     with open_project("watchkeeper.toml") as watch:
         watch.log_table("momentum", rows)
     told = command("run", "--times", "1").err
@@ -355,8 +346,7 @@ def test_a_due_step_of_an_escalation_is_taken_by_a_command(project, command):
     project.configure(
         project.config + '\n[escalations.now]\nsteps = [{ wait = "1s", notify = ["ops"] }]\nseverities = ["critical"]\n'
     )
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows = project.opposite_rows()
     clock = FakeClock(AFTER_US)
     with open_project("watchkeeper.toml", clock=clock) as watch:
         watch.log_table("momentum", rows)
@@ -389,8 +379,7 @@ def doctors_word(command):
 def test_the_doctor_says_whether_news_arrives(project, command, refusing):
     project.configure(project.config.replace('kind = "console"', f'kind = "webhook"\nurl = "{refusing}"'))
     assert doctors_word(command) == ("OK", "1 notifiers, and nothing left lying")
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows = project.opposite_rows()
     clock = FakeClock(AFTER_US)
     with open_project("watchkeeper.toml", clock=clock) as watch:
         watch.log_table("momentum", rows)

@@ -28,11 +28,7 @@ who = ["grace"]
 @pytest.fixture
 def firing(project):
     """An alert in a project with roles; the user of the operating system may only look."""
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
-    with open_project("watchkeeper.toml") as watch:
-        watch.log_table("momentum", rows)
-        (alert,) = (one for one in watch.check("momentum").alerts if one.rule == "accuracy-fell")
+    alert = project.fire()
     project.configure(project.config + ROLES.format(user=getpass.getuser()))
     return alert
 

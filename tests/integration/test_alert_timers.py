@@ -21,8 +21,7 @@ def clock():
 @pytest.fixture
 def silenced(project, clock):
     """A model that fires in a silence of one hour, and is checked once."""
-    rows = project.rows()
-    rows["y"] = [int(p < 0.5) for p in rows["p"]]
+    rows = project.opposite_rows()
     with open_project("watchkeeper.toml", clock=clock) as watch:
         watch.log_table("momentum", rows)
         watch.silence([Matcher.parse("model=momentum")], HOUR_US, by="ada", comment="backfill")

@@ -12,14 +12,14 @@ import pytest
 from watchkeeper.app import open_project
 from watchkeeper.domain.errors import NotFound, WrongState
 
-from .served_project import fire, served
+from .served_project import served
 
 ALERTS = "/api/v1/alerts"
 
 
 @pytest.fixture
 def firing(project):
-    return fire(project)
+    return project.fire()
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from watchkeeper.app import open_project
 from watchkeeper.server.callers import Callers, Head, is_loopback
 from watchkeeper.server.problems import Refused
 
-from .served_project import IDENTITIES, ROLES, TOKENS, fire, served
+from .served_project import IDENTITIES, ROLES, TOKENS, served
 
 ALERTS = "/api/v1/alerts"
 
 
 @pytest.fixture
 def firing(project):
-    return fire(project)
+    return project.fire()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from watchkeeper.server.problems import KINDS, PROBLEM
 from watchkeeper.server.routes import ROUTES
 from watchkeeper.server.schemas import COMPONENTS
 
-from .served_project import fire, served
+from .served_project import served
 
 DOCS = Path(__file__).parents[2] / "docs"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -186,12 +186,12 @@ def test_every_route_is_described_with_its_answers_and_problems(description):
 
 
 def test_every_field_of_an_alert_is_in_its_schema(project):
-    assert set(plain_alert(fire(project))) == set(COMPONENTS["Alert"]["properties"])
+    assert set(plain_alert(project.fire())) == set(COMPONENTS["Alert"]["properties"])
 
 
 def test_what_is_answered_is_what_is_described(project):
     """Every route is asked, well and badly; each answer fits the schema of its status."""
-    fingerprint = fire(project).fingerprint
+    fingerprint = project.fire().fingerprint
     wanted = {"matchers": ["model=momentum"], "for": "1h", "comment": "x"}
     with served(is_delivering=True) as client:
         description = client.described()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from watchkeeper.server.routes import ROUTES
 
 from .conftest import CONFIG, Project, rows, write_csv
-from .served_project import Client, fire, served
+from .served_project import Client, served
 
 PATHS = sorted({route.path for route in ROUTES} | {"/openapi.json"})
 METHODS = st.sampled_from(["GET", "POST", "DELETE", "PUT", "HEAD", "PATCH", "OPTIONS"])
@@ -49,7 +49,7 @@ def service(tmp_path_factory):
         project.configure(CONFIG)
         write_csv(project.folder / "reference.csv", rows(2000, seed=1))
         patch.chdir(project.folder)
-        fingerprint = fire(project).fingerprint
+        fingerprint = project.fire().fingerprint
         with served(is_delivering=True) as client:
             yield client, fingerprint
 

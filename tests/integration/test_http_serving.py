@@ -18,7 +18,7 @@ from watchkeeper.domain.errors import ExtraMissing, UsageError
 from watchkeeper.server.running import listening_at, serving
 from watchkeeper.testing.http_receiver import Answer, HttpReceiver
 
-from .served_project import IDENTITIES, fire, served
+from .served_project import IDENTITIES, served
 
 PROGRAM = "from watchkeeper.cli.main import main; main()"
 
@@ -88,7 +88,7 @@ def test_a_letter_that_is_on_its_way_arrives_before_the_end(project):
 
     with HttpReceiver(answer) as receiver:
         project.configure(project.config.replace('kind = "console"', f'kind = "webhook"\nurl = "{receiver.url}"'))
-        fire(project)
+        project.fire()
         with started(project) as (process, _, _said):
             assert arrived.wait(60)
             process.send_signal(signal.SIGTERM)

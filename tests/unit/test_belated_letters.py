@@ -104,11 +104,17 @@ def service():
         notifier.close()
 
 
-def test_a_firing_that_is_sent_again_after_its_end_opens_no_incident(service):
+def undelivered(service):
+    """A desk whose alert fires, and whose service has refused to hear of it."""
     desk = Desk({"ops": service.notifier})
     service.status = 400
     desk.check(0.6)
     desk.deliver()
+    return desk
+
+
+def test_a_firing_that_is_sent_again_after_its_end_opens_no_incident(service):
+    desk = undelivered(service)
     service.status = 202
     desk.check(0.9)
     desk.deliver()
@@ -121,10 +127,7 @@ def test_a_firing_that_is_sent_again_after_its_end_opens_no_incident(service):
 
 
 def test_a_firing_that_is_sent_again_while_it_lasts_opens_its_incident(service):
-    desk = Desk({"ops": service.notifier})
-    service.status = 400
-    desk.check(0.6)
-    desk.deliver()
+    desk = undelivered(service)
     service.status = 202
 
     desk.send_again()
@@ -137,10 +140,7 @@ def test_a_firing_that_is_sent_again_while_it_lasts_opens_its_incident(service):
 
 
 def test_what_ends_after_it_was_asked_to_be_sent_again_and_before_it_is_sent_opens_nothing(service):
-    desk = Desk({"ops": service.notifier})
-    service.status = 400
-    desk.check(0.6)
-    desk.deliver()
+    desk = undelivered(service)
     desk.send_again()
     service.status = 503
     desk.deliver()
@@ -217,10 +217,7 @@ def test_what_somebody_has_acknowledged_meanwhile_is_told_as_that():
 
 
 def test_an_earlier_firing_is_over_though_the_alert_fires_anew(service):
-    desk = Desk({"ops": service.notifier})
-    service.status = 400
-    desk.check(0.6)
-    desk.deliver()
+    desk = undelivered(service)
     service.status = 202
     desk.check(0.9)
     desk.deliver()

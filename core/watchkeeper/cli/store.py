@@ -14,6 +14,7 @@ import typer
 
 from watchkeeper.domain.plural import counted
 
+from .moments import moment
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
 if TYPE_CHECKING:
@@ -259,18 +260,8 @@ def _address(config: str, store: str | None) -> tuple[StorageAddress, Plugins]:
 
 
 def _moment(text: str | None, option: str) -> int | None:
-    """A day (its beginning) or time in ISO 8601 as UTC microseconds."""
-    if text is None:
-        return None
-    from datetime import UTC, datetime
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no time; expected such as 2010-12-31 or 2010-12-31T16:00", param_hint=option
-        ) from None
-    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1e6)
+    """A day (its beginning) or time; None when it was left out."""
+    return None if text is None else moment(text, option, is_end=False)
 
 
 def _show_statistics(found: Statistics) -> None:

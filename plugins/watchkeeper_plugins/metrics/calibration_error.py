@@ -31,7 +31,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import attrs
 import numpy as np
 
 from watchkeeper.contracts.plugin import Kind, Plugin
@@ -40,28 +39,12 @@ from watchkeeper.domain.intervals import sum_of_sizes
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .claims import ASSUMED_BY_ESTIMATES, Claims
-from .preconditions import CLASSES, probability_refusal
+from .claims import Claims, OfClaims, Options
+from .preconditions import probability_refusal
 
 
-@attrs.frozen
-class Options:
-    """How rows are put into bins."""
-
-    bins: int = attrs.field(default=10, validator=[attrs.validators.ge(1), attrs.validators.le(1000)])
-    """How many bins of equal width, 1 to 1000."""
-
-
-class CalibrationError:
+class CalibrationError(OfClaims):
     """How far probabilities are from how often it was so."""
-
-    tasks = CLASSES
-    higher_is_better = False
-    limits = (0.0, 1.0)
-    estimate_refusal = ASSUMED_BY_ESTIMATES
-
-    def __init__(self, bins: int) -> None:
-        self.edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Gaps of the bins, each by its share of the rows."""

@@ -32,7 +32,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import attrs
 import numpy as np
 
 from watchkeeper.contracts.metric import Metric
@@ -42,30 +41,14 @@ from watchkeeper.domain.intervals import QUANTILE
 from watchkeeper.domain.value import Value
 from watchkeeper.hookspecs import hookimpl
 
-from .claims import ASSUMED_BY_ESTIMATES, Claims
-from .preconditions import CLASSES, probability_refusal
+from .claims import Claims, OfClaims, Options
+from .preconditions import probability_refusal
 
 _MORE_THAN_ONE = 1.0 + 1e-9
 
 
-@attrs.frozen
-class Options:
-    """How rows are put into bins."""
-
-    bins: int = attrs.field(default=10, validator=[attrs.validators.ge(1), attrs.validators.le(1000)])
-    """How many bins of equal width, 1 to 1000."""
-
-
-class CalibrationErrorDebiased:
+class CalibrationErrorDebiased(OfClaims):
     """How far probabilities are from how often it was so, beyond what chance gives."""
-
-    tasks = CLASSES
-    higher_is_better = False
-    limits = (0.0, 1.0)
-    estimate_refusal = ASSUMED_BY_ESTIMATES
-
-    def __init__(self, bins: int) -> None:
-        self.edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
 
     def compute(self, evaluation: Evaluation) -> Value:
         """Products over pairs of rows of a bin, each bin by its share of the rows."""

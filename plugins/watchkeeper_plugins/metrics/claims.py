@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from watchkeeper.domain.evaluation import Evaluation
 
+from .preconditions import CLASSES
 from .tables import PSEUDO_ROWS
 
 Sums = NDArray[np.float64]
 """(bins,) float64."""
-ASSUMED_BY_ESTIMATES: Final = (
+_ASSUMED_BY_ESTIMATES: Final = (
     "estimates are made by taking it that a probability means what it meant in the reference, which is what it "
     "measures: without outcomes nothing tells how far that is so"
 )
@@ -85,6 +86,26 @@ class Claims:
             rows = max(round(weight[bin_] ** 2 / squared[bin_]), 1)
             found[bin_] = deviation[bin_] * _relative_distance(rows, said[bin_] / weight[bin_])
         return found
+
+
+@attrs.frozen
+class Options:
+    """How rows are put into bins."""
+
+    bins: int = attrs.field(default=10, validator=[attrs.validators.ge(1), attrs.validators.le(1000)])
+    """How many bins of equal width, 1 to 1000."""
+
+
+class OfClaims:
+    """What metrics of claims in bins have in common."""
+
+    tasks = CLASSES
+    higher_is_better = False
+    limits = (0.0, 1.0)
+    estimate_refusal = _ASSUMED_BY_ESTIMATES
+
+    def __init__(self, bins: int) -> None:
+        self.edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
 
 
 def _relative_distance(rows: int, rate: float) -> float:
