@@ -8,7 +8,7 @@ import pytest
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories, Table
 from watchkeeper.domain.value import Value
-from watchkeeper.monitor.quality import duplicate_share, most_unseen, overall_score, quality_of
+from watchkeeper.monitor.quality import duplicate_share, most_outside, most_unseen, overall_score, quality_of
 
 
 def test_shares_are_counted_over_the_right_rows():
@@ -113,6 +113,23 @@ def test_the_allowance_of_unseen_labels_is_a_bound_on_chance(rows):
     drawn = np.random.default_rng(4).binomial(rows, 0.01, 10_000) / rows
     assert (drawn > limit).mean() <= 0.01
     assert limit < 0.15
+
+
+@pytest.mark.parametrize(("known", "rows"), [(5, 8), (12, 12), (30, 40), (400, 100)])
+def test_the_allowance_of_values_out_of_range_is_a_bound_on_chance(known, rows):
+    """Rows of the reference and of the window are drawn alike, however they are distributed."""
+    rng = np.random.default_rng(6)
+    limit = most_outside(ReferenceColumn.fit("x", np.arange(float(known))), rows, 0.02)
+    drawn = rng.random((20_000, known + rows))
+    low, high = drawn[:, :known].min(axis=1), drawn[:, :known].max(axis=1)
+    outside = (drawn[:, known:] < low[:, None]) | (drawn[:, known:] > high[:, None])
+    assert (outside.mean(axis=1) > limit).mean() <= 0.02
+    assert (limit > 0.5) == (known < 30)
+
+
+def test_without_a_range_nothing_is_outside_of_it():
+    assert most_outside(ReferenceColumn.fit("x", np.array([1.0])), 10) == 1.0
+    assert most_outside(ReferenceColumn.fit("name", Categories.of(["a", "b"])), 10) == 1.0
 
 
 def test_labels_that_nothing_is_known_of_have_no_limit():

@@ -22,7 +22,7 @@ from .calibration import FEWEST_WINDOWS, Allowance, Edge, edges_of, table_edge
 from .evaluating import Judging
 from .labels import LABEL_BUDGET, WatchedOutcomes
 from .learned import Learned
-from .missingness import MISSING_BUDGET, UsualMissing, UsualRepeats, usual_missing, usual_repeats
+from .missingness import QUALITY_BUDGET, QUALITY_TESTS, UsualMissing, UsualRepeats, usual_missing, usual_repeats
 from .naming import ALL_FEATURES, PREDICTION
 from .quality import duplicate_share
 from .tables import TOGETHER_BUDGET, WINDOWS, Tables
@@ -59,11 +59,11 @@ def fitted(  # noqa: PLR0913 - what a model is configured with, each once
     terms = AlarmTerms(step or window, budget, tolerance)
     risk: RiskAlarms | str = "no metric is configured"
     if metrics:
-        share = RISK_SHARE if detectors else 1.0
+        share = RISK_SHARE if detectors else 1.0 - QUALITY_BUDGET
         risk = reference_risk(judging, reference[PREDICTION], outcome, known.at, shared(terms, share))
     alarms: DriftAlarms | str = "no drift detector is configured"
     if detectors:
-        others = (not isinstance(risk, str)) * RISK_SHARE + MISSING_BUDGET
+        others = (not isinstance(risk, str)) * RISK_SHARE + QUALITY_BUDGET
         others += (outcomes is not None) * LABEL_BUDGET + (tables is not None) * TOGETHER_BUDGET
         alarms = fitted_alarms(known.references, Table(known.columns), known.at, shared(terms, 1.0 - others), tables)
     return WatchedModel(
@@ -118,14 +118,13 @@ class _Reference:
     @property
     def usual_missing(self) -> Mapping[str, UsualMissing]:
         """How large a share of each column may be missing."""
-        allowance = self._allowed(MISSING_BUDGET, len(self.references))
-        return usual_missing(self.columns, self.references, self.rows_per_window, allowance)
+        return usual_missing(self.columns, self.references, self.rows_per_window, self._of_quality)
 
     @property
     def usual_repeats(self) -> UsualRepeats | None:
         """How large a share of rows may repeat another."""
         features = self._ordered.select(name for name in self.columns if name != PREDICTION)
-        return usual_repeats(features, self.rows_per_window, self._allowed(MISSING_BUDGET, len(self.references)))
+        return usual_repeats(features, self.rows_per_window, self._of_quality)
 
     def allowance(self, detectors: Mapping[str, DriftDetector]) -> Allowance:
         """How often single windows may be over an edge of one of these."""
@@ -166,6 +165,11 @@ class _Reference:
     @property
     def _ordered(self) -> Table:
         return in_order(Table(self.columns), self.at)
+
+    @property
+    def _of_quality(self) -> Allowance:
+        """What each finding about a window's data may take of the budget; one is about repeated rows."""
+        return self._allowed(QUALITY_BUDGET, QUALITY_TESTS * len(self.references) + 1)
 
     def _allowed(self, share: float, tests: int) -> Allowance:
         """The allowance of so many tests that have a part of the budget."""

@@ -19,7 +19,6 @@ from .told_values import value_told
 _STALE_AFTER_US = 86_400_000_000
 _GAPS_BEFORE_STALE = 3
 _SMALLEST_TOLD = 1e-15
-_OUTSIDE_LIMIT = 0.5
 
 
 def verdict_of(findings: Sequence[Finding], failures: Sequence[Failure]) -> Verdict:
@@ -217,7 +216,7 @@ def quality_finding(feature: str, shares: Sequence[Measurement], reference_missi
             bad.append(f"{number:.1%} infinite")
         if share.name == CONSTANT and number:
             bad.append("every value is the same, where the reference varied")
-        if share.name == OUT_OF_RANGE_SHARE and number > _OUTSIDE_LIMIT:
+        if share.name == OUT_OF_RANGE_SHARE and number > share.details.get("threshold", 1.0):
             bad.append(f"{number:.1%} outside the reference's range")
         if share.name == TYPE_CHANGED and number:
             bad.append("it holds another kind of value than in the reference")

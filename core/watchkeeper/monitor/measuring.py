@@ -26,7 +26,16 @@ from watchkeeper.plugins.boundary import attempt
 from .calibration import Edge
 from .missingness import UsualMissing
 from .naming import ALL_FEATURES
-from .quality import MISSING_SHARE, RARE, UNSEEN_SHARE, most_unseen, quality_of, quality_of_profile
+from .quality import (
+    MISSING_SHARE,
+    OUT_OF_RANGE_SHARE,
+    RARE,
+    UNSEEN_SHARE,
+    most_outside,
+    most_unseen,
+    quality_of,
+    quality_of_profile,
+)
 from .tables import Tables
 
 DRIFT_EVIDENCE: Final = "drift_evidence"
@@ -191,9 +200,9 @@ def measured_quality(
     else:
         found = quality_of(column, reference, allowed)
     details = {MISSING_SHARE: _missing_details(found[MISSING_SHARE], reference, usual)}
-    if UNSEEN_SHARE in found:
-        rows = found[UNSEEN_SHARE].samples or 0
-        details[UNSEEN_SHARE] = {"threshold": most_unseen(reference, rows, allowed)}
+    for name, most in ((UNSEEN_SHARE, most_unseen), (OUT_OF_RANGE_SHARE, most_outside)):
+        if name in found:
+            details[name] = {"threshold": most(reference, found[name].samples or 0, allowed)}
     return [subject.measurement(name, value, labels, details.get(name)) for name, value in found.items()]
 
 

@@ -16,8 +16,10 @@ from watchkeeper.domain.table import Column, Table, missing
 from .calibration import FEWEST_WINDOWS, MOST_WINDOWS, Allowance
 from .quality import duplicate_share
 
-MISSING_BUDGET = 0.05
-"""The part of a model's budget that the missing shares of single windows have."""
+QUALITY_BUDGET = 0.05
+"""The part of a model's budget that all findings about single windows' data share which chance could bring."""
+QUALITY_TESTS = 3
+"""Of one column: what is missing; what is constant; what lies outside the reference's range, or was never seen."""
 
 
 @attrs.frozen

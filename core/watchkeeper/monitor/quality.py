@@ -26,6 +26,9 @@ QUALITY_SCORE = "quality_score"
 RARE = 1e-6
 """What is taken for no chance where nobody says how often chance may raise a finding."""
 _FEWEST_FOR_CONSTANT = 10
+_FEWEST_FOR_RANGE = 2
+_OUTSIDE = 0.5
+"""A new largest value is ordinary, however long the reference: this share of values beyond its range is not."""
 _MIXING = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio, odd: neighbouring numbers end far apart (Knuth, multiplicative hashing)."""
 
@@ -111,11 +114,28 @@ def most_unseen(reference: ReferenceColumn, rows: int, allowed: float = RARE) ->
     once = int(np.count_nonzero(known.counts == 1))
     if once == known.present:
         return 1.0
-    share = float(betaincinv(once + 1, known.present - once, 1.0 - allowed / 2.0))
+    return _most(rows, float(betaincinv(once + 1, known.present - once, 1.0 - allowed / 2.0)), allowed / 2.0)
+
+
+def most_outside(reference: ReferenceColumn, rows: int, allowed: float = RARE) -> float:
+    """The share of n numbers outside the reference's range which is a finding: half, or more where chance brings it.
+
+    Of exchangeable rows the share beyond both extremes of m is Beta(2, m - 1) (Wilks 1941), and how many of n rows
+    are a binomial of it. Each has half of the chance. O(log n).
+    """
+    known = reference.profile
+    if not isinstance(known, NumberProfile) or known.present < _FEWEST_FOR_RANGE or not rows:
+        return 1.0
+    share = float(betaincinv(2.0, known.present - 1.0, 1.0 - allowed / 2.0))
+    return max(_most(rows, share, allowed / 2.0), _OUTSIDE)
+
+
+def _most(rows: int, share: float, allowed: float) -> float:
+    """The share of n rows that a binomial exceeds in at most `allowed` of windows."""
     low, high = 0, rows
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if bdtrc(middle, rows, share) <= allowed / 2.0 else (middle + 1, high)
+        low, high = (low, middle) if bdtrc(middle, rows, share) <= allowed else (middle + 1, high)
     return low / rows
 
 
