@@ -62,6 +62,13 @@ def test_a_failure_is_logged_with_named_fields_and_the_traceback_only_for_debugg
     assert where.exc_info is not None
 
 
+@pytest.mark.parametrize("part", ["caretaker", "monitor", "sender"])
+def test_what_is_no_plugin_is_not_called_one(caplog, part):
+    attempt(part, "", failing(ValueError("bad value")))
+
+    assert caplog.messages == [f"the {part} failed at its work: ValueError: bad value"]
+
+
 def test_contained_keeps_what_was_raised():
     error = SystemExit(1)
 

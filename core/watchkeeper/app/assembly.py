@@ -19,7 +19,7 @@ from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.plugin import Kind
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.data.lengths import length_features, lengths_added
-from watchkeeper.domain.access import Action
+from watchkeeper.domain.access import Access, Action
 from watchkeeper.domain.alert import Alert
 from watchkeeper.domain.errors import UsageError
 from watchkeeper.domain.model import Task, Version
@@ -146,7 +146,10 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
     """Open the store and wire the systems; a store that cannot be opened leaves nothing behind."""
     address = loaded.storage()
     storage = cast("Storage", plugins.build(Kind.STORAGE, address.name, address.plugin_options))
-    registry = _registry(loaded, plugins, storage, clock, actor)
+    access = access_of(dict(loaded.config.roles))
+    registry = _registry(loaded, plugins, storage, clock, actor, access=access)
+    # what is read to watch models and to tell of them is the project's own work: nobody's role is asked for
+    own = _registry(loaded, plugins, storage, clock, actor, access=Access())
     explaining = Explaining(storage, clock)
     journal = loaded.config.folder / "journal" if loaded.config.project.journal else None
     tuned = loaded.config.storage
@@ -165,9 +168,9 @@ def assembled(loaded: LoadedConfig, plugins: Plugins, clock: Clock, actor: str) 
         clock=clock,
         storage=storage,
         recorder=recorder,
-        models=Models(loaded, plugins, registry, storage),
+        models=Models(loaded, plugins, own, storage),
         registry=registry,
-        alerting=_alerting(loaded, storage, registry, plugins, explaining),
+        alerting=_alerting(loaded, storage, registry, plugins, Backgrounds(own, explaining)),
         notifiers=Built(tuple(loaded.config.notifiers), lambda name: _notifier(loaded, plugins, name)),
         ensembles=Ensembles(storage, clock),
         explaining=explaining,
@@ -179,12 +182,15 @@ def acted_on(systems: Systems, actor: str) -> Systems:
 
     Everything that is stored, recorded or sent is shared; whoever made the first ones closes them.
     """
-    registry = _registry(systems.loaded, systems.plugins, systems.storage, systems.clock, actor)
+    access = systems.registry.acting.access
+    registry = _registry(systems.loaded, systems.plugins, systems.storage, systems.clock, actor, access=access)
     alerting = systems.alerting.permitted_by(_permit(registry))
     return attrs.evolve(systems, registry=registry, alerting=alerting)
 
 
-def _registry(loaded: LoadedConfig, plugins: Plugins, storage: Storage, clock: Clock, actor: str) -> Registry:
+def _registry(
+    loaded: LoadedConfig, plugins: Plugins, storage: Storage, clock: Clock, actor: str, *, access: Access
+) -> Registry:
     formats = Built(plugins.names(Kind.FORMAT), lambda name: cast("Format", plugins.build(Kind.FORMAT, name)))
     elsewhere = loaded.config.registry.artifacts
     return Registry(
@@ -193,7 +199,7 @@ def _registry(loaded: LoadedConfig, plugins: Plugins, storage: Storage, clock: C
         clock,
         actor,
         policy=policy_of(loaded.config.registry, dict(loaded.config.signers)),
-        access=access_of(dict(loaded.config.roles)),
+        access=access,
         observer=_version_observer(plugins),
         folder=loaded.config.folder,
         signs_with=lambda: _signing_key(loaded.config),
@@ -201,7 +207,7 @@ def _registry(loaded: LoadedConfig, plugins: Plugins, storage: Storage, clock: C
 
 
 def _alerting(
-    loaded: LoadedConfig, storage: Storage, registry: Registry, plugins: Plugins, explaining: Explaining
+    loaded: LoadedConfig, storage: Storage, registry: Registry, plugins: Plugins, backgrounds: Backgrounds
 ) -> Alerting:
     return Alerting(
         storage,
@@ -209,7 +215,7 @@ def _alerting(
         rules_of(loaded),
         observer=_observer(plugins),
         history=lambda measurement: earlier(storage, measurement),
-        backgrounds=Backgrounds(registry, explaining),
+        backgrounds=backgrounds,
         inhibitions=inhibitions_of(loaded),
         grouping=grouping_of(loaded.config),
         windows=windows_of(loaded),

@@ -12,6 +12,8 @@ from watchkeeper.domain.verdict import Failure
 
 T = TypeVar("T")
 _log = logging.getLogger("watchkeeper.plugins")
+_OWN_PARTS = frozenset({"caretaker", "monitor", "sender"})
+"""Titles that are no plugins: watchkeeper's own threads and checks, contained here as well."""
 
 
 @attrs.frozen(eq=False)
@@ -43,8 +45,9 @@ def attempt(title: str, subject: str, call: Callable[[], T]) -> T | Failure:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the one place: a broken plugin breaks only itself
         failure = Failure(title, described(error), subject)
         told = {"plugin": title, "subject": subject, "error": failure.error}
-        _log.warning("plugin %s failed at %s: %s", title, subject or "its work", failure.error, extra=told)
-        _log.debug("where plugin %s failed", title, exc_info=True, extra=told)
+        who = f"the {title}" if title in _OWN_PARTS else f"plugin {title}"
+        _log.warning("%s failed at %s: %s", who, subject or "its work", failure.error, extra=told)
+        _log.debug("where %s failed", who, exc_info=True, extra=told)
         return failure
 
 
