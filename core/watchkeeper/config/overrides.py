@@ -6,7 +6,8 @@ import copy
 import re
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
@@ -30,6 +31,8 @@ from .secrets import references
 PREFIX: Final = "WATCHKEEPER_"
 NO_SETTINGS: Final = frozenset({"WATCHKEEPER_CONFIG", "WATCHKEEPER_DEBUG", "WATCHKEEPER_TOKEN"})
 """Variables of watchkeeper's own that set no key."""
+_ALIKE: Final = 0.85
+"""How alike a name without ``__`` is to one that means something, to be told as misspelt; others are of others."""
 _TEXTS: Final = (str, Path, Enum, Duration, WindowSize, FalseAlarmBudget, Checks, PluginUse)
 
 
@@ -60,7 +63,8 @@ def overridden(raw: Mapping[str, Any], environment: Mapping[str, str], plugins: 
     """The values with each ``WATCHKEEPER_*`` variable put in its place; `raw` stays as it is.
 
     Upper and lower case are alike, and every character of a name that no variable can have stands as ``_``. A
-    variable sets a key of a table that the file has; it cannot make a new model, rule or notifier.
+    variable sets a key of a table that the file has; it cannot make a new model, rule or notifier. One without ``__``
+    can set nothing: it is left to whoever reads it, unless it is nearly the name of one that means something.
     """
     result: dict[str, Any] = copy.deepcopy(dict(raw))
     secrets = {reference.removeprefix("env:") for _, reference in references(raw)}
@@ -71,6 +75,8 @@ def overridden(raw: Mapping[str, Any], environment: Mapping[str, str], plugins: 
             continue
         keys = tuple(_settable(Config, result, plugins))
         matching = [key for key in keys if key.variable == variable.upper()]
+        if _is_of_others(variable.upper(), keys):
+            continue
         if len(matching) != 1:
             problems.append(one_line(f"{variable}: {_refusal(variable, keys, matching)}"))
         elif matching[0].path in set_by:
@@ -140,6 +146,18 @@ def _option_types(name: object, plugins: InstalledPlugins) -> Mapping[str, Any]:
     return {} if isinstance(kinds, Crash) else kinds
 
 
+def _is_of_others(variable: str, keys: Iterable[_Key]) -> bool:
+    """Whether it is neither of the form of a key, nor a table's name, nor nearly a name that means something."""
+    name = variable.removeprefix(PREFIX)
+    if "__" in name:
+        return False
+    known = {key.variable.removeprefix(PREFIX) for key in keys}
+    if name in {table.partition("__")[0] for table in known}:
+        return False
+    meant = {*(key.replace("__", "_") for key in known), *(own.removeprefix(PREFIX) for own in NO_SETTINGS)}
+    return all(SequenceMatcher(None, name[:200], one).ratio() < _ALIKE for one in meant)
+
+
 def _refusal(variable: str, keys: tuple[_Key, ...], matching: list[_Key]) -> str:
     if matching:
         meant = " and ".join(".".join(map(str, key.path)) for key in matching)
@@ -148,7 +166,8 @@ def _refusal(variable: str, keys: tuple[_Key, ...], matching: list[_Key]) -> str
     if inner:
         return f"names a table; expected one of its keys: {listed(inner)}"
     # without the prefix, which all have: it would make every name near
-    near = nearest_name(variable[len(PREFIX) :], [key.variable.removeprefix(PREFIX) for key in keys])
+    known = [key.variable for key in keys] if "_" in variable[len(PREFIX) :] else sorted(NO_SETTINGS)
+    near = nearest_name(variable[len(PREFIX) :], [name.removeprefix(PREFIX) for name in known])
     found = (
         f"; did you mean {PREFIX}{near}?"
         if near

@@ -78,6 +78,26 @@ def test_variables_of_watchkeepers_own_and_named_secrets_set_nothing(read):
     assert read(TEXT, environment).config == read(TEXT).config
 
 
+@pytest.mark.parametrize("variable", ["WATCHKEEPER_BOT_TOKEN", "WATCHKEEPER_ZZZ", "WATCHKEEPER_SLACK_URL"])
+def test_a_variable_without_two_underscores_is_somebody_elses(read, variable):
+    assert read(TEXT, {variable: "x"}).config == read(TEXT).config
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("WATCHKEEPER_PROJECT_STORAGE", "WATCHKEEPER_PROJECT__STORAGE"),
+        ("WATCHKEEPER_MODELS_SPX_500_WINDW", "WATCHKEEPER_MODELS__SPX_500__WINDOW"),
+        ("WATCHKEEPER_TOKN", "WATCHKEEPER_TOKEN"),
+    ],
+)
+def test_a_near_miss_of_a_name_that_means_something_is_told_though_it_has_no_two_underscores(problems, variable, meant):
+    (told,) = problems(TEXT, {variable: "x"})
+
+    assert told.startswith(f"{variable}: no key of the configuration has this name")
+    assert told.endswith(f"did you mean {meant}?")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
@@ -90,7 +110,7 @@ def test_variables_of_watchkeepers_own_and_named_secrets_set_nothing(read):
             ),
         ),
         (
-            "WATCHKEEPER_ZZZ",
+            "WATCHKEEPER_ZZZ__ZZZ",
             "1h",
             (
                 "no key of the configuration has this name; expected WATCHKEEPER_TABLE__KEY; a key of this file is set "
@@ -157,12 +177,12 @@ def test_a_variable_that_stands_for_two_keys_is_refused(problems):
 
 
 def test_mistakes_of_the_file_come_before_those_of_variables(problems):
-    found = problems(TEXT + "x = 1\n", {"WATCHKEEPER_PROJECT__NAME": "", "WATCHKEEPER_NOTHING": "1"})
+    found = problems(TEXT + "x = 1\n", {"WATCHKEEPER_PROJECT__NAME": "", "WATCHKEEPER_NOTHING__AT_ALL": "1"})
 
     assert [line.partition(": ")[0] for line in found] == [
         "watchkeeper.toml:14",
         "WATCHKEEPER_PROJECT__NAME",
-        "WATCHKEEPER_NOTHING",
+        "WATCHKEEPER_NOTHING__AT_ALL",
     ]
 
 
@@ -172,7 +192,10 @@ def test_the_options_of_a_broken_plugin_are_left_to_it(problems, kind):
 
     found = problems(text, {"WATCHKEEPER_NOTIFIERS__OPS__URL": "5"})
 
-    assert found[-1] == "watchkeeper.toml:15: ensembles.e is 1; expected a table with a name of its own, such as [ensembles.NAME]"
+    assert (
+        found[-1]
+        == "watchkeeper.toml:15: ensembles.e is 1; expected a table with a name of its own, such as [ensembles.NAME]"
+    )
 
 
 def test_options_of_a_plugin_that_is_not_installed_are_texts(problems):
