@@ -9,12 +9,13 @@ from typing import Final
 
 from watchkeeper.clock import Clock
 from watchkeeper.contracts.notifier import Notifier
-from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
+from watchkeeper.domain.alert import Alert, Delivery, Notification, Severity
 from watchkeeper.domain.errors import StoreError
 from watchkeeper.domain.verdict import Failure
 
 from .attempts import Attempt, delivery_or_error
 from .letters import Letter
+from .own_alerts import own_alert
 from .system import Alerting
 
 _log = logging.getLogger("watchkeeper.alerting")
@@ -150,16 +151,8 @@ class Caretaker:
     def _sign(self, now_us: int) -> Notification:
         open_alerts = len(self._alerting.alerts(limit=1_000))
         dead = len(self._alerting.outbox.dead_letters(limit=1_000))
-        alert = Alert(
-            fingerprint=HEARTBEAT,
-            rule=HEARTBEAT,
-            model="watchkeeper",
-            severity=Severity.INFO,
-            state=AlertState.FIRING,
-            summary=f"watchkeeper watches: {open_alerts} alerts are open, {dead} notifications could not be delivered",
-            since_us=now_us,
-            changed_us=now_us,
-        )
+        told = f"watchkeeper watches: {open_alerts} alerts are open, {dead} notifications could not be delivered"
+        alert = own_alert(HEARTBEAT, Severity.INFO, told, now_us)
         return Notification(f"{HEARTBEAT}-{now_us}", alert)
 
 
@@ -167,15 +160,7 @@ def _stuck_notice(stuck: Sequence[Alert], since_us: int, now_us: int) -> Notific
     """What the watchdog is told."""
     named = ", ".join(f"{alert.rule} of {alert.model} ({alert.fingerprint[:8]})" for alert in stuck[:_MOST_NAMED])
     more = f" and {len(stuck) - _MOST_NAMED} more" if len(stuck) > _MOST_NAMED else ""
-    alert = Alert(
-        fingerprint=STUCK,
-        rule=STUCK,
-        model="watchkeeper",
-        severity=Severity.CRITICAL,
-        state=AlertState.FIRING if stuck else AlertState.RESOLVED,
-        summary=f"nobody takes the next step of {named}{more}" if stuck else "every escalation goes on again",
-        since_us=since_us,
-        changed_us=now_us,
-    )
+    told = f"nobody takes the next step of {named}{more}" if stuck else "every escalation goes on again"
+    alert = own_alert(STUCK, Severity.CRITICAL, told, since_us, changed_us=now_us, is_over=not stuck)
     step = "Tell those who are next yourself; see whether `watchkeeper run` runs and its store can be written."
     return Notification(f"{STUCK}-{since_us}-{now_us}", alert, next_step=step if stuck else "")

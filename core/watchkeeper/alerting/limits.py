@@ -8,10 +8,11 @@ from typing import Final
 import attrs
 
 from watchkeeper.contracts.storage import Durability, LogEntry, Namespace, Operation, Put, Storage
-from watchkeeper.domain.alert import Alert, AlertState, Notification, Severity
+from watchkeeper.domain.alert import AlertState, Notification, Severity
 from watchkeeper.domain.errors import ConfigError, Conflict
 
 from .letters import ALERT_LOG, SAME_TIME_US, Letter
+from .own_alerts import own_alert
 
 ALLOWANCES: Final = Namespace("allowances")
 """One document a receiver with a limit: what it may still be told, counted over all processes."""
@@ -133,15 +134,14 @@ def _notice(receiver: str, limit: Limit, allowance: Allowance, now_us: int, *, i
         else f"more is due to {receiver} than its limit of {limit}: what is above it comes later and says so; critical "
         "news comes at once"
     )
-    alert = Alert(
-        fingerprint=f"{LIMITED}-{receiver}",
-        rule=LIMITED,
-        model="watchkeeper",
-        severity=Severity.WARNING,
-        state=AlertState.RESOLVED if is_over else AlertState.FIRING,
-        summary=summary,
-        since_us=since_us,
+    alert = own_alert(
+        LIMITED,
+        Severity.WARNING,
+        summary,
+        since_us,
         changed_us=now_us,
+        fingerprint=f"{LIMITED}-{receiver}",
+        is_over=is_over,
     )
     key = f"{alert.fingerprint}-{since_us}-{alert.state.value}"
     next_step = "" if is_over else "`watchkeeper alerts list` shows everything that fires now."

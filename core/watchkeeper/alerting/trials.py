@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import attrs
 
-from watchkeeper.domain.alert import Alert, AlertState, Delivery, Notification, Severity
+from watchkeeper.domain.alert import AlertState, Delivery, Notification, Severity
+
+from .own_alerts import own_alert
 
 
 def trial(receiver: str, now_us: int) -> Notification:
     """A test of the receiver."""
-    alert = Alert(
-        fingerprint="test",
-        rule="test",
-        model="watchkeeper",
-        severity=Severity.INFO,
-        state=AlertState.FIRING,
-        summary="this is a test of the notifier; nothing is wrong and nobody needs to do anything",
-        since_us=now_us,
-        changed_us=now_us,
-    )
+    summary = "this is a test of the notifier; nothing is wrong and nobody needs to do anything"
+    alert = own_alert("test", Severity.INFO, summary, now_us)
     return Notification(f"test-{now_us}-{receiver}", alert)
 
 
