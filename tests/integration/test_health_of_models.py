@@ -10,7 +10,7 @@ import pytest
 from watchkeeper import Status
 from watchkeeper.app import open_project
 from watchkeeper.contracts.storage import Put
-from watchkeeper.domain.errors import ConfigError, Conflict
+from watchkeeper.domain.errors import Conflict
 from watchkeeper.domain.health import Health, Thresholds, Worse
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.value import Value
@@ -100,15 +100,6 @@ def test_status_shows_since_when(project, clock, command):
     shown = json.loads(command("status", "--json").out)
     assert (shown[0]["status"], shown[0]["since_us"]) == ("ALERT", first.since_us)
     assert "2026-01-08" in command("status").out
-
-
-def test_a_direction_that_nothing_tells_is_asked_for(project, clock):
-    project.configure(project.config + "[models.momentum.health]\nfreshness = { warn = 3 }\n")
-    with open_project("watchkeeper.toml", clock=clock) as watch, pytest.raises(ConfigError) as error:
-        watch.check("momentum")
-    assert str(error.value) == (
-        'models.momentum.health.freshness does not tell which way is worse: add worse = "lower" or "higher"'
-    )
 
 
 DIRECTIONS = {

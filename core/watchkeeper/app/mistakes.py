@@ -15,6 +15,7 @@ from watchkeeper.contracts.plugin import Kind
 from watchkeeper.domain.errors import ConfigError, PluginError
 from watchkeeper.plugins import Plugins
 
+from .healthy import check_health
 from .references import References
 from .rules import rules_of
 from .telling import check_groups, inhibitions_of, windows_of
@@ -83,7 +84,7 @@ def _unbuildable(name: str, loaded: LoadedConfig, plugins: Plugins) -> tuple[str
 def alerting_mistakes(
     loaded: LoadedConfig, of_references: Mapping[str, Collection[str]] = MappingProxyType({})
 ) -> tuple[str, ...]:
-    """A line for each mistake in what the configuration says about alerts.
+    """A line for each mistake in what the configuration says about alerts and health.
 
     Parameters
     ----------
@@ -95,6 +96,7 @@ def alerting_mistakes(
         check_groups,
         inhibitions_of,
         windows_of,
+        check_health,
     )
     return tuple(problem for look in looks for problem in _problems(look, loaded))
 

@@ -94,7 +94,7 @@ def _presets(config: Config) -> list[Rule]:
     receivers = tuple(action.target for action in config.project.presets_do)
     with_outcomes = frozenset(name for name, model in config.models.items() if model.columns.outcome is not None)
     about = {Preset.LABEL_DELAY: with_outcomes}
-    known = _measured_by(list(config.models.values()))
+    known = measured_by(list(config.models.values()))
     return [
         preset_rule(preset, known, receivers, about.get(preset))
         for preset in chosen(config.project.presets)
@@ -115,7 +115,7 @@ class _Reading:
         models = {
             key: one for key, one in self.loaded.config.models.items() if config.models is None or key in config.models
         }
-        known = None if self._is_in_doubt(config) else _measured_by(list(models.values()))
+        known = None if self._is_in_doubt(config) else measured_by(list(models.values()))
         with self._placed(name, "each"):
             check_keys(config.each, models)
         recover = self._recovery(name, config, models, known)
@@ -217,7 +217,8 @@ def _us(duration: Duration | None) -> int:
     return 0 if duration is None else duration.us
 
 
-def _measured_by(models: list[ModelConfig]) -> list[str]:
+def measured_by(models: list[ModelConfig]) -> list[str]:
+    """The names of everything that checks of these models can measure."""
     names = [use.name for model in models for use in (*model.metrics, *model.drift)]
     estimates = [estimate_of(use.name) for model in models for use in model.metrics]
     return sorted({*names, *estimates, *ALWAYS_MEASURED})
