@@ -26,7 +26,7 @@ from watchkeeper.plugins.boundary import Crash, contained
 from . import openapi
 from .bodies import refusal
 from .callers import Callers, Head
-from .problems import PROBLEM, Problem, Refused, problem_of
+from .problems import AGAIN, ALWAYS, PROBLEM, Problem, Refused, problem_of
 from .route import JSON, Answer, Body, Call, Route
 from .routes import ROUTES
 from .validating import queried
@@ -36,7 +36,12 @@ _THREADS: Final = 16
 _THREADS_FOR_PROBES: Final = 4
 """Apart from the others', so that probes are answered when all of those are busy."""
 _BODY_SECONDS: Final = 30.0
-_ALWAYS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_ENDS_UNREAD: Final = Problem(
+    503, "the service ends, and the body had not arrived: nothing was done; send it again", AGAIN
+)
+_ENDS_UNANSWERED: Final = Problem(
+    503, "the service ends before this was answered: whether it was done, the alert's history tells", AGAIN
+)
 
 
 def application(watch: Watchkeeper, *, is_local: bool, routes: Sequence[Route] = ROUTES) -> Starlette:
@@ -77,12 +82,17 @@ class _Service:
                 return _refused(refused.problem)
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is there to read it
+            except anyio.get_cancelled_exc_class():
+                return _refused(_ENDS_UNREAD)  # the server's last word to it: there is nothing left to cancel
             answering = partial(self._answered, route, caller, request, content)
             limiter = self._limiter(is_open=route.is_open)
-            with anyio.move_on_after(route.most_seconds):
-                return await to_thread.run_sync(
-                    answering, limiter=limiter, abandon_on_cancel=route.most_seconds is not None
-                )
+            try:
+                with anyio.move_on_after(route.most_seconds):
+                    return await to_thread.run_sync(
+                        answering, limiter=limiter, abandon_on_cancel=route.most_seconds is not None
+                    )
+            except anyio.get_cancelled_exc_class():
+                return _refused(_ENDS_UNANSWERED)
             return _refused(Problem(503, f"there is no answer after {route.most_seconds:g} seconds"))
 
         return respond
@@ -152,11 +162,11 @@ def _logged(where: str, error: BaseException) -> Problem:
 
 def _sent(answer: Answer) -> Response:
     content = answer.content if isinstance(answer.content, bytes) else _encoded(answer.content)
-    return Response(content, answer.status, {**_ALWAYS, **answer.headers}, answer.media_type)
+    return Response(content, answer.status, {**ALWAYS, **answer.headers}, answer.media_type)
 
 
 def _refused(problem: Problem) -> Response:
-    return Response(_encoded(problem.content), problem.status, {**_ALWAYS, **problem.headers}, PROBLEM)
+    return Response(_encoded(problem.content), problem.status, {**ALWAYS, **problem.headers}, PROBLEM)
 
 
 def _encoded(content: Any) -> bytes:
@@ -165,7 +175,7 @@ def _encoded(content: Any) -> bytes:
 
 def _always(content: bytes) -> Callable[[Request], Awaitable[Response]]:
     async def respond(_request: Request) -> Response:
-        return Response(content, 200, _ALWAYS, JSON)
+        return Response(content, 200, ALWAYS, JSON)
 
     return respond
 

@@ -13,7 +13,7 @@ from .schemas import COMPONENTS, ref
 PATH: Final = "/openapi.json"
 _OF_CALLERS: Final = (401, 403)
 _OF_BODIES: Final = (403, 408, 413, 415)
-_ALWAYS: Final = (422, 500, 503)
+_ALWAYS: Final = (400, 408, 422, 500, 503)
 _ABOUT: Final = (
     "Alerts and silences of a watchkeeper project. Times are UTC microseconds since 1970. What is refused is a problem "
     "of RFC 9457 whose `detail` is the sentence that the command line says."

@@ -23,6 +23,7 @@ from watchkeeper.domain.errors import (
 
 PROBLEM: Final = "application/problem+json"
 KINDS: Final = {
+    400: ("malformed-request", "It is no request of HTTP, or says a thing twice"),
     401: ("unknown-caller", "Nothing proves who asks"),
     403: ("not-allowed", "Who asks may not do that"),
     404: ("not-found", "There is no such thing"),
@@ -36,7 +37,9 @@ KINDS: Final = {
     503: ("unavailable", "It cannot be answered now"),
 }
 """By status: the end of the problem's type, and its title."""
-_AGAIN: Final = {"Retry-After": "1"}
+AGAIN: Final = {"Retry-After": "1"}
+ALWAYS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Headers of every answer."""
 _STATUS_OF: Final[tuple[tuple[type[WatchkeeperError], int], ...]] = (
     (NotFound, 404),
     (NotAllowed, 403),
@@ -83,4 +86,4 @@ def problem_of(error: WatchkeeperError) -> Problem:
     if isinstance(error, Refused):
         return error.problem
     status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
-    return Problem(status, str(error), _AGAIN if isinstance(error, StoreError) else {})
+    return Problem(status, str(error), AGAIN if isinstance(error, StoreError) else {})

@@ -15,14 +15,13 @@ from watchkeeper.app.watchkeeper import Watchkeeper
 from watchkeeper.domain.errors import ExtraMissing, UsageError
 
 from .callers import is_loopback
+from .limits import Limits
 
 if TYPE_CHECKING:
     import uvicorn
 
 _BACKLOG: Final = 256
-_MOST_CONNECTIONS: Final = 500
-_GRACE_SECONDS: Final = 10
-"""How long requests that are being answered may take at the end."""
+_LIMITS: Final = Limits()
 _HEADER_BYTES: Final = 65_536
 
 
@@ -43,7 +42,12 @@ class Serving:
 
 @contextmanager
 def serving(
-    watch: Watchkeeper, host: str = "127.0.0.1", port: int = 8420, *, ended: Callable[[], None] = lambda: None
+    watch: Watchkeeper,
+    host: str = "127.0.0.1",
+    port: int = 8420,
+    *,
+    ended: Callable[[], None] = lambda: None,
+    limits: Limits = _LIMITS,
 ) -> Iterator[Serving]:
     """Inside the ``with`` block the project's HTTP service answers; at the end it finishes what it is answering.
 
@@ -53,6 +57,8 @@ def serving(
         0 for one that is free.
     ended
         Called from the service's thread when it ends, as it does when something is wrong with it.
+    limits
+        How many connections there may be, and how long each may take.
 
     Raises
     ------
@@ -70,7 +76,7 @@ def serving(
         told = f'serving needs {error.name}, which is not installed: pip install "watchkeeper[server]"'
         raise ExtraMissing(told) from error
     listening, is_local = listening_at(host, port, watch.config.identities)
-    server = uvicorn.Server(_settings(application(watch, is_local=is_local)))
+    server = uvicorn.Server(_settings(application(watch, is_local=is_local), limits))
     thread = threading.Thread(target=_run, args=(server, listening, ended), name="watchkeeper-http", daemon=True)
     with listening:
         found = Serving(_url(listening), is_local, thread)
@@ -79,7 +85,7 @@ def serving(
             yield found
         finally:
             server.should_exit = True
-            thread.join(_GRACE_SECONDS + 5.0)
+            thread.join(limits.grace_seconds + 5.0)
 
 
 def listening_at(host: str, port: int, identities: Mapping[str, object]) -> tuple[socket.socket, bool]:
@@ -118,9 +124,11 @@ def _told(error: OSError, host: str, port: int) -> str:
     return f"{host}:{port} cannot be served on ({error.strerror}); name another address"
 
 
-def _settings(app: object) -> uvicorn.Config:
+def _settings(app: object, limits: Limits) -> uvicorn.Config:
     """Headers that proxies set are not believed: who asks is told by the connection and the token."""
     import uvicorn
+
+    from .connections import bounded
 
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # Starlette is an ASGI application
@@ -130,8 +138,8 @@ def _settings(app: object) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        http=bounded(limits),
+        timeout_graceful_shutdown=limits.grace_seconds,
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
 
