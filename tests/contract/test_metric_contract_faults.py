@@ -47,6 +47,26 @@ FAULTS = {
         "cells_of_a_table",
         "the labels of a cell are texts by name",
     ),
+    "details that are no number": (
+        metric(first_row, details=lambda _: {"by_chance": math.nan}),
+        "numbers_beside_its_own",
+        "details are finite numbers, found nan as by_chance",
+    ),
+    "details without names": (
+        metric(first_row, details=lambda _: {1: 0.5}),
+        "numbers_beside_its_own",
+        "details are numbers by name, found the name 1",
+    ),
+    "a refusal without a reason": (
+        metric(first_row, estimate_refusal=""),
+        "cannot_be_estimated",
+        "estimate_refusal is a reason in words, found none",
+    ),
+    "a refusal that is no text": (
+        metric(first_row, estimate_refusal=True),
+        "cannot_be_estimated",
+        "estimate_refusal is a reason in words, found True",
+    ),
     "no tasks": (metric(undefined, tasks=frozenset()), "it_names_its_tasks", "tasks names at least one task"),
     "a list of tasks": (
         metric(undefined, tasks=[Task.SCORE]),
