@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from watchkeeper.alerting import Alerting, Grouping, Matcher, Rule, parsed
+from watchkeeper.alerting.standing import standing_now, states
 from watchkeeper.domain.alert import Delivery, Severity
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed
 from watchkeeper.domain.measurement import Measurement
@@ -19,6 +20,7 @@ from watchkeeper.testing.http_receiver import Answer, HttpReceiver
 from watchkeeper.testing.memory import MemoryStorage
 from watchkeeper.testing.notifier import sample_notification
 from watchkeeper_plugins.notifiers import pagerduty, slack
+from watchkeeper_plugins.notifiers.mail_message import mail
 
 SECOND = 1_000_000
 
@@ -354,3 +356,82 @@ def test_what_still_fires_leads_when_the_leading_alert_is_over_before_the_messag
 
     assert desk.receiver.told() == [["b@m firing", "a@m resolved"]]
     assert desk.receiver.notifications[0].measurements == ()
+
+
+def twice(desk):
+    """It fires and that is told; its end waits, and so does the next firing; give the message about both."""
+    desk.check(a=0)
+    desk.deliver()
+    for value in (1, 0):
+        desk.clock.advance(60)
+        desk.check(a=value)
+    desk.deliver(600)
+    return desk.receiver.notifications[-1]
+
+
+def test_the_end_of_a_firing_and_the_next_firing_are_told_side_by_side():
+    desk = Desk(Grouping(interval_us=600 * SECOND))
+    message = twice(desk)
+    desk.check(a=1)
+    desk.deliver(600)
+
+    assert desk.receiver.told() == [["a@m firing"], ["a@m firing", "a@m resolved"], ["a@m resolved"]]
+    first, (again, ended), last = (
+        [one.since_us for one in (message.alert, *message.others)] for message in desk.receiver.notifications
+    )
+    assert (first, last) == ([ended], [again])
+    told = mail(message, "watchkeeper@example", ["ops@example"], "").get_body(("plain",)).get_content()
+    assert "⚠ WARNING a: m: a 0 < 0.5" in told
+    assert "RESOLVED a: m: " in told
+    assert notification_of(plain_notification(message)) == message
+
+
+def test_every_incident_is_closed_that_was_opened_though_messages_wait():
+    desk = Desk(Grouping(interval_us=600 * SECOND))
+    twice(desk)
+    desk.check(a=1)
+    desk.deliver(600)
+
+    events = [
+        (event["dedup_key"], event["event_action"])
+        for message in desk.receiver.notifications
+        for event in (pagerduty.event(one, "key") for one in pagerduty.each_alert(message))
+    ]
+    opened = [key for key, action in events if action == "trigger"]
+    closed = [key for key, action in events if action == "resolve"]
+    assert len(set(opened)) == 2
+    assert sorted(opened) == sorted(closed)
+
+
+def test_slack_says_of_each_firing_how_it_stands():
+    content = slack.message(twice(Desk(Grouping(interval_us=600 * SECOND))))
+
+    assert content["text"].startswith("⚠ WARNING a")
+    assert "RESOLVED a" in content["blocks"][1]["text"]["text"]
+
+
+def test_what_belongs_beside_a_firing_does_not_stand_beside_its_earlier_one():
+    desk = Desk(Grouping(interval_us=600 * SECOND))
+    desk.check(b=0)
+    desk.deliver()
+    for value in (1, 0):
+        desk.clock.advance(60)
+        desk.check(b=value)
+    desk.check(a=0, b=0)
+    desk.deliver(600)
+
+    message = desk.receiver.notifications[-1]
+    beside = {(other.rule, other.state): message.beside(other).next_step for other in message.others}
+    assert {**beside, ("b", message.alert.state): message.next_step}["b", "firing"] == "Do b."
+    assert beside["b", "resolved"] == ""
+
+
+def test_late_news_of_two_firings_tells_how_each_stands():
+    desk = Desk(Grouping(interval_us=600 * SECOND))
+    message = twice(desk)
+    desk.check(a=1)
+
+    now = standing_now(message, desk.storage)
+    assert sorted(states(now).items()) == [
+        (alert.firing, "resolved") for alert in sorted([message.alert, *message.others], key=lambda one: one.since_us)
+    ]

@@ -124,36 +124,39 @@ def _due(
 
 
 def _joined(waiting: Letter | None, members: Sequence[Letter]) -> Letter:
-    """One letter about all alerts; each alert once, as it was last."""
+    """One letter about all alerts; each firing once, as it was last: the end of one is not that of the next."""
     every = [*([waiting] if waiting else []), *members]
-    alerts: dict[str, Alert] = {}
+    alerts: dict[tuple[str, int], Alert] = {}
     for letter in every:
         for alert in (letter.notification.alert, *letter.notification.others):
-            alerts[alert.fingerprint] = alert
+            alerts[alert.firing] = alert
     ranked = sorted(alerts.values(), key=seriousness)
-    notices: dict[str, Notification] = {letter.notification.alert.fingerprint: letter.notification for letter in every}
+    notices: dict[tuple[str, int], Notification] = {
+        letter.notification.alert.firing: letter.notification for letter in every
+    }
     lead, *others = ranked
     first = every[0]
     beside = _beside(every)
     # of an alert that was one of the others, measurements and history were not kept: better none than another's
-    own = beside.get(lead.fingerprint, Beside(lead.fingerprint))
+    own = beside.get(lead.firing, Beside(lead.fingerprint))
     alone = Notification(first.key, lead, next_step=own.next_step, link=own.link, reason=own.reason)
-    about = tuple(beside[other.fingerprint] for other in others if other.fingerprint in beside)
+    about = tuple(beside[other.firing] for other in others if other.firing in beside)
     notification = attrs.evolve(
-        notices.get(lead.fingerprint, alone), key=first.key, alert=lead, others=tuple(others), beside_others=about
+        notices.get(lead.firing, alone), key=first.key, alert=lead, others=tuple(others), beside_others=about
     )
     after = dict.fromkeys(key for letter in every for key in letter.after if key != first.key)
     return attrs.evolve(first, notification=notification, after=tuple(after))
 
 
-def _beside(letters: Sequence[Letter]) -> dict[str, Beside]:
-    """By fingerprint, what there is to say beside each alert, as it was said last."""
-    found: dict[str, Beside] = {}
+def _beside(letters: Sequence[Letter]) -> dict[tuple[str, int], Beside]:
+    """By firing, what there is to say beside each alert, as it was said last."""
+    found: dict[tuple[str, int], Beside] = {}
     for letter in letters:
         told = letter.notification
-        found[told.alert.fingerprint] = Beside(told.alert.fingerprint, told.next_step, told.link, told.reason)
-        found |= {one.fingerprint: one for one in told.beside_others}
-    return {key: one for key, one in found.items() if one != Beside(key)}
+        lead = told.alert
+        found[lead.firing] = Beside(lead.fingerprint, told.next_step, told.link, told.reason, lead.since_us)
+        found |= {other.firing: told.beside(other) for other in told.others}
+    return {key: one for key, one in found.items() if one.next_step or one.link or one.reason}
 
 
 def _is_urgent(alert: Alert) -> bool:

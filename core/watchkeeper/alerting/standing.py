@@ -21,23 +21,23 @@ def standing_now(notification: Notification, storage: Storage) -> Notification:
 
     An alert that is not kept, such as a notice of watchkeeper about itself, stays as it was.
     """
-    told = {alert.fingerprint: alert for alert in (notification.alert, *notification.others)}
-    now = {fingerprint: _alert_now(alert, storage) for fingerprint, alert in told.items()}
-    if all(now[fingerprint].state is alert.state for fingerprint, alert in told.items()):
+    told = {alert.firing: alert for alert in (notification.alert, *notification.others)}
+    now = {firing: _alert_now(alert, storage) for firing, alert in told.items()}
+    if all(now[firing].state is alert.state for firing, alert in told.items()):
         return notification
     lead, *others = sorted(now.values(), key=seriousness)
     beside = notification
-    if lead.fingerprint != notification.alert.fingerprint:
+    if lead.firing != notification.alert.firing:
         # what belongs beside it was not kept: better none than another's
         beside = Notification(notification.key, lead, reason=notification.reason, done=notification.done)
-    reason = "; ".join(filter(None, [notification.reason, _comes_late(told[lead.fingerprint], lead)]))
+    reason = "; ".join(filter(None, [notification.reason, _comes_late(told[lead.firing], lead)]))
     next_step = "" if lead.state is AlertState.RESOLVED else beside.next_step
     return attrs.evolve(beside, alert=lead, others=tuple(others), reason=reason, next_step=next_step)
 
 
-def states(notification: Notification) -> dict[str, AlertState]:
-    """What it says of each alert, by fingerprint."""
-    return {alert.fingerprint: alert.state for alert in (notification.alert, *notification.others)}
+def states(notification: Notification) -> dict[tuple[str, int], AlertState]:
+    """What it says of each alert, by firing."""
+    return {alert.firing: alert.state for alert in (notification.alert, *notification.others)}
 
 
 def forgotten(notification: Notification, storage: Storage) -> Alert | None:

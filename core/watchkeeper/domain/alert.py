@@ -85,6 +85,11 @@ class Alert:
     notes: tuple[Note, ...] = ()
     """What people said about this firing, oldest first; the log has all of it."""
 
+    @property
+    def firing(self) -> tuple[str, int]:
+        """By what one firing is told apart from an earlier one of the same alert: its fingerprint and its beginning."""
+        return self.fingerprint, self.since_us
+
 
 @attrs.frozen
 class Drifted:
@@ -120,6 +125,12 @@ class Beside:
     next_step: str = ""
     link: str | None = None
     reason: str = ""
+    since_us: int | None = None
+    """Which of its firings it is about, by `Alert.since_us`; None: whichever is told."""
+
+    def is_about(self, alert: Alert) -> bool:
+        """Whether it belongs beside that firing."""
+        return self.fingerprint == alert.fingerprint and self.since_us in {None, alert.since_us}
 
 
 @attrs.frozen
@@ -136,7 +147,7 @@ class Notification:
     reason: str = ""
     """Why it is sent when that is not the alert's new state: a repetition, an escalation, another's failure."""
     others: tuple[Alert, ...] = ()
-    """Other alerts that are told in the same message, most serious first."""
+    """Other alerts that are told in the same message, most serious first; each firing of an alert is one."""
     beside_others: tuple[Beside, ...] = ()
     """What belongs beside those of them of which there is more to say."""
     thread: str | None = None
@@ -150,8 +161,8 @@ class Notification:
 
     def beside(self, other: Alert) -> Beside:
         """What belongs beside one of the others."""
-        found = (one for one in self.beside_others if one.fingerprint == other.fingerprint)
-        return next(found, Beside(other.fingerprint))
+        found = (one for one in self.beside_others if one.is_about(other))
+        return next(found, Beside(other.fingerprint, since_us=other.since_us))
 
 
 @attrs.frozen
