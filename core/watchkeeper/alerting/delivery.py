@@ -73,7 +73,9 @@ class Courier:
         now_us = self.clock.now_us()
         due = self.outbox.waiting(limit=_MOST_DUE)
         for receiver in sorted({letter.receiver for letter in due if letter.next_us <= now_us} - set(self.notifiers)):
-            while taken := self._take(receiver, now_us):
+            seen: set[str] = set()  # by chance a wait may be over at once
+            while (taken := self._take(receiver, now_us)) and not seen.issuperset(letter.key for letter in taken):
+                seen |= {letter.key for letter in taken}
                 for letter in taken:
                     report += self._delayed(letter, self._unknown(receiver), None)
         return report
@@ -105,13 +107,18 @@ class Courier:
         return Undelivered(receiver, notification.key, error, is_final=True)
 
     def deliver_to(self, receiver: str) -> DeliveryReport:
-        """One pass over what is due for one receiver; it ends early when several attempts in a row fail."""
+        """One pass over what is due for one receiver.
+
+        It ends early when several attempts in a row fail, or all that is due has been found to wait for something else.
+        """
         report = DeliveryReport()
         in_a_row = 0
+        held: set[str] = set()
         until_us = self.clock.now_us()
         if self.limits is not None:
             self.limits.settle(receiver, until_us)
         while taken := self._take(receiver, until_us):
+            is_sent = False
             for at, letter in enumerate(taken):
                 if self.clock.now_us() > letter.next_us - _us(self.patience.lease_seconds / 2):
                     break  # the lease may end while it is being sent; it is due again by itself then
@@ -119,10 +126,15 @@ class Courier:
                 if result.is_empty:
                     continue
                 report += result
+                is_sent = True
                 in_a_row = 0 if result.delivered else in_a_row + 1
                 if in_a_row >= self.patience.failures_in_a_row:
                     self._release(taken[at + 1 :], "other notifications to this receiver fail")
                     return report
+            keys = {letter.key for letter in taken}
+            if not is_sent and keys <= held:
+                return report
+            held = set() if is_sent else held | keys
         return report
 
     def critical(self, receiver: str, limit: int) -> tuple[Letter, ...]:

@@ -25,14 +25,13 @@ from .permission import Permit, anybody
 from .setbacks import counted_anew, latest
 from .stand_ins import ends, told_instead
 from .standing import standing_now, states
+from .succession import held_until
 from .taking import LEASE_ATTEMPTS, Taking, waiting_for
 from .unreadable import put_aside
 
 THREADS: Final = Namespace("threads", ("since_us",))
 """By what each receiver finds its first message about a firing again."""
 _log = logging.getLogger("watchkeeper.alerting")
-_SENDING_US: Final = 100_000
-"""A tenth of a second: how soon to look whether an earlier letter has been sent."""
 
 
 class Outbox:
@@ -140,14 +139,7 @@ class Outbox:
 
     def held_until(self, letter: Letter, now_us: int) -> int | None:
         """When to look again at a letter that must wait for an earlier one; None when it may go."""
-        found = (self._storage.get(OUTBOX, key) for key in letter.after)
-        earlier = [readable(document) for document in found if document is not None]
-        waits = [
-            now_us + _SENDING_US if one.is_leased else one.next_us + 1
-            for one in earlier
-            if isinstance(one, Letter) and one.status is Status.WAITING
-        ]
-        return max(waits, default=None)
+        return held_until(letter, self._storage, now_us)
 
     def given_up(self, letter: Letter, error: str, now_us: int, instead: Letter | None = None) -> None:
         """It becomes a dead letter; `instead` is written in the same commit."""

@@ -12,6 +12,7 @@ from watchkeeper.contracts.storage import Document, Durability, Storage
 from watchkeeper.domain.errors import Conflict
 
 from .letters import BEHIND_CRITICAL, OUTBOX, Letter, Status
+from .succession import first_to_go
 
 LEASE_ATTEMPTS: Final = 5
 Reading: TypeAlias = "Callable[[Iterable[Document]], list[Letter]]"
@@ -33,20 +34,22 @@ class Taking:
         self._lock = threading.Lock()  # in one process the threads would only take the same ones from each other
 
     def take(self, receiver: str, due_us: int, lease_until_us: int, limit: int, now_us: int) -> tuple[Letter, ...]:
-        """One critical letter that is due now when there is any, else up to `limit` others that were at `due_us`."""
+        """A critical letter that is due now, or what it waits for, else up to `limit` others that were at `due_us`."""
         with self._lock:
             critical = self._leased(lambda: self._critical(receiver, now_us, 1), lease_until_us, now_us)
             return critical or self._leased(lambda: self._others(receiver, due_us, limit), lease_until_us, now_us)
 
     def take_critical(self, receiver: str, now_us: int, lease_until_us: int, limit: int) -> tuple[Letter, ...]:
-        """Up to `limit` critical letters that are due."""
+        """Up to `limit` critical letters that are due, or what they wait for."""
         with self._lock:
             return self._leased(lambda: self._critical(receiver, now_us, limit), lease_until_us, now_us)
 
     def _critical(self, receiver: str, now_us: int, limit: int) -> list[Letter]:
-        """Critical letters that are due; new ones by whatever clock they were written."""
+        """Critical letters that are due, or what they wait for; new ones by whatever clock they were written."""
         found = self._read(self._storage.find(OUTBOX, waiting_for(receiver), ("next_us",), limit=limit))
-        return [letter for letter in found if letter.is_critical and (letter.next_us <= now_us or letter.is_new)]
+        due = [letter for letter in found if letter.is_critical and (letter.next_us <= now_us or letter.is_new)]
+        first = [first_to_go(letter, self._storage, now_us) if letter.after else letter for letter in due]
+        return list({letter.key: letter for letter in first}.values())
 
     def _others(self, receiver: str, due_us: int, limit: int) -> list[Letter]:
         """Letters that are due and not critical, the more severe of them first."""
