@@ -94,6 +94,48 @@ def test_a_folder_is_measured_as_the_same_rows_are(place):
         assert found(whole, name).value.is_defined
 
 
+def lacking(table, share, seed=3):
+    gone = np.random.default_rng(seed).random(len(table)) < share
+    a = np.where(gone, np.nan, table["a"].to_numpy())
+    return table.set_column(table.column_names.index("a"), "a", pa.array(a))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5], ids=["none missing", "a twentieth missing", "half missing"])
+def test_values_that_are_missing_are_drift_in_a_folder_as_in_memory(place, share):
+    parts = [lacking(rows(1500, 2), share), lacking(rows(700, 3), share)]
+    folder = written(place, f"lacking-{share}", *parts)
+    with wk.open(place / "watchkeeper.toml") as watch:
+        whole = watch.check("flowers", pa.concat_tables(parts), act=False)
+        result = watch.check_folder("flowers", folder, act=False)
+    told = [{one.sentence for one in each.verdict.findings if one.subject == "a"} for each in (whole, result)]
+    assert told[0] == told[1]
+    assert ('feature "a" drifted: more values are missing' in told[1]) == (share > 0)
+    assert found(result, "drift_share").value == found(whole, "drift_share").value
+
+
+def test_values_that_are_missing_are_drift_in_a_long_stretch(place, tmp_path):
+    (tmp_path / "watchkeeper.toml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "reference.parquet").write_bytes((place / "reference.parquet").read_bytes())
+    part = lacking(rows(2000, 24), 0.5)
+    times = part["ts"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    with wk.open(tmp_path / "watchkeeper.toml") as watch:
+        watch.log_table("flowers", part)
+        result = watch.check_stretch("flowers", int(times[0]), int(times[-1]) + 1)
+    assert 'feature "a" drifted: more values are missing' in {one.sentence for one in result.verdict.findings}
+    assert found(result, "drift_share").value.number == pytest.approx(1 / 3)
+
+
+def test_a_folder_of_past_rows_is_judged_as_a_file_of_them(place):
+    parts = [rows(700, 22), rows(800, 23)]
+    folder = written(place, "past", *parts)
+    with wk.open(place / "watchkeeper.toml") as watch:
+        whole = watch.check("flowers", pa.concat_tables(parts), act=False)
+        result = watch.check_folder("flowers", folder, act=False)
+    assert result.status is whole.status is Status.OK
+    assert "arrival" not in {one.subject for one in result.verdict.findings}
+    assert result.measurement("age_seconds") is None
+
+
 def test_latency_is_that_of_numpy_and_errors_are_those_of_all_files(place):
     parts = [rows(700, 2), rows(800, 3)]
     folder = written(place, "answers", *parts)

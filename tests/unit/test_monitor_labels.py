@@ -133,6 +133,25 @@ def test_windows_that_lack_more_than_others_widen_the_threshold():
     assert found["a"].threshold(1000) < found["a"].threshold(100)
 
 
+def test_more_rows_than_a_window_has_do_not_seem_to_lack_more_because_the_reference_is_short():
+    rng = np.random.default_rng(12)
+    alarms = 0
+    for _ in range(60):
+        column = np.where(rng.random(6000) < 0.004, np.nan, 1.0)
+        reference = {"a": ReferenceColumn.fit("a", column)}
+        usual = usual_missing({"a": column}, reference, 300, Allowance(1e-3, 1))["a"]
+        alarms += rng.binomial(1_000_000, 0.004) / 1e6 > usual.threshold(1_000_000)
+    assert alarms <= 2
+
+
+def test_more_and_fewer_missing_values_are_told_apart_and_a_few_are_as_good_as_none():
+    usual = UsualMissing(2 * np.arcsin(np.sqrt(0.2)), 0.0, 0, 10_000, 1e-4)
+    never = UsualMissing(0.0, 0.0, 0, 10_000, 1e-4)
+    told = [usual.moved(share, 5000) for share in (0.3, 0.2, 0.1)]
+    assert told == ["more values are missing", "", "fewer values are missing"]
+    assert [never.moved(share, 100_000) for share in (0.009, 0.02, 0.0)] == ["", "more values are missing", ""]
+
+
 def test_missing_values_tell_effect_p_value_and_threshold():
     column = np.random.default_rng(9).normal(size=ROWS)
     column[:30] = np.nan

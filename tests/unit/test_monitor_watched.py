@@ -165,11 +165,11 @@ def test_missing_values_beyond_what_chance_explains_are_a_warning():
 
 
 def test_findings_about_the_data_of_single_windows_share_one_twentieth_of_the_budget():
-    """Three of each of the three columns, and one of repeated rows; without times a window is the budget's period."""
+    """Four of each of the three columns, and one of repeated rows; without times a window is the budget's period."""
     found = watched()
     allowed = {one.per_test for one in found.usual_missing.values()} | {found.usual_repeats.in_all.per_test}
     assert len(allowed) == 1
-    assert allowed.pop() == pytest.approx(0.01 * 0.05 / (3 * 3 + 1))
+    assert allowed.pop() == pytest.approx(0.01 * 0.05 / (4 * 3 + 1))
 
 
 def test_a_reference_too_short_for_thresholds_leaves_drift_unknown():

@@ -81,7 +81,7 @@ def test_profiled_rows_give_the_numbers_of_the_rows_themselves(model):
     by_title = {one.title: one for one in found.measurements}
     for told in exact.measurements:
         # what needs the rows in their order, or next to each other, is not told of profiles
-        if told.name in {"duplicate_share", "drift_evidence", "drift_share"}:
+        if told.name in {"duplicate_share", "drift_evidence"}:
             continue
         again = by_title[told.title]
         if told.name in {"ks", "wasserstein"}:
@@ -156,20 +156,6 @@ def test_without_an_evaluation_no_metric_is_told(model):
 
     assert found.measurement("accuracy") is None
     assert found.measurement("ks", feature="ret1").value.is_defined
-
-
-def test_a_folder_says_how_old_its_last_row_is_and_how_old_it_may_be(model):
-    day_us, records = 86_400_000_000, records_of(500, 6)
-    rows = profiled(model, records, longest_gap_us=2 * day_us)
-
-    found = model.check_profiles(rows, now_us=3 * day_us).measurement("age_seconds")
-
-    assert found.value.number == 3 * 86_400
-    assert found.details["limit"] == 6 * 86_400
-
-
-def test_without_a_time_to_compare_with_nothing_is_said_of_age(model):
-    assert model.check_profiles(profiled(model, records_of(500, 6))).measurement("age_seconds") is None
 
 
 def test_performance_is_judged_by_the_labelled_rows_that_were_profiled():

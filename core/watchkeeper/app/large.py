@@ -55,11 +55,10 @@ def folder_checked(
         numbers=frozenset(name for segment in watched.segments for name in segment.number_columns),
     )
     rows = profiled_folder(planned_folder(folder), question, open_pool, tell)
-    now_us = systems.clock.now_us()
-    result = watched.check_profiles(rows, now_us)
+    result = watched.check_profiles(rows)  # files are handed over: how old their rows are says nothing of the model
     if not acts(systems, model, is_of_files=True, act=act):
         return looked_at(systems, result)
-    return acted_upon(systems, watched, result, now_us)
+    return acted_upon(systems, watched, result, systems.clock.now_us())
 
 
 def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) -> CheckResult:

@@ -115,13 +115,13 @@ def risk_finding(state: RiskState, evidence: Measurement) -> Finding:
 
 
 def drift_finding(
-    feature: str, drifts: Sequence[Measurement], state: DriftState | None = None, *, why: str = ""
+    feature: str, drifts: Sequence[Measurement], state: DriftState | None = None, *, why: str = "", missing: str = ""
 ) -> Finding:
-    """Whether a feature has drifted: by its alarm; by the detectors' edges where the reference is too short for it.
+    """Whether a feature has drifted: by its alarm; by the detectors' edges where there is no evidence of it.
 
-    `why` tells why the reference gave no edge.
+    `why` tells why the reference gave no edge, and `missing` whether more or fewer values are missing, see `moved`.
     """
-    verdict = has_drifted(feature, drifts, state)
+    verdict = has_drifted(feature, drifts, state, missing=missing)
     if verdict is None:
         return Finding(
             Status.UNKNOWN, feature, f"{called(feature)}: drift UNKNOWN, not OK: {_doubt(drifts, why)}", tuple(drifts)
@@ -132,8 +132,9 @@ def drift_finding(
         told = alarm_sentence(state.open[feature], has_times=state.has_times)
         sentence = f"{called(feature)} {told}{_weight(drifts)}"
         return Finding(Status.WARN, feature, sentence, tuple(drifts), is_accumulated=state.is_accumulated)
-    told = ", ".join(_against_threshold(drift) for drift in drifts if _exceeds(drift))
-    return Finding(Status.WARN, feature, f"{called(feature)} drifted: {told}{_weight(drifts)}", tuple(drifts))
+    moved = [_against_threshold(drift) for drift in drifts if _exceeds(drift)] + [missing] * bool(missing)
+    told = f"{called(feature)} drifted: {', '.join(moved)}{_weight(drifts)}"
+    return Finding(Status.WARN, feature, told, tuple(drifts))
 
 
 def together_finding(drifts: Sequence[Measurement], state: DriftState | None) -> Finding:
@@ -147,13 +148,18 @@ def together_finding(drifts: Sequence[Measurement], state: DriftState | None) ->
     return drift_finding(ALL_FEATURES, drifts)
 
 
-def has_drifted(feature: str, drifts: Sequence[Measurement], state: DriftState | None = None) -> bool | None:
-    """Whether it is in alarm, or over an edge where there are no alarms; None when nothing can judge it."""
+def has_drifted(
+    feature: str, drifts: Sequence[Measurement], state: DriftState | None = None, *, missing: str = ""
+) -> bool | None:
+    """Whether it is in alarm, or over an edge where there are no alarms; None when nothing can judge it.
+
+    Where there are no alarms, it has drifted by what is `missing`, too; "" is as much as usual.
+    """
     if drifts and not any(drift.value.is_defined for drift in drifts):
         return None  # the window has nothing to compare
     if state is not None and feature in state.evidence:
         return feature in state.open
-    verdicts = [exceeds for drift in drifts if (exceeds := _exceeds(drift)) is not None]
+    verdicts = [exceeds for drift in drifts if (exceeds := _exceeds(drift)) is not None] + [True] * bool(missing)
     return any(verdicts) if verdicts else None
 
 

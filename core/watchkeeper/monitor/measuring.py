@@ -211,7 +211,7 @@ def _missing_details(share: Value, reference: ReferenceColumn, usual: UsualMissi
     if usual is None or share.number is None:
         return details
     return details | {
-        "effect": usual.effect(share.number),
+        "effect": usual.effect(share.number, share.samples or 0),
         "p_value": usual.p_value(share.number, share.samples or 0),
         "threshold": usual.threshold(share.samples or 0),
     }

@@ -18,8 +18,10 @@ from .quality import duplicate_share
 
 QUALITY_BUDGET = 0.05
 """The part of a model's budget that all findings about single windows' data share which chance could bring."""
-QUALITY_TESTS = 3
-"""Of one column: what is missing; what is constant; what lies outside the reference's range, or was never seen."""
+QUALITY_TESTS = 4
+"""Of one column: more missing; fewer; constant; outside the reference's range, or never seen there."""
+
+_SMALLEST_SHARE = 0.01
 
 
 @attrs.frozen
@@ -38,23 +40,42 @@ class UsualMissing:
     """Of the reference."""
     per_test: float
     """The share of false alarms that is allowed in one window."""
+    whole: float = 0.0
+    """The angle of the share in all of the reference: the mean of angles is smaller where few values are missing."""
 
     def threshold(self, rows: int) -> float:
         """The share that a window of so many rows exceeds by chance as rarely as the budget grants."""
-        upper = self.mean + self._quantile * self._deviation(rows)
+        upper = self._centre(rows) + self._quantile * self._deviation(rows)
         return math.sin(min(upper, math.pi) / 2.0) ** 2
 
-    def effect(self, share: float) -> float:
-        """How far a share is from the usual one, in sds of one row: above 0, more is missing."""
-        return float(_angle(share)) - self.mean
+    def moved(self, share: float, rows: int) -> str:
+        """``more values are missing`` or ``fewer``, where that is no chance and matters; else nothing.
+
+        The test is the threshold's, to both sides; shares below 1 % are as good as none, as in drift alarms.
+        """
+        usual, upper = self._centre(rows), float(_angle(self.threshold(rows)))
+        if share > _SMALLEST_SHARE and float(_angle(share)) > upper:
+            return "more values are missing"
+        if usual > float(_angle(_SMALLEST_SHARE)) and float(_angle(share)) < 2.0 * usual - upper:
+            return "fewer values are missing"
+        return ""
+
+    def effect(self, share: float, rows: int = 0) -> float:
+        """How far a share of so many rows is from the usual one, in sds of one row: above 0, more is missing."""
+        return float(_angle(share)) - self._centre(rows)
 
     def p_value(self, share: float, rows: int) -> float:
         """Chance of a share at least this large."""
-        return float(ndtr(-self.effect(share) / self._deviation(rows)))
+        return float(ndtr(-self.effect(share, rows) / self._deviation(rows)))
+
+    def _centre(self, rows: int) -> float:
+        """What is usual; of more rows than a window of the reference has, what all of it is like."""
+        return self.whole if self.windows and rows * self.windows > self.rows else self.mean
 
     def _deviation(self, rows: int) -> float:
-        more = 1.0 / self.windows if self.windows else rows / max(self.rows, 1)
-        return math.sqrt((self.wandering + 1.0 / max(rows, 1)) * (1.0 + more))
+        """Of what is measured and of what is usual, which is known from so many windows, or rows, alone."""
+        usual = (self.wandering / self.windows if self.windows else 0.0) + 1.0 / max(self.rows, 1)
+        return math.sqrt(self.wandering + 1.0 / max(rows, 1) + usual)
 
     @property
     def _quantile(self) -> float:
@@ -75,12 +96,12 @@ def usual_missing(
 def _usual(column: Column, rows: int, allowance: Allowance) -> UsualMissing:
     gone = missing(column)
     windows = len(gone) // max(rows, 1)
+    whole = float(_angle(float(gone.mean()) if len(gone) else 0.0))
     if windows < FEWEST_WINDOWS:
-        share = float(gone.mean()) if len(gone) else 0.0
-        return UsualMissing(float(_angle(share)), 0.0, 0, len(gone), allowance.per_test)
+        return UsualMissing(whole, 0.0, 0, len(gone), allowance.per_test, whole)
     angles = _angle(gone[: windows * rows].reshape(windows, rows).mean(axis=1))
     wandering = max(float(angles.var(ddof=1)) - 1.0 / rows, 0.0)
-    return UsualMissing(float(angles.mean()), wandering, windows, len(gone), allowance.per_test)
+    return UsualMissing(float(angles.mean()), wandering, windows, len(gone), allowance.per_test, whole)
 
 
 @attrs.frozen
@@ -115,9 +136,9 @@ def usual_repeats(features: Table, rows_per_window: int, allowance: Allowance) -
     parts = (features.rows(slice(at * rows, (at + 1) * rows)) for at in chosen)
     angles = _angle(np.array([duplicate_share(part).number for part in parts], dtype=np.float64))
     wandering = max(float(angles.var(ddof=1)) - 1.0 / rows, 0.0)
-    return UsualRepeats(
-        UsualMissing(float(angles.mean()), wandering, len(angles), len(features), allowance.per_test), rows, in_all
-    )
+    known = len(angles) * rows
+    in_windows = UsualMissing(float(angles.mean()), wandering, len(angles), known, allowance.per_test, in_all.mean)
+    return UsualRepeats(in_windows, rows, in_all)
 
 
 def _angle(share: float | NDArray[np.float64]) -> NDArray[np.float64]:

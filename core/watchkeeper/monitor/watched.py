@@ -142,12 +142,12 @@ class WatchedModel:
         self._check_data(subject, records, evidence, into)
         return into.result(subject, is_judged=len(records) >= self.min_rows)
 
-    def check_profiles(self, rows: ProfiledRows, now_us: int | None = None) -> CheckResult:
+    def check_profiles(self, rows: ProfiledRows) -> CheckResult:
         """Measure and judge rows that were profiled, not read: a long stretch of history, files beyond memory.
 
         Distances are between profiles, with their bounds. They are held against the edges that were calibrated for a
         window: chance leads more rows less far, so that those stay on the safe side. No evidence of drift alarms is
-        counted; that of performance is by the labelled rows alone. With `now_us` the age of the last row is judged.
+        counted; that of performance is by the labelled rows alone. How old the rows are is not judged.
         """
         subject = Subject(self.name, rows.version, rows.window)
         into = self._counted(subject, rows.window.rows, rows.labelled)
@@ -158,8 +158,6 @@ class WatchedModel:
             latencies = np.empty(0) if rows.latencies is None else rows.latencies
             into.add(self.service.told(subject, latencies, rows.failed, sampled))
         self._performance.check_profiles(subject, rows, labelled, into)
-        if now_us is not None and rows.window.end_us > 0:
-            check_age(subject, now_us, rows.window.end_us - 1, rows.longest_gap_us, into)
         self._columns.check(subject, rows.profiles, into)
         if self.tables is not None:
             check_sample_together(subject, self.tables, rows, into, edges=self.edges)

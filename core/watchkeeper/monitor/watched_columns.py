@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -97,10 +97,18 @@ class WatchedColumns:
         name, importance = reference.name, self.importance.get(reference.name)
         quality = measured_quality(subject, reference, column, self.usual_missing.get(name))
         drifts, failed = measured_drift(subject, reference, column, self.detectors, self.edges, importance=importance)
-        into.add([*quality, *drifts], self._findings(reference, quality, drifts, state), failed)
+        moved = "" if state is not None and name in state.evidence else self._moved(name, quality)
+        into.add([*quality, *drifts], self._findings(reference, quality, drifts, state, moved), failed)
         if state is not None and name in state.evidence:
             into.measurements.append(measured_evidence(subject, name, state.evidence[name], importance))
-        return has_drifted(name, drifts, state)
+        return has_drifted(name, drifts, state, missing=moved)
+
+    def _moved(self, name: str, quality: Sequence[Measurement]) -> str:
+        """Whether more or fewer values are missing than usual, where drift is told of and no alarm's evidence says."""
+        usual, share = self.usual_missing.get(name), _missing_of(quality)
+        if usual is None or share.number is None or not self.watches_drift:
+            return ""
+        return usual.moved(share.number, share.samples or 0)
 
     def _findings(
         self,
@@ -108,21 +116,25 @@ class WatchedColumns:
         quality: list[Measurement],
         drifts: list[Measurement],
         state: DriftState | None,
+        moved: str,
     ) -> list[Finding]:
-        name = reference.name
-        gone = next(share.value for share in quality if share.name == MISSING_SHARE)
+        name, gone = reference.name, _missing_of(quality)
         if gone.number == 1.0:
             sentence = f'feature "{name}" is all missing ({gone.samples} of {gone.samples} rows): drift UNKNOWN, not OK'
             return [Finding(Status.UNKNOWN, name, sentence, tuple(quality))]
         findings = [quality_finding(name, quality, reference.missing_share.number or 0.0)]
         if self.watches_drift:
-            findings.append(drift_finding(name, drifts, state, why=self._why_no_edge(name)))
+            findings.append(drift_finding(name, drifts, state, why=self._why_no_edge(name), missing=moved))
         return findings
 
     def _why_no_edge(self, name: str) -> str:
         """What the first detector says that has none for this column."""
         edges = (self.edges.get((title, name)) for title in self.detectors)
         return next((edge.threshold.reason or "" for edge in edges if edge is not None), "")
+
+
+def _missing_of(quality: Sequence[Measurement]) -> Value:
+    return next(share.value for share in quality if share.name == MISSING_SHARE)
 
 
 def _condensed(column: Column, reference: ReferenceColumn) -> Column | Profile:

@@ -192,7 +192,6 @@ def _profiled(answers: Sequence[Answer], unreadable: Mapping[str, str], judging:
         labelled=sum(answer.labelled for answer in answers),
         evaluation=None if isinstance(evaluation, str) else evaluation,
         findings=tuple(findings),
-        longest_gap_us=_longest_gap_us(spans),
         expected=_expected(answers),
         answers=plain,
         outcomes=outcomes,
@@ -200,16 +199,6 @@ def _profiled(answers: Sequence[Answer], unreadable: Mapping[str, str], judging:
         latencies=np.concatenate(latencies) if latencies else None,
         failed=(sum(answer.failed[0] for answer in answers), sum(answer.failed[1] for answer in answers)),
     )
-
-
-def _longest_gap_us(spans: Sequence[tuple[int, int]]) -> int:
-    """The longest time that no part covers; gaps within a part are not seen."""
-    longest, end_us = 0, None
-    for first_us, last_us in sorted(spans):
-        if end_us is not None:
-            longest = max(longest, first_us - end_us)
-        end_us = last_us if end_us is None else max(end_us, last_us)
-    return longest
 
 
 def _expected(answers: Sequence[Answer]) -> Records | None:

@@ -31,8 +31,6 @@ class ProfiledRows:
     findings: tuple[Finding, ...] = ()
     """What was noticed on the way: a file or a column that could not be read."""
     version: str | None = None
-    longest_gap_us: int = 0
-    """The longest time without a row between the parts that were counted; 0 where that is not known."""
     expected: Records | None = None
     """Some of the rows, chosen by chance, to estimate from what their outcomes will be; None: nothing is estimated."""
     answers: Evaluation | None = None
