@@ -66,6 +66,7 @@ class Caretaker:
         self._watchdog = watchdog
         self._is_sending = is_sending
         self._trouble = ""
+        self._failed = ""
         self._every_seconds = every_seconds
         self._beat_us = beat_us
         self._next_beat_us = 0
@@ -74,13 +75,22 @@ class Caretaker:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @property
+    def trouble(self) -> str:
+        """Why the last look came to nothing; "" when it came to its end."""
+        return self._failed
+
     def look(self) -> None:
         """Do once what is due."""
         try:
             self._alerting.tend()
-            if self._clock.now_us() >= self._next_beat_us:
+            if (
+                not 0 < self._next_beat_us - self._clock.now_us() <= self._beat_us
+            ):  # further ahead: the clock was set back
                 self._audit()
+            self._failed = ""
         except StoreError as error:
+            self._failed = str(error)
             _log.warning("escalations and news that was held back wait, the store cannot be used: %s", error)
 
     def start(self) -> None:
@@ -99,7 +109,9 @@ class Caretaker:
 
     def _work(self) -> None:
         while not self._stopping.wait(self._every_seconds):
-            self._attempt("caretaker", "", self.look)  # one broken look does not end the thread
+            result = self._attempt("caretaker", "", self.look)  # one broken look does not end the thread
+            if isinstance(result, Failure):
+                self._failed = result.error
 
     def _audit(self) -> None:
         """Look whether every escalation goes on and news is sent; only then give the sign of life."""

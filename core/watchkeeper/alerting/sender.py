@@ -56,11 +56,17 @@ class Sender:
         self._running: list[threading.Thread] = []
         self._reserves: list[Reserve] = []
         self._next_repair = 0.0
+        self._failed: dict[str, str] = {}
 
     @property
     def is_running(self) -> bool:
         """Whether every thread is alive."""
         return bool(self._running) and all(thread.is_alive() for thread in self._running)
+
+    @property
+    def trouble(self) -> str:
+        """Why the last pass of a thread came to nothing; "" when each came to its end."""
+        return next(iter(tuple(self._failed.values())), "")
 
     def start(self) -> None:
         """Begin; when it is running already, nothing happens."""
@@ -103,14 +109,18 @@ class Sender:
             seen = self._courier.outbox.wait(seen, self._poll_seconds)
             if self._stopping.is_set():
                 return
-            if isinstance(self._courier.attempt("sender", name, partial(self._pass, name, do)), Failure):
+            result = self._courier.attempt("sender", name, partial(self._pass, name, do))
+            if isinstance(result, Failure):
+                self._failed[name] = result.error
                 self._stopping.wait(_PAUSE_SECONDS)  # one broken pass ends no thread
 
     def _pass(self, name: str, do: Callable[[], None]) -> None:
         """Do it once."""
         try:
             do()
+            self._failed.pop(name, None)
         except StoreError as error:
+            self._failed[name] = str(error)
             _log.warning("delivery pauses, the store cannot be used: %s", error, extra={"receiver": name})
             self._stopping.wait(_PAUSE_SECONDS)
 

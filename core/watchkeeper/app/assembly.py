@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import attrs
 
+from watchkeeper.alerting.caretaker import Caretaker
 from watchkeeper.alerting.permission import Permit
 from watchkeeper.alerting.sender import Sender
 from watchkeeper.alerting.system import Alerting
@@ -61,6 +62,8 @@ class Systems:
     explaining: Explaining
     senders: list[Sender] = attrs.field(factory=list)
     """What sends notifications in the background now."""
+    caretakers: list[Caretaker] = attrs.field(factory=list)
+    """What does in the background now what is due though no check comes."""
     _declared: set[str] = attrs.field(factory=set)
     _lengths: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     _served: dict[str, ServedColumns] = attrs.field(factory=dict)

@@ -45,10 +45,12 @@ def delivering(systems: Systems, heard: Callable[[DeliveryReport], None] | None 
         sender.start()
         caretaker.start()
         systems.senders.append(sender)
+        systems.caretakers.append(caretaker)
         yield
     finally:
         if sender in systems.senders:
             systems.senders.remove(sender)
+            systems.caretakers.remove(caretaker)
         caretaker.stop()
         sender.stop()
 
@@ -56,6 +58,12 @@ def delivering(systems: Systems, heard: Callable[[DeliveryReport], None] | None 
 def is_delivering(systems: Systems) -> bool:
     """Whether threads send what comes, and every one of them is alive."""
     return bool(systems.senders) and all(sender.is_running for sender in systems.senders)
+
+
+def delivery_trouble(systems: Systems) -> str:
+    """Why the last pass of somebody who sends, or tells what is due, came to nothing; "" when none did."""
+    troubles = [*(one.trouble for one in systems.senders), *(one.trouble for one in systems.caretakers)]
+    return next(filter(None, troubles), "")
 
 
 def tried_out(systems: Systems, notifier: str) -> Delivery | Undelivered:

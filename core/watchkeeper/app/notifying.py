@@ -11,7 +11,7 @@ from watchkeeper.alerting.reports import DeliveryReport, Undelivered
 from watchkeeper.alerting.silences import Silence
 from watchkeeper.domain.alert import Delivery
 
-from .delivering import delivered, delivering, is_delivering, tried_out
+from .delivering import delivered, delivering, delivery_trouble, is_delivering, tried_out
 from .project import Project
 from .silencing import require_known_labels
 
@@ -34,6 +34,11 @@ class Notifying(Project):
     def is_delivering(self) -> bool:
         """Whether `delivering` is under way, and every one of its threads is alive."""
         return is_delivering(self._systems)
+
+    @property
+    def delivery_trouble(self) -> str:
+        """Why the last pass of a thread of `delivering` came to nothing, such as a damaged store; "" when none did."""
+        return delivery_trouble(self._systems)
 
     def try_out(self, notifier: str) -> Delivery | Undelivered:
         """Send one notification that says it is a test to a configured notifier."""

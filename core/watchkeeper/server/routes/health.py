@@ -25,6 +25,10 @@ def _ready(call: Call) -> Answer:
         raise Refused(503, "the store cannot be read; the service's log says why") from error
     if not call.watch.is_delivering:
         raise Refused(503, "notifications are not being sent: the service begins, ends, or has lost a thread")
+    trouble = call.watch.delivery_trouble
+    if trouble:
+        _log.warning("not ready, the last pass of a thread that sends notifications failed: %s", trouble)
+        raise Refused(503, "notifications wait: the last try to send what is due failed; the service's log says why")
     return Answer({"status": "ready"})
 
 
@@ -42,9 +46,9 @@ ROUTES = (
         "GET",
         "/readyz",
         "isReady",
-        "Whether the store answers and notifications are sent",
+        "Whether the store answers and notifications are sent, the last pass of each thread having come to its end",
         _ready,
-        {200: Told("Both is so.", ref("Health"))},
+        {200: Told("All of it is so.", ref("Health"))},
         problems=(503,),
         is_open=True,
         most_seconds=5.0,
