@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from watchkeeper.app import open_project
+from watchkeeper.config.retention import STREAMS
 from watchkeeper.domain.errors import ConfigError
+from watchkeeper.ensemble.ensembles import HISTORY_STREAM
+from watchkeeper.monitor.backfill.kept import MEASURED_WINDOWS
+from watchkeeper.monitor.history import MEASUREMENTS
+from watchkeeper.monitor.records import OUTCOMES, PREDICTIONS
+from watchkeeper.monitor.rollups.stored import PROFILES, ROLLUPS
 
 from .conftest import CONFIG
 
@@ -48,3 +54,63 @@ def test_a_threshold_without_a_direction_is_told_with_its_place(problems):
 def test_thresholds_of_what_is_measured_pass(problems):
     names = ("accuracy", "estimated_accuracy", "ks{feature=ret1}", "drift_share", "samples", "age_seconds", "chi2")
     assert problems("[models.momentum.health]\n" + "".join(f'"{name}" = {{ warn = 0.1 }}\n' for name in names)) == []
+
+
+def test_the_streams_of_retention_are_all_that_watchkeeper_appends_to():
+    found = {PREDICTIONS, OUTCOMES, MEASUREMENTS, MEASURED_WINDOWS, ROLLUPS, PROFILES, HISTORY_STREAM}
+    assert set(STREAMS) == found
+
+
+def test_a_misspelt_stream_is_told(problems):
+    more = "[retention]\nkeep_days = { predctions = 3 }\n"
+    (line,) = problems(more)
+    assert 'names "predctions"; expected one of predictions' in line
+    assert line.endswith('did you mean "predictions"?')
+
+
+def test_artifacts_of_an_unknown_kind_are_told(problems):
+    more = '[registry]\nartifacts = "s4://x"\n'
+    (line,) = problems(more)
+    assert f"{at('s4', more)}: registry.artifacts: 's4://x' cannot be used for artifacts: " in line
+
+
+def test_a_signing_key_that_is_not_there_and_a_signer_that_is_nobody_are_told(problems):
+    more = '[registry]\nsigning_key = "nofile.pem"\nsigns_as = "deks"\n[signers.desk]\n'
+    more += f'key = "{"0" * 64}"\n'
+    (line,) = problems(more)
+    assert f"{at('signing_key', more)}: registry.signing_key: " in line
+    assert "nofile.pem cannot be read as a private key" in line
+
+
+def test_a_signer_that_nobody_trusts_is_a_doubt_and_a_key_of_another_a_mistake(problems, project, command):
+    public = command("models", "keygen", "desk.pem").out.strip()
+    signed = '[registry]\nsigning_key = "desk.pem"\nsigns_as = "{}"\n[signers.desk]\nkey = "{}"\n'
+    assert problems(signed.format("desk", public)) == []
+    (line,) = problems(signed.format("deks", public))
+    assert (
+        "registry.signs_as: nobody trusts what 'deks' signs: there is no [signers.deks]; did you mean 'desk'?" in line
+    )
+    (line,) = problems(signed.format("desk", "0" * 64))
+    assert f"registry.signing_key: its public key is {public}, and [signers.desk] has another" in line
+
+
+def test_a_file_in_a_folder_that_does_not_exist_is_told(problems):
+    more = '[notifiers.f]\nkind = "file"\npath = "nofolder/x.json"\n'
+    (line,) = problems(more)
+    assert f"{at('notifiers.f', more)}: notifiers.f.path: there is no folder " in line
+    assert "nofolder; make it, or name another" in line
+
+
+def test_names_in_roles_that_are_nearly_others_are_doubts_and_patterns_and_strangers_are_not(problems):
+    who = f'[identities.chat-bot]\nsha256 = "{"0" * 64}"\n[roles.x]\nrole = "viewer"\n'
+    doubts = problems(who + 'who = ["chat-bto", "root", "chat-*"]\nmodels = ["momentm", "line", "mom*"]\n')
+    assert [line.partition(": roles.")[2] for line in doubts] == [
+        "x.who: there is no [identities.chat-bto]; did you mean 'chat-bot'?",
+        "x.models: there is no [models.momentm]; did you mean 'momentum'?",
+    ]
+    assert all("WARNING" in line for line in doubts)
+
+
+def test_a_model_without_a_reference_is_a_doubt(problems):
+    (line,) = problems("", of=CONFIG.replace('reference = "reference.csv"\n', ""))
+    assert "models.momentum.reference: there is none: no check can be made before a version is registered" in line

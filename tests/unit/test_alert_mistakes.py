@@ -299,7 +299,7 @@ def test_what_a_reference_can_do_without_is_a_doubt(tmp_path):
     reference(tmp_path, "ts,p,yy,venue,mean_radius")
     file = tmp_path / "watchkeeper.toml"
     file.write_text(WITH_REFERENCE, encoding="utf-8")
-    _, (doubt,) = checked_whole(str(file), Plugins(), {})
+    _, (doubt, *_) = checked_whole(str(file), Plugins(), {})
     assert 'reference.csv has no column "y", which columns.outcome names' in doubt
 
 

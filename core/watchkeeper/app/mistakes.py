@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
+
+import attrs
 
 from watchkeeper.config.constraints import InstalledPlugins
 from watchkeeper.config.loaded import LoadedConfig
@@ -12,9 +16,12 @@ from watchkeeper.config.problems import one_line
 from watchkeeper.config.reading import read
 from watchkeeper.contracts.notifier import Notifier
 from watchkeeper.contracts.plugin import Kind
-from watchkeeper.domain.errors import ConfigError, PluginError
+from watchkeeper.domain.errors import ConfigError, PluginError, UsageError, WatchkeeperError
 from watchkeeper.plugins import Plugins
+from watchkeeper.registry.envelopes import SigningKey
+from watchkeeper.registry.remote import check_address
 
+from .doubts import doubts_of
 from .healthy import check_health
 from .references import References
 from .rules import rules_of
@@ -57,13 +64,14 @@ def checked_whole(
     )
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
-    return found.loaded, references.doubts
+    return found.loaded, (*references.doubts, *doubts_of(found.loaded))
 
 
 def mistakes_at_use(loaded: LoadedConfig, plugins: Plugins) -> tuple[str, ...]:
     """What would fail when plugins are built, and when the notifiers are: nothing is sent for it."""
     told = loaded.mistakes_at_use(plugins)
-    return (*told, *(line for name in loaded.config.notifiers for line in _unbuildable(name, loaded, plugins)))
+    unbuildable = (line for name in loaded.config.notifiers for line in _unbuildable(name, loaded, plugins))
+    return (*told, *unbuildable, *_unusable_registry(loaded))
 
 
 def _unbuildable(name: str, loaded: LoadedConfig, plugins: Plugins) -> tuple[str, ...]:
@@ -72,13 +80,52 @@ def _unbuildable(name: str, loaded: LoadedConfig, plugins: Plugins) -> tuple[str
         options = loaded.options(use, plugins)
     except (ConfigError, PluginError):
         return ()  # told already
+    place = f"{loaded.places.of(('notifiers', name))}: notifiers.{name}"
+    for option, folder in _missing_folders(options):
+        return (one_line(f"{place}.{option}: there is no folder {folder}; make it, or name another"),)
     try:
         cast("Notifier", plugins.build(Kind.NOTIFIER, use.name, options)).close()
     except ConfigError as error:
-        return tuple(f"{loaded.places.of(('notifiers', name))}: notifiers.{name}: {one}" for one in error.problems)
+        return tuple(f"{place}: {one}" for one in error.problems)
     except PluginError as error:
-        return (one_line(f"{loaded.places.of(('notifiers', name))}: notifiers.{name}: {error}"),)
+        return (one_line(f"{place}: {error}"),)
     return ()
+
+
+def _missing_folders(options: Any) -> Iterator[tuple[str, Path]]:
+    """Each option that is the path of a file in a folder that does not exist, with the folder."""
+    for field in attrs.fields(type(options)) if attrs.has(type(options)) else ():
+        path = getattr(options, field.name)
+        if isinstance(path, Path) and not path.parent.is_dir():
+            yield field.name, path.parent
+
+
+def _unusable_registry(loaded: LoadedConfig) -> tuple[str, ...]:
+    """What would fail when a version is registered: the folder of artifacts, the key that signs."""
+    problems: list[str] = []
+    registry = loaded.config.registry
+    if registry.artifacts is not None:
+        with _told_at(loaded, problems, "artifacts"):
+            check_address(registry.artifacts)
+    if registry.signing_key is not None and registry.signs_as is not None:
+        with _told_at(loaded, problems, "signing_key"):
+            key = SigningKey.read(loaded.config.folder / registry.signing_key, registry.signs_as)
+            signer = loaded.config.signers.get(registry.signs_as)
+            if signer is not None and signer.key != key.public:
+                raise UsageError(
+                    f"its public key is {key.public}, and [signers.{registry.signs_as}] has another: nobody would "
+                    "trust what it signs"
+                )
+    return tuple(problems)
+
+
+@contextmanager
+def _told_at(loaded: LoadedConfig, problems: list[str], key: str) -> Iterator[None]:
+    """What is refused inside becomes a problem with the place of that key of ``[registry]``."""
+    try:
+        yield
+    except WatchkeeperError as error:
+        problems.append(one_line(f"{loaded.places.of(('registry', key))}: registry.{key}: {error}"))
 
 
 def alerting_mistakes(

@@ -169,6 +169,25 @@ class Named:
 
 
 @attrs.frozen
+class OneOf:
+    """One of a few names that are known beforehand."""
+
+    names: tuple[str, ...]
+
+    def check(self, value: Any, context: Context) -> None:
+        """Refuse any other, with the nearest."""
+        del context
+        if value not in self.names:
+            told = f"names {quoted(value)}; expected one of {listed(self.names)}{did_you_mean(value, self.names)}"
+            raise said(told)
+
+    def schema(self, plugins: InstalledPlugins) -> dict[str, Any]:
+        """The same."""
+        del plugins
+        return {"enum": list(self.names)}
+
+
+@attrs.frozen
 class NameIn:
     """A name that another section of the file gives."""
 

@@ -7,13 +7,16 @@ from typing import Annotated, Any, Final
 
 import attrs
 
-from .constraints import Inside, NotEmpty
+from .constraints import Inside, OneOf
 from .keys import told
 
 _MOST_DAYS: Final = 36_500
 _MOST_BYTES: Final = 1e18
 
-Stream = Annotated[str, NotEmpty("character")]
+STREAMS: Final = ("predictions", "outcomes", "measurements", "measured_windows", "rollups", "profiles", "weights")
+"""What watchkeeper appends to a store."""
+
+Stream = Annotated[str, OneOf(STREAMS)]
 
 
 @attrs.frozen(kw_only=True)

@@ -29,6 +29,17 @@ def with_remote_artifacts(storage: Storage, url: str) -> Storage:
     UsageError
         The URL's scheme is none of fsspec's.
     """
+    filesystem, folder = _addressed(url)
+    return cast("Storage", RemoteBlobs(storage, filesystem, folder))
+
+
+def check_address(url: str) -> None:
+    """Pass, or what `with_remote_artifacts` would raise; nothing is written or asked for."""
+    _addressed(url)
+
+
+def _addressed(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the folder in it."""
     try:
         import fsspec
 
@@ -39,7 +50,7 @@ def with_remote_artifacts(storage: Storage, url: str) -> Storage:
         ) from error
     except ValueError as error:
         raise UsageError(f"{url!r} cannot be used for artifacts: {error}") from error
-    return cast("Storage", RemoteBlobs(storage, filesystem, folder))
+    return filesystem, str(folder)
 
 
 class RemoteBlobs:
