@@ -293,7 +293,7 @@ def test_a_reader_sees_ten_of_the_others_and_how_many_more_there_are():
 
 def test_pagerduty_opens_an_incident_for_each_alert():
     other = attrs.evolve(sample_notification().alert, fingerprint="other")
-    with HttpReceiver() as receiver:
+    with HttpReceiver(lambda _request: Answer(202)) as receiver:
         notifier = pagerduty.build(pagerduty.Options("R", url=receiver.url))
         notifier.send(attrs.evolve(sample_notification(), others=(other,)))
         notifier.close()

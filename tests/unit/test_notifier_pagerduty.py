@@ -89,6 +89,32 @@ def test_an_answer_other_than_accepted(receiver, notifier, status, error):
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "found"),
+    [
+        (200, b"<h1>Please log in</h1>", "'<h1>Please log in</h1>'"),
+        (200, b"", "an empty answer"),
+        (200, b'["success"]', "'[\"success\"]'"),
+        (200, b'{"status":"queued"}', '\'{"status":"queued"}\''),
+        (204, b"", "an empty answer"),
+    ],
+)
+def test_a_2xx_that_is_not_pagerdutys_swallows_no_page(receiver, notifier, status, body, found):
+    receiver.answer = lambda _request: Answer(status, body=body)
+
+    with pytest.raises(DeliveryDelayed) as caught:
+        notifier.send(sample_notification())
+    told = f"/… answered {status}, expected 202 or the status success; found {found}; something between"
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [Answer(202, body=b""), Answer(200, body=b'{"status": "success"}')])
+def test_either_the_status_or_the_answer_is_acceptance(receiver, notifier, answer):
+    receiver.answer = lambda _request: answer
+
+    assert notifier.send(sample_notification()).detail.startswith(f"{answer.status} ")
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"routing_key": " "}, "routing_key: expected the service's integration key, found an empty text"),

@@ -161,6 +161,24 @@ def test_a_webhook_that_does_not_take_it_is_a_refusal(hook, status, body):
         notifier.send(sample_notification())
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "found"),
+    [
+        (200, b"<h1>Please log in</h1>", "'<h1>Please log in</h1>'"),
+        (200, b"", "an empty answer"),
+        (200, b"o", "'o'"),
+        (204, b"", "an empty answer"),
+    ],
+)
+def test_a_2xx_that_is_not_slacks_swallows_no_message(hook, status, body, found):
+    receiver, notifier = hook
+    receiver.answer = lambda _request: Answer(status, body=body)
+
+    with pytest.raises(DeliveryDelayed) as caught:
+        notifier.send(sample_notification())
+    assert f"slack answered {status}, expected ok; found {found}; something between" in str(caught.value)
+
+
 def test_names_cannot_mention_a_channel():
     text = json.dumps(message(sample_notification(summary="<!channel> & <@U1>")))
 

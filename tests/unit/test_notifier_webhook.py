@@ -307,12 +307,57 @@ class Drip:
         self.socket.close()
 
 
-@pytest.mark.parametrize(
-    "first", [b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "], ids=["body", "head"]
-)
-def test_a_server_that_drips_its_answer_does_not_hold_the_sender(first, sent):
-    with Drip(first) as url, pytest.raises(DeliveryDelayed, match="did not answer in time"):
+def test_a_server_that_drips_its_head_does_not_hold_the_sender(sent):
+    with Drip(b"HTTP/1.1 200 OK\r\nX: ") as url, pytest.raises(DeliveryDelayed, match="did not answer in time"):
         sent(url=url, timeout_seconds=0.3)
+
+
+SHORT = b"Content-Length: 10\r\n\r\nabc"
+GARBLED = b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc"
+
+
+@contextlib.contextmanager
+def saying(answer):
+    """A server that says this to whoever comes, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def work():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        thread.join(30)
+
+
+def test_a_2xx_whose_body_drips_is_acceptance_so_that_nothing_is_told_twice(sent):
+    with Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n") as url:
+        assert sent(url=url, timeout_seconds=0.3).detail == "200"
+
+
+@pytest.mark.parametrize("rest", [SHORT, GARBLED, CHUNKED], ids=["short", "no gzip", "broken chunk"])
+def test_a_2xx_whose_body_is_broken_is_acceptance(rest, sent):
+    with saying(b"HTTP/1.1 200 OK\r\n" + rest) as url:
+        assert sent(url=url).detail == "200"
+
+
+@pytest.mark.parametrize(("status", "error"), [(b"404 No", DeliveryRefused), (b"503 No", DeliveryDelayed)])
+def test_another_status_means_what_it_means_though_its_body_is_broken(status, error, sent):
+    with (
+        saying(b"HTTP/1.1 " + status + b"\r\n" + SHORT) as url,
+        pytest.raises(error, match=f"/… answered {status[:3].decode()}: abc"),
+    ):
+        sent(url=url)
+
+
+def test_no_packed_answer_is_asked_for(receiver, sent):
+    sent()
+
+    assert receiver.requests[0].headers["accept-encoding"] == "identity"
 
 
 def test_proxies_of_the_environment_keep_deadlines_too(monkeypatch):

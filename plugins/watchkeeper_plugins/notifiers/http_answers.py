@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import re
 from collections.abc import Callable, Mapping
@@ -50,7 +51,9 @@ def posted(
     headers: Mapping[str, str],
     now: Callable[[], float],
 ) -> tuple[int, bytes]:
-    """Post once and give the 2xx status and the beginning of the answer.
+    """Post once and give the 2xx status and what came of the answer, its beginning when it is long or breaks off.
+
+    The status is what the receiver says; only a caller that needs the answer has to look whether it is whole.
 
     Parameters
     ----------
@@ -149,17 +152,31 @@ def client(timeout_seconds: float, **settings: Any) -> httpx.Client:
     from .http_deadline import keep_deadlines
 
     check_timeout(timeout_seconds)
-    return keep_deadlines(httpx.Client(timeout=timeout_seconds, headers={"User-Agent": "watchkeeper"}, **settings))
+    headers = {"User-Agent": "watchkeeper", "Accept-Encoding": "identity"}  # answers are short: nothing to unpack
+    return keep_deadlines(httpx.Client(timeout=timeout_seconds, headers=headers, **settings))
 
 
 def _beginning(response: httpx.Response) -> bytes:
-    """The body, or its beginning when it is long; one that is read to its end leaves the connection usable."""
+    """The body, or what came of it when it is long, late or broken: the status has been heard by then.
+
+    One that is read to its end leaves the connection usable.
+    """
+    import httpx
+
     found = b""
-    for part in response.iter_bytes():
-        found += part
-        if len(found) > _LONGEST_ANSWER:
-            break
+    with contextlib.suppress(httpx.HTTPError):
+        for part in response.iter_bytes():
+            found += part
+            if len(found) > _LONGEST_ANSWER:
+                break
     return found[:_LONGEST_ANSWER]
+
+
+def found_instead(answer: bytes) -> str:
+    """An answer as it is told in the message about one that is not the receiver's own."""
+    said = one_line(answer.decode("utf-8", errors="replace"), 100)
+    what = repr(said) if said else "an empty answer"
+    return f"{what}; something between (a log-in page, a proxy) may have answered in its place"
 
 
 def place(url: str) -> str:

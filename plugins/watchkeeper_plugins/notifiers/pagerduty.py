@@ -20,18 +20,19 @@ import attrs
 
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.alert import AlertState, Delivery, Notification
-from watchkeeper.domain.errors import ConfigError
+from watchkeeper.domain.errors import ConfigError, DeliveryDelayed
 from watchkeeper.domain.window import iso_time
 from watchkeeper.domain.wording import facts, one_line
 from watchkeeper.hookspecs import hookimpl
 
-from .http_answers import check_address, client, posted
+from .http_answers import check_address, client, found_instead, place, posted
 
 if TYPE_CHECKING:
     import httpx
 
 _LONGEST_SUMMARY: Final = 1_000
 """Characters; the API takes 1,024."""
+_ACCEPTED: Final = 202
 _ACTIONS: Final = {AlertState.RESOLVED: "resolve", AlertState.ACKNOWLEDGED: "acknowledge"}
 
 
@@ -56,11 +57,15 @@ class PagerDutyNotifier:
         self._now = now
 
     def send(self, notification: Notification) -> Delivery:
-        """Send an event for each alert in it; a 2xx answer to every one is acceptance."""
+        """Send an event for each alert in it; PagerDuty's own answer to every one is acceptance, not any 2xx."""
         status = 0
         for one in each_alert(notification):
             content = json.dumps(event(one, self._options.routing_key), allow_nan=False).encode()
-            status, _ = posted(self._http, self._options.url, content, {"Content-Type": "application/json"}, self._now)
+            headers = {"Content-Type": "application/json"}
+            status, answer = posted(self._http, self._options.url, content, headers, self._now)
+            if not _is_taken(status, answer):
+                told = f"answered {status}, expected 202 or the status success; found {found_instead(answer)}"
+                raise DeliveryDelayed(f"{place(self._options.url)} {told}")
         key = _dedup_key(notification)
         return Delivery("pagerduty", f"{status} {key}", thread=key)
 
@@ -102,6 +107,17 @@ def event(notification: Notification, routing_key: str) -> dict[str, Any]:
             "custom_details": details,
         },
     }
+
+
+def _is_taken(status: int, answer: bytes) -> bool:
+    """Whether it is the API's acceptance: the status 202, or an answer that says so."""
+    if status == _ACCEPTED:
+        return True
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("status") == "success"
 
 
 def _dedup_key(notification: Notification) -> str:

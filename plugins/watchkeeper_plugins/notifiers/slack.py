@@ -12,6 +12,7 @@ every notification is a message of its own, as webhooks can only post.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -21,10 +22,10 @@ import attrs
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.alert import AlertState, Delivery, Notification
 from watchkeeper.domain.errors import ConfigError, DeliveryDelayed, DeliveryRefused
-from watchkeeper.domain.wording import facts, headline, one_line
+from watchkeeper.domain.wording import facts, headline
 from watchkeeper.hookspecs import hookimpl
 
-from .http_answers import check_address, client, posted
+from .http_answers import check_address, client, found_instead, posted
 
 if TYPE_CHECKING:
     import httpx
@@ -35,6 +36,8 @@ _PASSING: Final = frozenset(
     {"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable", "team_added_to_org"}
 )
 """Errors of the Web API that another attempt may not meet."""
+_OWN_ERROR: Final = re.compile(rb"[a-z]+(_[a-z]+)+")
+"""How an incoming webhook names an error, such as ``invalid_token``."""
 _GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
 
 
@@ -77,9 +80,12 @@ class SlackNotifier:
 
     def _by_webhook(self, url: str, content: dict[str, Any]) -> Delivery:
         status, answer = posted(self._http, url, _json(content), {"Content-Type": _JSON}, self._now)
-        if answer.strip() not in {b"ok", b""}:
-            raise DeliveryRefused(f"slack answered {status}: {one_line(answer.decode('utf-8', 'replace'), 200)}")
-        return Delivery("slack", str(status))
+        said = answer.strip()
+        if said == b"ok":
+            return Delivery("slack", str(status))
+        if _OWN_ERROR.fullmatch(said):
+            raise DeliveryRefused(f"slack answered {status}: {said.decode()}")
+        raise DeliveryDelayed(f"slack answered {status}, expected ok; found {found_instead(answer)}")
 
     def _by_api(self, notification: Notification) -> Delivery:
         content = {**message(notification), "channel": self._options.channel, **_metadata(notification)}
@@ -105,9 +111,7 @@ class SlackNotifier:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise DeliveryDelayed(
-                f"slack's answer to {method} is not JSON: {one_line(answer.decode('utf-8', 'replace'), 100)}"
-            )
+            raise DeliveryDelayed(f"slack's answer to {method} is not JSON: {found_instead(answer)}")
         if found.get("ok") is True:
             return found
         error = str(found.get("error"))

@@ -62,7 +62,7 @@ class WebhookNotifier:
         self._now = now
 
     def send(self, notification: Notification) -> Delivery:
-        """Post; a 2xx answer is acceptance."""
+        """Post; a 2xx status is acceptance, whatever becomes of the answer's body."""
         content = body(notification)
         headers = {**self._options.headers, "Content-Type": "application/json"}
         headers["Idempotency-Key"] = urllib.parse.quote(notification.key, safe="/:=+")
