@@ -8,9 +8,10 @@ import pytest
 
 from watchkeeper.alerting import Alerting, Matcher, NoData, Rule, parsed
 from watchkeeper.alerting.record import ALERTS
+from watchkeeper.alerting.turns import Turns
 from watchkeeper.contracts.storage import Put
 from watchkeeper.domain.alert import AlertState, Note, Severity
-from watchkeeper.domain.errors import Conflict, NotFound, UsageError
+from watchkeeper.domain.errors import Conflict, Contended, NotFound, UsageError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.window import Window
@@ -464,14 +465,20 @@ def test_a_change_by_somebody_else_in_between_is_taken_into_account():
 
 
 def test_endless_changes_by_others_are_a_conflict():
-    class Contended(MemoryStorage):
+    class Refusing(MemoryStorage):
         def commit(self, operations, *arguments, **settings):
             if any(isinstance(operation, Put) for operation in operations):
                 raise Conflict("somebody was faster")
             return super().commit(operations, *arguments, **settings)
 
-    with pytest.raises(Conflict, match="alerts were changed by others 8 times in a row; try again in a moment"):
-        Desk(Contended()).check(BAD)
+    desk = Desk(Refusing())
+    turns = Turns(desk.storage, desk.clock, pause=lambda _seconds: None)
+    desk.alerting = Alerting(desk.storage, desk.clock, [desk.rule], turns=turns)
+    with pytest.raises(
+        Contended, match="changed by others 100 times in a row, so nothing was changed; try again"
+    ) as told:
+        desk.check(BAD)
+    assert told.value.exit_code == 75
 
 
 @pytest.mark.parametrize(

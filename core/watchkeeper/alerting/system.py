@@ -39,6 +39,7 @@ from .rules import Rule
 from .silences import Silences
 from .timekeeping import Timekeeper
 from .transitions import changes_of_check
+from .turns import Turns
 from .writing import Writer
 
 
@@ -76,6 +77,8 @@ class Alerting:
         NotAllowed when they may not.
     models
         Names of the configured models: `tend` ends the alerts of others. None: any model is.
+    turns
+        By which writers that overtake each other go one after another; None: with chance and pauses of its own.
     """
 
     def __init__(  # noqa: PLR0913 - two that are needed, and by name what a project may add
@@ -92,6 +95,7 @@ class Alerting:
         windows: Sequence[MaintenanceWindow] = (),
         permit: Permit = anybody,
         models: Collection[str] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -109,6 +113,7 @@ class Alerting:
             history,
             backgrounds,
             observer,
+            turns or Turns(storage, clock),
             grouping,
             windows,
         )

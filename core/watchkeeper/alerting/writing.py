@@ -1,4 +1,4 @@
-"""Writes changes of alerts: all of them in one commit, asked for again when somebody else was faster."""
+"""Writes changes of alerts: all of them in one commit, asked for again, alone, when somebody else was faster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 from watchkeeper.contracts.storage import Durability, Operation, Storage
 from watchkeeper.domain.alert import Alert
-from watchkeeper.domain.errors import Conflict
+from watchkeeper.domain.errors import Conflict, Contended
 from watchkeeper.domain.measurement import Measurement
 
 from .changes import Backgrounds, Change, Circumstances, History
@@ -20,9 +20,11 @@ from .outbox import Outbox
 from .record import release
 from .roster import Roster
 from .silences import Silences
+from .turns import Turns
 from .written import Written, written
 
-_ATTEMPTS: Final = 8
+_ATTEMPTS: Final = 100
+"""In a turn of its own, in which everybody else waits."""
 
 
 @attrs.frozen(eq=False)
@@ -37,6 +39,7 @@ class Writer:
     history: History
     backgrounds: Backgrounds
     observer: Callable[[Alert], None]
+    turns: Turns
     grouping: Grouping | None = None
     windows: Sequence[MaintenanceWindow] = ()
 
@@ -50,17 +53,37 @@ class Writer:
         measurements
             Everything that was measured, when a check led to it.
         """
-        for _ in range(_ATTEMPTS):
-            wanted = changes()
-            muting = self._muting(wanted, now_us)
-            given = Circumstances(now_us, self.history, muting, self.backgrounds, measurements)
-            found = [written(change, given) for change in wanted]
-            if self._stored(found, now_us):
-                for one in found:
-                    if one.change.is_transition and one.alert is not None:
-                        self.observer(one.alert)
-                return found
-        raise Conflict(f"alerts were changed by others {_ATTEMPTS} times in a row; try again in a moment")
+        self.turns.wait()
+        found = self._tried(changes, now_us, measurements)
+        if found is None:
+            found = self._in_turn(changes, now_us, measurements)
+        for one in found:
+            if one.change.is_transition and one.alert is not None:
+                self.observer(one.alert)
+        return found
+
+    def _in_turn(
+        self, changes: Callable[[], Sequence[Change]], now_us: int, measurements: Sequence[Measurement]
+    ) -> list[Written]:
+        """What came of it while others wait: only who had begun before, or sends letters, can still be faster."""
+        with self.turns.taken() as prolong:
+            for _ in range(_ATTEMPTS):
+                prolong()
+                found = self._tried(changes, now_us, measurements)
+                if found is not None:
+                    return found
+        raise Contended(
+            f"alerts were changed by others {_ATTEMPTS} times in a row, so nothing was changed; try again in a moment"
+        )
+
+    def _tried(
+        self, changes: Callable[[], Sequence[Change]], now_us: int, measurements: Sequence[Measurement]
+    ) -> list[Written] | None:
+        """What came of one attempt; None when somebody else was faster."""
+        wanted = changes()
+        given = Circumstances(now_us, self.history, self._muting(wanted, now_us), self.backgrounds, measurements)
+        found = [written(change, given) for change in wanted]
+        return found if self._stored(found, now_us) else None
 
     def _stored(self, found: Sequence[Written], now_us: int) -> bool:
         """Whether it is in the store now; False when it was decided upon what has changed since."""

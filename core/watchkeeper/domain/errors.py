@@ -14,6 +14,7 @@
     │   ├── StoreCorrupt                4   bytes are not what was written
     │   ├── StoreBusy                   4   somebody else holds it
     │   └── Conflict                    4   a compare-and-swap lost
+    │       └── Contended               75  others write the same all the time; worth trying again
     ├── IntegrityError                  4   an artifact does not match its digest
     ├── NotFound                        4   no such model, version, alert
     ├── NotAllowed                      4   a role, a guard or a policy forbids it
@@ -100,6 +101,12 @@ class StoreBusy(StoreError):
 
 class Conflict(StoreError):
     """A compare-and-swap lost: the document or log has moved on since it was read."""
+
+
+class Contended(Conflict):
+    """Others write the same all the time: nothing is wrong with the store, and trying again in a moment helps."""
+
+    exit_code: ClassVar[int] = 75
 
 
 class IntegrityError(WatchkeeperError):
