@@ -84,9 +84,8 @@ class Caretaker:
         """Do once what is due."""
         try:
             self._alerting.tend()
-            if (
-                not 0 < self._next_beat_us - self._clock.now_us() <= self._beat_us
-            ):  # further ahead: the clock was set back
+            # what is further ahead than a beat is of a clock that has been set back since
+            if not 0 < self._next_beat_us - self._clock.now_us() <= self._beat_us:
                 self._audit()
             self._failed = ""
         except StoreError as error:

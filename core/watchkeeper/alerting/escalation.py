@@ -88,6 +88,16 @@ class Course:
         return self.policy.steps[at] if rounds <= self.policy.repeats else None
 
     @property
+    def from_us(self) -> int | None:
+        """From when on the wait for the next step counts; None when nothing is waited for.
+
+        A step that was put off for a while has waited for longer.
+        """
+        if self.next_us is None or self.step is None:
+            return None
+        return self.next_us - max(self.step.wait_us, LOOK_AGAIN_US)
+
+    @property
     def is_waiting(self) -> bool:
         """Whether a step will be taken if nothing happens."""
         return self.next_us is not None

@@ -11,6 +11,7 @@ from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.plain import alert_of
 
 from .escalation import COURSES
+from .letters import SAME_TIME_US
 from .record import ALERTS, OPEN, Record, record_of
 from .roster import Roster
 
@@ -42,8 +43,11 @@ class KeptAlerts:
         """Every alert of a model, open or not."""
         return [record_of(document) for document in self._storage.find(ALERTS, {"model": model})]
 
-    def overdue(self, before_us: int) -> tuple[Alert, ...]:
-        """Those whose escalation had a step due before `before_us`, or one that nothing will find."""
+    def overdue(self, before_us: int, now_us: int) -> tuple[Alert, ...]:
+        """Those whose escalation had a step due before `before_us`, or one that nothing will find in time.
+
+        That is one without its reminder, and one whose wait is to begin in the future, of a clock that was set back.
+        """
         reminders = {document.key: document.value["next_us"] for document in self._storage.find(COURSES)}
         firing = (record_of(found) for found in self._storage.find(ALERTS, {"state": AlertState.FIRING.value}))
         return tuple(
@@ -51,7 +55,10 @@ class KeptAlerts:
             for record in firing
             if record.course is not None
             and record.course.next_us is not None
-            and min(reminders.get(record.alert.fingerprint, 0), record.course.next_us) < before_us
+            and (
+                min(reminders.get(record.alert.fingerprint, 0), record.course.next_us) < before_us
+                or (record.course.from_us or 0) > now_us + SAME_TIME_US
+            )
         )
 
     def record(self, fingerprint: str) -> Record:

@@ -15,9 +15,9 @@ import attrs
 
 from watchkeeper.domain.alert import Alert, AlertState
 
-from .escalation import LOOK_AGAIN_US
 from .outcome import Outcome
 from .record import Record
+from .setbacks import waits_anew
 
 _ANOTHER_CHECK_US: Final = 60_000_000
 """So much later a check counts though its window is the same: no row has come, and that may be what is wrong."""
@@ -26,7 +26,7 @@ ON_FIRE: Final = frozenset({AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertSta
 
 def after(before: Record | None, outcome: Outcome, now_us: int) -> Record | None:
     """The record after one more check; None when there is nothing to remember."""
-    before = _not_ahead(before, now_us) if before is not None else None
+    before = waits_anew(before, now_us) if before is not None else None
     if outcome.is_held:
         return before
     if outcome.is_true:
@@ -34,23 +34,6 @@ def after(before: Record | None, outcome: Outcome, now_us: int) -> Record | None
         return _remembering(_ripened(_seen(going_on, outcome, now_us), outcome, now_us))
     found = _fading(before, outcome, now_us) if before is not None and before.is_open else before
     return _remembering(found) if found is not None else None
-
-
-def _not_ahead(record: Record, now_us: int) -> Record:
-    """The record with no past time that is still to come: where the clock was set back, waits count from now."""
-    told_us, recovering_us, course = record.told_us, record.recovering_us, record.course
-    if course is None and max(record.begun_us, told_us or 0, recovering_us or 0) <= now_us:
-        return record
-    step = None if course is None else course.step
-    if course is not None and step is not None and course.next_us is not None:
-        course = course.postponed(min(course.next_us, now_us + max(step.wait_us, LOOK_AGAIN_US)))
-    return attrs.evolve(
-        record,
-        begun_us=min(record.begun_us, now_us),
-        told_us=None if told_us is None else min(told_us, now_us),
-        recovering_us=None if recovering_us is None else min(recovering_us, now_us),
-        course=course,
-    )
 
 
 def _fading(before: Record, outcome: Outcome, now_us: int) -> Record | None:

@@ -111,16 +111,18 @@ class Record:
         if self.course is None or self.course.next_us is None:
             return Delete(COURSES, self.alert.fingerprint)
         when = {"next_us": self.course.next_us}
-        return Put(COURSES, self.alert.fingerprint, when, when)
+        return Put(COURSES, self.alert.fingerprint, {**when, "from_us": self.course.from_us or 0}, when)
 
 
-def _due(record: Record) -> tuple[int, int] | None:
-    """When to look at it, and whether at any time; None when there is nothing to look for."""
+def _due(record: Record) -> tuple[int, int, int] | None:
+    """When to look at it, whether at any time, and from when on that wait counts; None: nothing is to be looked for."""
     # in a lull of one that comes and goes receivers still wait for its end, which only its rule can bring
     is_lull = record.alert.state is AlertState.RESOLVED and record.recent.is_flapping and record.is_told
     if record.look_us is None and not record.may_be_let_go and not is_lull:
         return None
-    return NEVER_US if record.look_us is None else record.look_us, int(record.may_be_let_go)
+    # the end of a silence is a time of its own, which counts from nothing
+    from_us = 0 if record.look_us is None or record.alert.muted or record.told_us is None else record.told_us
+    return NEVER_US if record.look_us is None else record.look_us, int(record.may_be_let_go), from_us
 
 
 def _reminded(record: Record) -> Operation:
@@ -129,13 +131,13 @@ def _reminded(record: Record) -> Operation:
     if found is None:
         return Delete(DUES, record.alert.fingerprint)
     when = {"next_us": found[0], "may_be_let_go": found[1]}
-    return Put(DUES, record.alert.fingerprint, when, when)
+    return Put(DUES, record.alert.fingerprint, {**when, "from_us": found[2]}, when)
 
 
 def release(now_us: int) -> Put:
     """The write that says that something has ended which held news back."""
     when = {"next_us": now_us, "may_be_let_go": 0}
-    return Put(DUES, RELEASED, when, when)
+    return Put(DUES, RELEASED, {**when, "from_us": now_us}, when)
 
 
 def record_of(document: Document) -> Record:

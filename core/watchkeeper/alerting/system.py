@@ -154,9 +154,9 @@ class Alerting:
         return self._timekeeper.tend(self._clock.now_us() if now_us is None else now_us)
 
     def overdue(self, grace_us: int = 60_000_000, *, now_us: int | None = None) -> tuple[Alert, ...]:
-        """Alerts whose escalation is stuck: its step is due for longer than `grace_us`, or nothing will find it."""
+        """Alerts whose escalation is stuck: its step is late by `grace_us`, or nothing will find it in time."""
         moment = self._clock.now_us() if now_us is None else now_us
-        return self._kept.overdue(moment - grace_us)
+        return self._kept.overdue(moment - grace_us, moment)
 
     def rules_for(self, model: str) -> tuple[Rule, ...]:
         """The rules that watch a model, as configured."""

@@ -16,9 +16,11 @@ from watchkeeper.domain.errors import Conflict
 from . import notices
 from .changes import Change
 from .escalation import COURSES
-from .record import ALERTS, DUES, NEVER_US, RELEASED, record_of
+from .letters import SAME_TIME_US
+from .record import ALERTS, DUES, NEVER_US, RELEASED, record_of, release
 from .roster import Roster
 from .rules import Rule
+from .setbacks import ahead, waits_anew
 from .transitions import no_longer_configured
 from .writing import Writer
 
@@ -36,7 +38,8 @@ class Timekeeper:
     """Does what is due at a time. Safe from many processes: each alert is changed by compare-and-swap.
 
     What is due is found by its time, so that a look when nothing is costs three queries, however many alerts are open.
-    The first look ends what is not configured, and one every ten minutes goes through what waits for another alert.
+    The first look ends what is not configured, and one every ten minutes goes through what waits for another alert, and
+    counts waits anew that a clock has set which was ahead; a look whose clock was set back since the last does so, too.
 
     Parameters
     ----------
@@ -58,10 +61,17 @@ class Timekeeper:
         self._rules = rules
         self._models = None if models is None else frozenset(models)
         self._swept_us: int | None = None
+        self._looked_us: int | None = None
 
     def tend(self, now_us: int) -> tuple[Alert, ...]:
         """All of it; the alerts that somebody is told about."""
-        return (*self._swept(now_us), *self.escalate(now_us), *self._told(now_us))
+        swept: tuple[Alert, ...] = ()
+        is_complete = True
+        if self._is_sweep_due(now_us):
+            is_complete = self._count_anew(now_us)
+            swept = self._swept(now_us)
+        self._looked_us = now_us if is_complete else None
+        return (*swept, *self.escalate(now_us), *self._told(now_us))
 
     def escalate(self, now_us: int) -> tuple[Alert, ...]:
         """Every step of an escalation that is due; the alerts that somebody is told about."""
@@ -82,10 +92,13 @@ class Timekeeper:
                 self._storage.commit([Delete(DUES, RELEASED, expect=released.revision)])
         return told
 
+    def _is_sweep_due(self, now_us: int) -> bool:
+        if self._swept_us is None or self._looked_us is None or now_us < self._looked_us - SAME_TIME_US:
+            return True
+        return not 0 <= now_us - self._swept_us < _SWEEP_US
+
     def _swept(self, now_us: int) -> tuple[Alert, ...]:
         """What no due time tells of: an end of what is no longer configured, and of what held news back."""
-        if self._swept_us is not None and 0 <= now_us - self._swept_us < _SWEEP_US:
-            return ()
         # once: what others open later is configured for them, by a file that is newer than this process
         is_first = self._swept_us is None
         known = self._roster.alerts({"is_open": 1}) if is_first else ()
@@ -95,6 +108,16 @@ class Timekeeper:
         told, _ = self._looked_at(held, self._owed, now_us)
         self._swept_us = now_us
         return (*ended, *told)
+
+    def _count_anew(self, now_us: int) -> bool:
+        """Count from now what is waited for since a time that is still to come; whether all could be looked at."""
+        keys = dict.fromkeys(key for namespace in (COURSES, DUES) for key in ahead(self._storage, namespace, now_us))
+        if RELEASED in keys:
+            del keys[RELEASED]
+            self._storage.commit([release(now_us)])
+        if keys:
+            _log.warning("the clock was set back: the waits of %d alerts count from now", len(keys))
+        return self._looked_at(keys, self._anew, now_us)[1]
 
     def _due(self, namespace: Namespace, now_us: int, where: Mapping[str, Scalar] | None = None) -> Iterator[Document]:
         """What its time has come for, soonest first, read page by page."""
@@ -140,11 +163,16 @@ class Timekeeper:
             found.append(Change(before, record, self._rules.get(before.alert.rule), occasion=occasion))
         return found
 
-    def _owed(self, keys: Sequence[str], _now_us: int) -> list[Change]:
+    def _anew(self, keys: Sequence[str], now_us: int) -> list[Change]:
+        """Each alert with its waits as they count from now."""
+        records = [record_of(document) for document in self._documents(keys)]
+        return [Change(record, waits_anew(record, now_us), self._rules.get(record.alert.rule)) for record in records]
+
+    def _owed(self, keys: Sequence[str], now_us: int) -> list[Change]:
         """Each alert as it is, for what is owed of it now; one whose rule is not here is for others."""
         records = [record_of(document) for document in self._documents(keys)]
         return [
-            Change(record, record, self._rules[record.alert.rule])
+            Change(record, waits_anew(record, now_us), self._rules[record.alert.rule])
             for record in records
             if self._is_configured(record.alert)
         ]
