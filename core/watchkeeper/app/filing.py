@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.contracts.storage import Durability, Namespace, Put
+from watchkeeper.contracts.storage import Delete, Durability, Namespace, Put
 from watchkeeper.data.files import file_digest, read_table
 from watchkeeper.data.frames import required, times_us
+from watchkeeper.domain.errors import DataError, NothingToCheck
 from watchkeeper.domain.plural import counted
-from watchkeeper.domain.table import Categories, Column, Table, missing
+from watchkeeper.domain.table import Table
 from watchkeeper.domain.window import told_time
-from watchkeeper.monitor.outcomes import outcomes_of
-from watchkeeper.monitor.records import PREDICTIONS, plain_values
 
 from .assembly import Systems
-from .recording import doubts_of_rows, logged, outcomes_recorded, row_ids
+from .intake import records_of
+from .known_rows import changed_predictions, ids_by_content, known_outcomes, known_rows
+from .recording import corrected, doubts_of_rows, logged, row_ids
 
 LOGGED_FILES: Final = Namespace("logged_files", ("model",))
-_ID_DIGITS: Final = 24
 
 
 @attrs.frozen
@@ -63,8 +63,17 @@ def file_logged(systems: Systems, model: str, path: Path, *, again: bool = False
     """Record a file's predictions and outcomes, each once.
 
     A file with the same bytes as one that was logged is left alone, at the cost of its digest. Of another the rows are
-    left out whose id and time are stored; their outcomes are recorded where they are new. Rows without ids get some
-    from the file's digest, so that what was interrupted can be logged again. With `again` every row is stored.
+    left out whose id and time are stored; their outcomes are recorded where they are new, and the files that said
+    otherwise are forgotten, so that they can be logged again. Where no id is configured rows get some from what the
+    file holds up to them, so that one that has grown or was interrupted can be logged again. With `again` every row
+    is stored.
+
+    Raises
+    ------
+    DataError
+        A column is missing, also that of the ids: outcomes would never find their rows.
+    NothingToCheck
+        The file has no rows.
     """
     digest = file_digest(path)
     key = f"{model[:100]}/{digest}"
@@ -73,76 +82,93 @@ def file_logged(systems: Systems, model: str, path: Path, *, again: bool = False
         told = f"at {told_time(int(before.value['at_us']))} as {before.value['name']}"
         return LoggedFile(model, path.name, 0, int(before.value["rows"]), before=told)
     table = read_table(path)
+    _require_rows(systems, model, table, path.name)
     doubts = doubts_of_rows(systems, model, table)
+    reach = _reach(times_us(table, systems.models.config(model).columns.time))
     if again:
-        found = LoggedFile(model, path.name, logged(systems, model, table, path.name), doubts=doubts)
+        _forget(systems, model, reach)
+        found = LoggedFile(model, path.name, logged(systems, model, table, path.name))
     else:
-        found = attrs.evolve(_added(systems, model, table, path.name, digest), doubts=doubts)
-    value = {"name": path.name, "rows": len(table), "at_us": systems.clock.now_us()}
+        found = _added(systems, model, table, path.name)
+    value = {"name": path.name, "rows": len(table), "at_us": systems.clock.now_us(), "reach_us": list(reach)}
     systems.storage.commit([Put(LOGGED_FILES, key, value, {"model": model})], Durability.FLUSHED)
-    return found
+    return attrs.evolve(found, doubts=(*doubts, *found.doubts))
 
 
-def _added(systems: Systems, model: str, table: Table, name: str, digest: str) -> LoggedFile:
-    """Record the rows that are not stored yet, and the outcomes that are not, of those that are."""
+def _require_rows(systems: Systems, model: str, table: Table, name: str) -> None:
+    """Pass, or an error that tells why nothing of the file can be stored."""
     columns = systems.models.config(model).columns
-    has_ids = columns.id is not None and columns.id in table
-    required(table, [columns.time], name)
-    ids = row_ids(table, str(columns.id)) if has_ids else [f"{digest[:_ID_DIGITS]}-{row}" for row in range(len(table))]
+    required(table, [columns.time, columns.prediction], name)
+    if columns.id is not None and columns.id not in table:
+        try:
+            required(table, [columns.id], name)
+        except DataError as error:
+            raise DataError(
+                f"{error}; outcomes find their predictions by it: add it, or take `id` out of models.{model}.columns"
+            ) from None
+    if not len(table):
+        raise NothingToCheck(f"{name} has no rows; there is nothing to store")
+
+
+def _forget(systems: Systems, model: str, reach: tuple[int, int]) -> None:
+    """Forget the files with rows of the same time: what they say is not what is stored any more."""
+    superseded = []
+    for file in systems.storage.find(LOGGED_FILES, {"model": model}):
+        first_us, last_us = file.value.get("reach_us", reach)
+        if first_us <= reach[1] and last_us >= reach[0]:
+            superseded.append(Delete(LOGGED_FILES, file.key))
+    if superseded:
+        systems.storage.commit(superseded, Durability.FLUSHED)
+
+
+def _added(systems: Systems, model: str, table: Table, name: str) -> LoggedFile:
+    """Record the rows that are not stored yet, and the outcomes that are not, of those that are."""
+    config = systems.models.config(model)
+    columns = config.columns
+    ids = row_ids(table, columns.id) if columns.id is not None else ids_by_content(table, columns.outcome)
     systems.recorder.flush()
-    known = _stored(systems, model, ids, times_us(table, columns.time))
-    if not known.any():
+    found = known_rows(systems.storage, model, ids, times_us(table, columns.time))
+    if not found.known.any():
         return LoggedFile(model, name, logged(systems, model, table, name, ids=ids))
-    fresh = np.flatnonzero(~known)
+    predictions = records_of(config, systems.models.watched(model).references, table, name).prediction
+    doubts = changed_predictions(found, predictions, model)
+    fresh = np.flatnonzero(~found.known)
     rows = 0
     if len(fresh):
         rows = logged(systems, model, table.rows(fresh), name, ids=[ids[row] for row in fresh.tolist()])
     outcomes = 0
-    if has_ids and columns.outcome is not None and columns.outcome in table:
-        outcomes = _new_outcomes(systems, model, table.rows(np.flatnonzero(known)), name)
-    return LoggedFile(model, name, rows, int(known.sum()), outcomes)
+    if columns.outcome is not None and columns.outcome in table:
+        old = np.flatnonzero(found.known)
+        named = [ids[row] for row in old.tolist()]
+        outcomes, doubt = _new_outcomes(systems, model, table.rows(old), named, name)
+        doubts += doubt
+    return LoggedFile(model, name, rows, int(found.known.sum()), outcomes, doubts=doubts)
 
 
-def _stored(systems: Systems, model: str, ids: list[str], times: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(n,) whether a prediction with the row's id and time is stored; reads the ids of the rows' own stretch."""
-    known = np.zeros(len(ids), dtype=np.bool_)
-    span = systems.storage.span(PREDICTIONS, model)
-    if not len(ids) or span is None or times.min() > span[1] or times.max() < span[0]:
-        return known
-    rows: dict[tuple[object, int], list[int]] = {}
-    for row, place in enumerate(zip(ids, times.tolist(), strict=True)):
-        rows.setdefault(place, []).append(row)
-    for batch in systems.storage.scan(PREDICTIONS, model, int(times.min()), int(times.max()) + 1, ["id"]):
-        for stored in zip(plain_values(batch.table["id"]), batch.time.tolist(), strict=True):
-            if stored in rows:
-                known[rows[stored]] = True
-    return known
-
-
-def _new_outcomes(systems: Systems, model: str, table: Table, name: str) -> int:
-    """Record the outcomes that are not stored, or differ from what is; returns how many."""
+def _new_outcomes(systems: Systems, model: str, table: Table, ids: list[str], name: str) -> tuple[int, tuple[str, ...]]:
+    """Record the outcomes that are not stored, or differ from what is; returns how many, and what is doubtful."""
     columns = systems.models.config(model).columns
-    told = table[str(columns.outcome)]
-    ids = np.array(row_ids(table, str(columns.id)), dtype=object)
-    first_us = int(times_us(table, columns.time).min())
-    found = outcomes_of(systems.storage, model, Table({"id": ids}), first_us, None)
-    new = ~missing(told)
-    if found.outcome is not None:
-        new &= ~found.known | _differ(found.outcome, told)
-    if new.any():
-        outcomes_recorded(systems, model, table.rows(np.flatnonzero(new)), name)
-    return int(new.sum())
+    found = known_outcomes(systems, model, table, ids)
+    if len(found.new):
+        _forget(systems, model, _reach(times_us(table, columns.time)))
+        new = table.rows(found.new)
+        corrected(
+            systems,
+            model,
+            [ids[row] for row in found.new.tolist()],
+            new[str(columns.outcome)],
+            times=times_us(new, columns.time),
+            source=name,
+        )
+    if not found.withdrawn:
+        return len(found.new), ()
+    told = (
+        f"{counted(found.withdrawn, 'outcome')} of {model} {'is' if found.withdrawn == 1 else 'are'} stored, and "
+        f"{name} has none for the same id any more: what is stored counts until another outcome is recorded"
+    )
+    return len(found.new), (told,)
 
 
-def _differ(stored: Column, told: Column) -> NDArray[np.bool_]:
-    """(n,) whether two columns say other things."""
-    pairs = zip(_plain(stored), _plain(told), strict=True)
-    return np.fromiter((one != other for one, other in pairs), dtype=np.bool_, count=len(told))
-
-
-def _plain(column: Column) -> list[Any]:
-    """Numbers as floats, all else as text."""
-    if isinstance(column, Categories) or column.dtype.kind not in "fiub":
-        return [None if one is None else str(one) for one in plain_values(column)]
-    values: list[Any] = column.astype(np.float64).tolist()
-    return values
+def _reach(times: NDArray[np.int64]) -> tuple[int, int]:
+    """The first and the last of some times."""
+    return int(times.min()), int(times.max())

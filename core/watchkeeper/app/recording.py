@@ -99,19 +99,39 @@ def outcomes_recorded(systems: Systems, model: str, data: Any, source: str) -> R
     ids = row_ids(table, columns.id)
     named = [ids[row] for row in known.tolist()]
     times = times_us(table, columns.time)[known] if columns.time in table else None
+    predicted = corrected(systems, model, named, outcome[known], times=times, source=source)
+    return RecordedOutcomes(len(known), tuple(name for name in dict.fromkeys(named) if name not in predicted))
+
+
+def corrected(
+    systems: Systems,
+    model: str,
+    ids: list[str],
+    outcomes: Column,
+    *,
+    times: NDArray[np.int64] | None,
+    source: str,
+) -> dict[str, int]:
+    """Record outcomes so that they count, whatever was recorded before; returns when each id was predicted.
+
+    Parameters
+    ----------
+    outcomes
+        (n,) none missing.
+    times
+        (n,) UTC microseconds; None: now.
+    """
     refused = systems.recorder.stats().refused
     systems.recorder.flush()
-    predicted = times_of_ids(systems.storage, model, set(named))
+    predicted = times_of_ids(systems.storage, model, set(ids))
     if times is not None:
         times = np.array(
-            [max(time_us, predicted.get(name, time_us)) for name, time_us in zip(named, times.tolist(), strict=True)],
+            [max(time_us, predicted.get(name, time_us)) for name, time_us in zip(ids, times.tolist(), strict=True)],
             dtype=np.int64,
         )
-    systems.recorder.record_outcomes(
-        model, named, outcome[known], times_us=_after_earlier(systems, model, named, times)
-    )
+    systems.recorder.record_outcomes(model, ids, outcomes, times_us=_after_earlier(systems, model, ids, times))
     _require_all_taken(systems, refused, source)
-    return RecordedOutcomes(len(known), tuple(name for name in dict.fromkeys(named) if name not in predicted))
+    return predicted
 
 
 def refused_acknowledged(systems: Systems, model: str, reason: str) -> Refused | None:
