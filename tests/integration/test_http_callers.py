@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import http.client
+import json
 import re
 import threading
+from contextlib import closing
 
 import attrs
 import pytest
 
 from watchkeeper.app import open_project
+from watchkeeper.app.watchkeeper import Watchkeeper
 from watchkeeper.server.callers import Callers, Head, is_loopback
 from watchkeeper.server.problems import Refused
 
@@ -108,9 +112,38 @@ def test_who_has_no_role_for_a_model_does_not_see_its_alerts(client, firing):
     assert bob.get(f"{ALERTS}/groups").content == {"groups": []}
     assert bob.get("/api/v1/silences").content == {"silences": []}
     assert len(as_(client, "eve").get("/api/v1/silences").content["silences"]) == 1
-    reply = bob.get(f"{ALERTS}/{firing.fingerprint}")
-    assert reply.status == 403
-    assert reply.detail.startswith("'bob' may not view 'momentum'")
+
+
+def test_what_may_not_be_seen_is_told_as_what_is_not_there(client, firing):
+    wanted = {"matchers": ["model=momentum"], "for": "1h", "comment": "x"}
+    silence = as_(client, "ada").post("/api/v1/silences", wanted).content["id"]
+    bob = as_(client, "bob")
+    fingerprint, unknown = firing.fingerprint, "0" * 32
+    for method, path, names in (
+        ("GET", f"{ALERTS}/{{}}", (fingerprint, fingerprint[:8], f"{fingerprint[:30]}zz", unknown)),
+        ("GET", f"{ALERTS}?after={{}}", (fingerprint, f"{fingerprint[:30]}zz", unknown)),
+        ("POST", f"{ALERTS}/{{}}/resolve", (fingerprint, f"{fingerprint[:30]}zz", unknown)),
+        ("DELETE", "/api/v1/silences/{}", (silence, f"{silence[:11]}z", "0" * 12)),
+    ):
+        replies = {name: bob.ask(method, path.format(name)) for name in names}
+        assert {reply.status for reply in replies.values()} == {404}, (method, path)
+        (sentence,) = {reply.detail.replace(name, "NAME") for name, reply in replies.items()}
+        assert "momentum" not in sentence
+        assert "did you mean" not in sentence
+    assert client.watch.alerting.alert(fingerprint).state == "firing"
+    assert as_(client, "eve").get(f"{ALERTS}/{fingerprint[:8]}").status == 200
+    assert as_(client, "ada").ask("DELETE", f"/api/v1/silences/{silence}").status == 200
+
+
+def test_doubts_about_a_silence_offer_no_model_that_may_not_be_seen(client, monkeypatch):
+    monkeypatch.setattr(Watchkeeper, "models", ["momentum", "carry"])
+    wanted = {"matchers": ["model=momentun"], "for": "1h", "comment": "x"}
+    (doubt,) = as_(client, "ada").post("/api/v1/silences", wanted).content["doubts"]
+    assert "did you mean 'momentum'?" in doubt
+    (doubt,) = (
+        as_(client, "ada").post("/api/v1/silences", {**wanted, "matchers": ["model=mom-carry"]}).content["doubts"]
+    )
+    assert "'carry'" not in doubt
 
 
 def test_a_name_in_the_body_or_the_query_is_not_believed(client, firing):
@@ -133,6 +166,11 @@ def test_without_identities_this_machines_user_acts_and_a_token_is_nobodys(firin
         ({"Host": "evil.example"}, 403, "the Host is 'evil.example'; without a token expected 127.0.0.1"),
         ({"Host": "127.0.0.1.evil.example"}, 403, "the Host is '127.0.0.1.evil.example'"),
         ({"Host": "[evil"}, 403, "the Host is ''"),
+        ({"Host": "evil.example@127.0.0.1"}, 403, "the Host is ''"),
+        ({"Host": "127.0.0.1/.evil.example"}, 403, "the Host is ''"),
+        ({"Host": "localhost?.evil.example"}, 403, "the Host is ''"),
+        ({"Host": "127.0.0.1#.evil.example"}, 403, "the Host is ''"),
+        ({"Host": "[::1%evil.example]"}, 403, "the Host is ''"),
         ({"Host": "10.0.0.1:8420"}, 403, "the Host is '10.0.0.1'"),
         ({"X-Forwarded-For": "10.0.0.1"}, 401, "the request came through a proxy and nothing proves who asks"),
         ({"X-Forwarded-For": "127.0.0.1"}, 401, "the request came through a proxy"),
@@ -162,6 +200,7 @@ def test_names_of_this_machine_are_its_own(project, host):
         {"Origin": "http://[evil"},
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"},
         {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none", "Origin": "http://evil.example"},
     ],
     ids=str,
 )
@@ -171,6 +210,26 @@ def test_pages_of_other_sites_change_nothing(client, firing, headers):
         assert reply.status == 403
         assert "has sent this; only the service's own may" in reply.detail
         assert who.ask("DELETE", "/api/v1/silences/abc", headers=headers).status == 403
+    assert client.watch.alerting.alert(firing.fingerprint).state == "firing"
+
+
+@pytest.mark.parametrize("name", ["Origin", "Authorization", "Content-Type", "Sec-Fetch-Site"])
+def test_a_header_that_is_given_twice_is_refused_as_it_may_mean_either(client, firing, name):
+    given = {
+        "Origin": "http://{}:{}".format(*client.address),
+        "Authorization": f"Bearer {TOKENS['ada']}",
+        "Content-Type": "application/json",
+        "Sec-Fetch-Site": "same-origin",
+    }
+    connection = http.client.HTTPConnection(*client.address, timeout=60)
+    with closing(connection):
+        connection.putrequest("POST", f"{ALERTS}/{firing.fingerprint}/acknowledge")
+        for header, value in (*given.items(), (name, "http://evil.example"), ("Content-Length", "2")):
+            connection.putheader(header, value)
+        connection.endheaders(b"{}")
+        answer = connection.getresponse()
+        assert answer.status == 400
+        assert f"the header {name} is given twice" in json.load(answer)["detail"]
     assert client.watch.alerting.alert(firing.fingerprint).state == "firing"
 
 

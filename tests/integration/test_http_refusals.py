@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from urllib.parse import quote
 
 import anyio
 import attrs
@@ -13,7 +14,7 @@ import pytest
 
 from watchkeeper.app import open_project
 from watchkeeper.app.watchkeeper import Watchkeeper
-from watchkeeper.domain.errors import Conflict, StoreBusy, WatchkeeperError
+from watchkeeper.domain.errors import Conflict, StoreBusy, StoreError
 from watchkeeper.server.routes import health
 
 from .served_project import served
@@ -93,6 +94,46 @@ def test_a_body_that_is_wrong_is_told_with_what_was_found_and_expected(client, b
     assert reply.content["errors"]
 
 
+@pytest.mark.parametrize("mark", ["\0", "\x1b[31m", "\x7f", "\x9b"], ids=repr)
+def test_control_characters_are_refused_wherever_text_is_taken(client, mark):
+    for reply in (
+        client.post(f"{ALERTS}/abc/comment", {"comment": f"a{mark}b"}),
+        client.post("/api/v1/silences", {"matchers": [f"model=m{mark}"], "for": "1h", "comment": "x"}),
+        client.get(f"{ALERTS}/groups?by={quote(mark)}"),
+        client.get(f"{ALERTS}?match={quote(mark)}=x"),
+    ):
+        assert reply.status == 422
+        assert "expected text without control characters; line breaks and tabs may be in it" in reply.detail
+
+
+def test_a_label_to_group_by_has_a_name(client):
+    reply = client.get(f"{ALERTS}/groups?by=")
+    assert (reply.status, reply.detail) == (
+        422,
+        "by[0] is ''; expected a text that is not empty, of at most 200 characters",
+    )
+
+
+def test_a_request_without_any_body_is_one_with_an_empty_body(client):
+    bare = b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n"
+    for more in (b"", b"Content-Length: 0\r\n"):
+        for path, status in (
+            (b"acknowledge", b"404"),
+            (b"give-back", b"404"),
+            (b"resolve", b"404"),
+            (b"comment", b"422"),
+        ):
+            with socket.create_connection(client.address, 30) as connection:
+                connection.sendall(bare % (f"{ALERTS}/abc/".encode() + path, more))
+                assert connection.recv(100).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_comment_may_have_lines(project):
+    fingerprint = project.fire().fingerprint
+    with served() as client:
+        assert client.post(f"{ALERTS}/{fingerprint}/comment", {"comment": "one\r\n\ttwo"}).status == 200
+
+
 def test_a_comment_needs_words(client):
     reply = client.post(f"{ALERTS}/abc/comment", {})
     assert (reply.status, reply.detail) == (
@@ -148,18 +189,29 @@ def test_a_mistake_of_ours_is_told_by_an_id_that_stands_in_the_log(client, monke
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
-    [(StoreBusy("somebody holds it"), 503), (Conflict("changed by others"), 409), (WatchkeeperError("odd"), 500)],
+    ("error", "said"),
+    [
+        (StoreBusy("/secret/state.db is held"), "another program has been writing the store for longer than is waited"),
+        (Conflict("/secret/state.db has moved on"), "others change the same thing at this moment; try again"),
+        (StoreError("/secret/state.db is no database"), "the store cannot be used"),
+    ],
+    ids=repr,
 )
-def test_what_the_store_cannot_do_now_may_be_tried_again(client, monkeypatch, error, status):
+def test_what_the_store_cannot_do_now_may_be_tried_again_and_its_place_stands_in_the_log(
+    client, monkeypatch, caplog, error, said
+):
     def refusing(*_arguments, **_options):
         raise error
 
     monkeypatch.setattr(client.watch.alerting, "alerts", refusing)
     reply = client.get(ALERTS)
-    assert reply.status == status
-    assert (reply.headers.get("retry-after") == "1") is (status != 500)
-    assert (reply.detail == str(error)) is (status != 500)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert reply.content["title"] == "It cannot be answered now"
+    assert reply.detail.startswith(said)
+    assert "/secret" not in str(reply)
+    (logged,) = (one.getMessage() for one in caplog.records if one.name == "watchkeeper.server")
+    assert reply.content["id"] in reply.detail
+    assert f"({reply.content['id']}): {error}" in logged
 
 
 def test_it_is_ready_while_the_store_answers_and_letters_are_sent(project, monkeypatch):

@@ -19,14 +19,14 @@ from starlette.responses import Response
 from starlette.routing import Route as Path
 
 from watchkeeper.app.watchkeeper import Watchkeeper
-from watchkeeper.domain.errors import WatchkeeperError
+from watchkeeper.domain.errors import StoreError, WatchkeeperError
 from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.plugins.boundary import Crash, contained
 
 from . import openapi
 from .bodies import refusal
 from .callers import Callers, Head
-from .problems import AGAIN, ALWAYS, PROBLEM, Problem, Refused, problem_of
+from .problems import AGAIN, ALWAYS, PROBLEM, Problem, Refused, problem_of, store_problem
 from .route import JSON, Answer, Body, Call, Route
 from .routes import ROUTES
 from .validating import queried
@@ -35,6 +35,7 @@ _log = logging.getLogger("watchkeeper.server")
 _THREADS: Final = 16
 _THREADS_FOR_PROBES: Final = 4
 """Apart from the others', so that probes are answered when all of those are busy."""
+_ONCE: Final = ("Host", "Origin", "Sec-Fetch-Site", "Authorization", "Content-Type", "Content-Length")
 _BODY_SECONDS: Final = 30.0
 _ENDS_UNREAD: Final = Problem(
     503, "the service ends, and the body had not arrived: nothing was done; send it again", AGAIN
@@ -76,7 +77,8 @@ class _Service:
 
         async def respond(request: Request) -> Response:
             try:
-                caller = None if route.is_open else self._callers.name(_head(request))
+                head = _head(request)
+                caller = None if route.is_open else self._callers.name(head)
                 content = b"" if route.body is None else await _read(request, route.body)
             except Refused as refused:
                 return _refused(refused.problem)
@@ -119,14 +121,17 @@ class _Service:
             watch = self._watch if caller is None else self._callers.project(caller)
             return _sent(route.answer(Call(watch, request.path_params, query, body)))
         except WatchkeeperError as error:
+            where = f"{route.method} {route.path}"
+            if isinstance(error, StoreError):
+                return _refused(_kept_apart(where, error))
             problem = problem_of(error)
-            if problem.status == 500:
-                problem = _logged(f"{route.method} {route.path}", error)
-            return _refused(problem)
+            return _refused(_logged(where, error) if problem.status == 500 else problem)
 
 
 async def _read(request: Request, body: Body) -> bytes:
-    """The body, when it is of the right kind and not too long; else a `Refused`."""
+    """The body, when it is of the right kind and not too long; else a `Refused`. None at all is an empty one."""
+    if _is_without_body(request):
+        return b""
     found = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if found not in body.media_types:
         expected = " or ".join(body.media_types)
@@ -144,11 +149,21 @@ async def _read(request: Request, body: Body) -> bytes:
     raise Refused(408, f"the body has not arrived within {_BODY_SECONDS:g} seconds; send it at once")
 
 
+def _is_without_body(request: Request) -> bool:
+    """Whether nothing is sent, and of no kind: as in ``curl -X POST``."""
+    headers = request.headers
+    has_length = headers.get("content-length", "0") != "0"
+    return not has_length and "transfer-encoding" not in headers and "content-type" not in headers
+
+
 def _too_large(body: Body) -> Refused:
     return Refused(413, f"the body has more than {body.most_bytes} bytes, the most that is taken; send less")
 
 
 def _head(request: Request) -> Head:
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            raise Refused(400, f"the header {name} is given twice: which of them holds, nobody can say; send one")
     return Head(request.method, request.headers, request.client.host if request.client else None)
 
 
@@ -158,6 +173,13 @@ def _logged(where: str, error: BaseException) -> Problem:
     _log.error("%s failed (%s): %s", where, mark, error, exc_info=error, extra={"id": mark})
     sentence = f"this went wrong inside the service; its log says what, beside {mark}"
     return Problem(500, sentence, more={"id": mark})
+
+
+def _kept_apart(where: str, error: StoreError) -> Problem:
+    """What the store cannot do, without its place: that stands in the log beside the id."""
+    mark = secrets.token_hex(6)
+    _log.warning("%s was refused (%s): %s", where, mark, error, extra={"id": mark})
+    return store_problem(error, mark)
 
 
 def _sent(answer: Answer) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import threading
 from collections.abc import Mapping
 from typing import Final
@@ -16,6 +17,8 @@ from watchkeeper.app.watchkeeper import Watchkeeper
 from .problems import Refused
 
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_HOST: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
+"""Nothing but a name or an address, and a port: what is taken apart as a URL has more ways to look like ours."""
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -98,10 +101,10 @@ def is_loopback(address: str) -> bool:
 def _refuse_other_pages(head: Head) -> None:
     """A page of another site may make a browser send requests: browsers say so."""
     site, origin = head.headers.get("sec-fetch-site"), head.headers.get("origin")
-    if site is not None:
-        is_own = site in {"same-origin", "none"}
-    else:
+    if site is None or site == "none":  # somebody's own doing, which names no other origin
         is_own = origin is None or _authority(origin) == head.headers.get("host", "").lower()
+    else:
+        is_own = site == "same-origin"
     if not is_own:
         raise Refused(403, f"a page of {(origin or 'another site')[:60]!r} has sent this; only the service's own may")
 
@@ -115,8 +118,6 @@ def _authority(origin: str) -> str | None:
 
 
 def _hostname(host: str) -> str:
-    """The name in a Host header, without the port."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    """The name in a Host header, without the port; "" when it is none, such as ``evil.example@127.0.0.1``."""
+    found = _HOST.fullmatch(host)
+    return "" if found is None else found["name"].strip("[]").lower()

@@ -44,10 +44,7 @@ _STATUS_OF: Final[tuple[tuple[type[WatchkeeperError], int], ...]] = (
     (NotFound, 404),
     (NotAllowed, 403),
     (WrongState, 409),
-    (Conflict, 409),
     (NothingToCheck, 409),
-    (StoreBusy, 503),
-    (StoreError, 503),
     (UsageError, 422),
     (DataError, 422),
 )
@@ -86,4 +83,15 @@ def problem_of(error: WatchkeeperError) -> Problem:
     if isinstance(error, Refused):
         return error.problem
     status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
-    return Problem(status, str(error), AGAIN if isinstance(error, StoreError) else {})
+    return Problem(status, str(error))
+
+
+def store_problem(error: StoreError, mark: str) -> Problem:
+    """What the store cannot do now, without saying where it is; `mark` stands beside the error in the log."""
+    if isinstance(error, Conflict):
+        why = "others change the same thing at this moment; try again"
+    elif isinstance(error, StoreBusy):
+        why = "another program has been writing the store for longer than is waited; try again"
+    else:
+        why = "the store cannot be used"
+    return Problem(503, f"{why}; the service's log says more, beside {mark}", AGAIN, {"id": mark})

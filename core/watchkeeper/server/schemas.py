@@ -112,7 +112,7 @@ COMPONENTS: Final[dict[str, Any]] = {
             "status": {"type": "integer"},
             "detail": {"type": "string", "description": "what was found, what was expected, what to do"},
             "errors": {"type": "array", "items": _MISTAKE, "description": "each value that is not as expected"},
-            "id": {"type": "string", "description": "of an internal error: stands beside it in the service's log"},
+            "id": {"type": "string", "description": "of what went wrong here: stands beside it in the service's log"},
         },
         optional=("errors", "id"),
     ),

@@ -19,6 +19,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "integer": (int,),
 }
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LONGEST_SHOWN: Final = 60
 
 
@@ -120,6 +121,9 @@ def _of_text(schema: Schema, text: str, field: str) -> Iterator[Mistake]:
         text.encode()
     except UnicodeEncodeError:
         yield Mistake(field, shown(text), "text that is Unicode: half of a surrogate pair is none")
+        return
+    if _CONTROL.search(text):
+        yield Mistake(field, shown(text), "text without control characters; line breaks and tabs may be in it")
         return
     is_long = not schema.get("minLength", 0) <= len(text.strip()) or len(text) > schema.get("maxLength", len(text))
     if is_long or text not in schema.get("enum", (text,)):

@@ -11,7 +11,7 @@ from watchkeeper.domain.alert import AlertState, Severity
 from watchkeeper.domain.plain import plain_alert
 from watchkeeper.server.route import Answer, Call, Parameter, Route, Told
 from watchkeeper.server.schemas import SEVERITIES, STATES, TEXT, ref
-from watchkeeper.server.sight import require_sight, sight
+from watchkeeper.server.sight import seen_alert, sight
 
 PATH: Final = "/api/v1/alerts"
 STATE: Final = Parameter(
@@ -52,13 +52,15 @@ def wanted_of(call: Call) -> AlertFilter:
 
 
 def _listed(call: Call) -> Answer:
-    page = alert_page(call.watch.alerting, wanted_of(call), call.query["limit"], call.query["after"])
+    after, wanted = call.query["after"], wanted_of(call)
+    if after is not None and wanted.is_seen is not None and "-" not in after:  # a fingerprint, not a place
+        after = seen_alert(call.watch, after).fingerprint
+    page = alert_page(call.watch.alerting, wanted, call.query["limit"], after)
     return Answer({"alerts": [plain_alert(alert) for alert in page.alerts], "next": page.next})
 
 
 def _shown(call: Call) -> Answer:
-    alert = call.watch.alerting.alert(call.path["fingerprint"])
-    require_sight(call.watch, alert.model)
+    alert = seen_alert(call.watch, call.path["fingerprint"])
     last = call.query["last"]
     entries = deque(call.watch.alerting.history(alert.fingerprint) if last else (), last)
     history = [{"number": one.number, "digest": one.digest, **one.body} for one in entries]

@@ -7,14 +7,14 @@ import attrs
 from watchkeeper.alerting.groups import grouped
 from watchkeeper.app.alert_pages import matching_alerts
 from watchkeeper.server.route import Answer, Call, Parameter, Route, Told
-from watchkeeper.server.schemas import TEXT, ref
+from watchkeeper.server.schemas import ref
 
 from .alerts import MODEL, PATH, STATE, wanted_of
 
 _BY = Parameter(
     "by",
     "labels to group by, given several times: rule, model, version, severity, or such as feature; model when left out",
-    {"type": "array", "items": TEXT, "maxItems": 10},
+    {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 200}, "maxItems": 10},
 )
 
 

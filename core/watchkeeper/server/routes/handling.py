@@ -11,6 +11,7 @@ from watchkeeper.domain.plain import plain_alert
 from watchkeeper.server.bodies import JsonBody
 from watchkeeper.server.route import Answer, Call, Route, Told
 from watchkeeper.server.schemas import ref
+from watchkeeper.server.sight import seen_alert
 
 from .alerts import FINGERPRINT, PATH
 
@@ -31,19 +32,24 @@ _SAYING: Final = {
 
 
 def _acknowledged(call: Call) -> Alert:
-    return call.watch.alerting.acknowledge(call.path["fingerprint"], call.watch.actor, _comment(call))
+    return call.watch.alerting.acknowledge(_wanted(call), call.watch.actor, _comment(call))
 
 
 def _given_back(call: Call) -> Alert:
-    return call.watch.alerting.give_back(call.path["fingerprint"], call.watch.actor, _comment(call))
+    return call.watch.alerting.give_back(_wanted(call), call.watch.actor, _comment(call))
 
 
 def _commented(call: Call) -> Alert:
-    return call.watch.alerting.comment(call.path["fingerprint"], call.watch.actor, _comment(call))
+    return call.watch.alerting.comment(_wanted(call), call.watch.actor, _comment(call))
 
 
 def _resolved(call: Call) -> Alert:
-    return call.watch.alerting.resolve(call.path["fingerprint"], call.watch.actor, _comment(call))
+    return call.watch.alerting.resolve(_wanted(call), call.watch.actor, _comment(call))
+
+
+def _wanted(call: Call) -> str:
+    """The fingerprint of the alert in the path, which the caller may see."""
+    return seen_alert(call.watch, call.path["fingerprint"]).fingerprint
 
 
 def _comment(call: Call) -> str:

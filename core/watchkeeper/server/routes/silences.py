@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from watchkeeper.alerting.matching import Matcher
-from watchkeeper.alerting.permission import EVERY_MODEL, model_of
-from watchkeeper.alerting.silences import Silence, SilenceState
+from watchkeeper.alerting.silences import SilenceState
 from watchkeeper.app.silencing import doubts_about_models, doubts_about_rules, plain_silence
 from watchkeeper.domain.spans import Duration
 from watchkeeper.server.bodies import JsonBody
 from watchkeeper.server.route import Answer, Call, Parameter, Route, Told
 from watchkeeper.server.schemas import SILENCE_STATES, TEXT, ref
-from watchkeeper.server.sight import sight
+from watchkeeper.server.sight import seen_silence, sees_silence, sight
 
 _PATH: Final = "/api/v1/silences"
 _STATE: Final = Parameter(
@@ -41,7 +40,7 @@ _WANTED: Final[dict[str, Any]] = {
 def _listed(call: Call) -> Answer:
     state = call.query["state"]
     found = call.watch.alerting.silences.listed(SilenceState(state) if state else None)
-    return Answer({"silences": [plain_silence(one) for one in found if _is_seen(call, one)]})
+    return Answer({"silences": [plain_silence(one) for one in found if sees_silence(call.watch, one)]})
 
 
 def _added(call: Call) -> Answer:
@@ -51,19 +50,16 @@ def _added(call: Call) -> Answer:
     watch = call.watch
     made = watch.silence(matchers, length_us, by=watch.actor, comment=call.body["comment"], wait_us=wait_us)
     covers = sum(made.covers(alert) for alert in watch.alerting.alerts())
-    doubts = [*doubts_about_models(matchers, watch.models), *doubts_about_rules(matchers, watch.config)]
+    sees = sight(watch)
+    models = [model for model in watch.models if sees is None or sees(model)]
+    doubts = [*doubts_about_models(matchers, models), *doubts_about_rules(matchers, watch.config)]
     told = {**plain_silence(made), "covers": covers, "doubts": doubts}
     return Answer(told, 201, {"Location": f"{_PATH}/{made.id}"})
 
 
 def _ended(call: Call) -> Answer:
-    return Answer(plain_silence(call.watch.alerting.silences.end(call.path["silence"], call.watch.actor)))
-
-
-def _is_seen(call: Call, silence: Silence) -> bool:
-    """Those of models that the caller may see, and those that are about no single model."""
-    sees, model = sight(call.watch), model_of(silence.matchers)
-    return sees is None or model == EVERY_MODEL or sees(model)
+    silence = seen_silence(call.watch, call.path["silence"])
+    return Answer(plain_silence(call.watch.alerting.silences.end(silence.id, call.watch.actor)))
 
 
 ROUTES = (
