@@ -184,12 +184,13 @@ def test_the_sequence_covers_the_mean_at_all_times_together():
     assert missed <= 16  # 5 % of 200, and two standard errors
 
 
-def test_the_sentence_of_an_alarm_tells_now_the_reference_and_an_interval_that_does_not_contradict_it():
+def test_the_sentence_of_an_alarm_tells_what_it_is_a_mean_of_and_an_interval_that_does_not_contradict_it():
     alarm = RiskAlarm(0.25, (0.12, 0.37), 0.24, since_us=0, noticed_us=86_400_000_000, patience=4)
-    state = RiskState("mean squared error", 0.16, 0.18, 1.2, alarm)
+    state = RiskState("mean squared error", 0.16, 0.18, 1.2, alarm, outcomes=1200, through_us=40 * 86_400_000_000)
     assert state.sentence == (
-        "performance fell since 1970-01-01: mean squared error is 0.24 now, 0.16 in the reference; until it was "
-        "noticed, 1970-01-02, it was 0.25 (0.18 to 0.37), within its 25% of the false-alarm budget"
+        "performance fell since 1970-01-01: mean squared error is 0.24 over about the last 1,200 outcomes up to "
+        "1970-02-10, 0.16 in the reference; until it was noticed, 1970-01-02, it was 0.25 (0.18 to 0.37), within its "
+        "25% of the false-alarm budget"
     )
     alone = RiskState("mean squared error", 0.16, 0.18, 1.2, alarm, has_times=False)
     assert alone.sentence == (

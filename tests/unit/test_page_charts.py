@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.profile import profile
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.table import Categories
+from watchkeeper.domain.value import Value
+from watchkeeper.domain.window import Window
 from watchkeeper.monitor.page.axes import number_axis, short_number, time_axis
 from watchkeeper.monitor.page.distributions import distribution_chart
+from watchkeeper.monitor.page.illustration import Illustration
 from watchkeeper.monitor.page.lines import MOST_POINTS, At, Limit, Line, line_chart
+from watchkeeper.monitor.page.sections import performance
 from watchkeeper.monitor.page.shapes import OTHERS, UNSEEN, shape_of
 
 HOUR_US = 3_600_000_000
@@ -170,3 +176,26 @@ def test_names_cannot_leave_the_picture():
 def test_charts_ask_for_nothing_from_elsewhere():
     chart = line_chart("rmse", [line(1.0, 2.0)])
     assert not re.search(r"https?:|url\(|href|script", chart)
+
+
+def test_a_single_point_has_its_own_time_below_it_and_no_stretch_of_time_that_was_not_measured():
+    chart = line_chart("rmse", [Line("realised", "now", (At(13 * HOUR_US, 0.4),))])
+    below = [one for one in parsed(chart).iter() if one.tag.endswith("text") and "1970" in (one.text or "")]
+    assert [one.text for one in below] == ["1970-01-01 13:00"]
+    assert below[0].get("text-anchor") == "middle"
+
+
+@pytest.mark.parametrize(
+    ("is_open", "size", "drawn"), [(1.0, 0.68, False), (1.0, 3.0, True), (0.0, 0.68, True)], ids=["open", "above", "no"]
+)
+def test_the_limit_of_performance_evidence_is_drawn_where_it_decides(is_open, size, drawn):
+    details = {"usual": 0.1, "limit": 0.2, "open": is_open}
+    found = Measurement("risk_evidence", Value.of(size), "m", None, Window(0, HOUR_US, 500), details=details)
+    result = SimpleNamespace(
+        measurements=[found],
+        measurement=lambda name: found if name == found.name else None,
+        verdict=SimpleNamespace(findings=()),
+    )
+    told = performance(result, Illustration())
+    assert ("an alarm is raised at 1" in told) is drawn
+    assert ("an alarm was raised when the evidence reached 1" in told) is not drawn

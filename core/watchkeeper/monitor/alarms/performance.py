@@ -74,12 +74,16 @@ class RiskState:
     evidence: float
     """An alarm is raised at 1."""
     alarm: RiskAlarm | None
+    outcomes: int = 0
+    """Over about how many of the latest outcomes the alarm's mean loss runs."""
+    through_us: int = 0
+    """Outcomes stamped before this are counted."""
     has_times: bool = True
     """Whether outcomes that arrived were counted in the order of their times; a window's own rows otherwise."""
 
     @property
     def sentence(self) -> str:
-        """``performance fell since 2007-06-11: mean squared error is 0.24 now, 0.16 in the reference; …``.
+        """``performance fell since 2007-06-11: mean squared error is 0.24 over about the last 400 outcomes up to …``.
 
         The interval begins no lower than the limit: that the mean is above it is what the bets have won on.
         """
@@ -93,8 +97,9 @@ class RiskState:
             return f"performance fell: {self.title} {was}, {self.usual:.4g} in the reference ({budget})"
         since, noticed = told_time(self.alarm.since_us), told_time(self.alarm.noticed_us)
         return (
-            f"performance fell since {since}: {self.title} is {self.alarm.risk:.4g} now, {self.usual:.4g} in the "
-            f"reference; until it was noticed, {noticed}, it was {was}, {budget}"
+            f"performance fell since {since}: {self.title} is {self.alarm.risk:.4g} over about the last "
+            f"{self.outcomes:,} outcomes up to {told_time(self.through_us)}, {self.usual:.4g} in the reference; until "
+            f"it was noticed, {noticed}, it was {was}, {budget}"
         )
 
 
@@ -103,7 +108,11 @@ def risk_state(alarms: RiskAlarms, evidence: RiskEvidence, until_us: int | None 
     if not evidence.blocks:
         return None
     alarm = evidence.open if until_us is None else evidence.open_at(until_us)
-    return RiskState(alarms.title, alarms.usual, alarms.bets.limit, alarms.size(evidence), alarm)
+    found = RiskState(alarms.title, alarms.usual, alarms.bets.limit, alarms.size(evidence), alarm)
+    if alarm is None:
+        return found
+    through_us = evidence.through_us if alarm.ended_us is None else alarm.ended_us
+    return attrs.evolve(found, outcomes=alarm.patience * alarms.rows, through_us=through_us)
 
 
 def risk_alone(alarms: RiskAlarms, judging: Judging, records: Records) -> RiskState | None:

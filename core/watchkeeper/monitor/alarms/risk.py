@@ -37,7 +37,7 @@ class RiskAlarm:
     interval: tuple[float, float]
     """Of `noticed_risk`: a confidence sequence at 95 %."""
     risk: float
-    """Mean loss now, over about as many blocks as `patience`."""
+    """Mean loss over about as many of the latest blocks as `patience`."""
     since_us: int
     noticed_us: int
     patience: int

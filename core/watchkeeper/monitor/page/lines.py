@@ -10,6 +10,8 @@ from typing import Final
 
 import attrs
 
+from watchkeeper.domain.window import told_time
+
 from .axes import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Axis, number_axis, short_number, short_time, time_axis
 
 MOST_POINTS: Final = 160
@@ -63,8 +65,9 @@ def line_chart(title: str, lines: Sequence[Line], limits: Sequence[Limit] = (), 
     numbers = [limit.number for limit in limits] + ([0.0] if is_evidence else [])
     for point in points:
         numbers += [point.number, *(point.interval or ())]
-    x, y = time_axis(point.time_us for point in points), number_axis(numbers, may_be_logarithmic=is_evidence)
-    parts = [_frame(x, y)]
+    times = {point.time_us for point in points}
+    x, y = time_axis(times), number_axis(numbers, may_be_logarithmic=is_evidence)
+    parts = [_frame(x, y, min(times) if len(times) == 1 else None)]
     parts += [_band(line, x, y) for line in thinned]
     parts += [_limit(limit, y) for limit in limits]
     parts += [_drawn(line, x, y) for line in thinned]
@@ -101,18 +104,22 @@ def _thinned(points: tuple[At, ...]) -> tuple[At, ...]:
     return tuple(kept[time_us] for time_us in sorted(kept))
 
 
-def _frame(x: Axis, y: Axis) -> str:
+def _frame(x: Axis, y: Axis, only_us: int | None) -> str:
+    """The grid, and the first and the last time; where there is one time alone, that one below its point."""
     lines = "".join(
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y.at(tick)}" y2="{y.at(tick)}"/>'
         f'<text x="{LEFT - 4}" y="{y.at(tick) + 3.5}" text-anchor="end">{short_number(tick)}</text>'
         for tick in y.ticks
     )
     span, foot = x.high - x.low, HEIGHT - 6
-    return (
-        f'{lines}<text x="{LEFT}" y="{foot}">{short_time(x.low, span)}</text>'
+    times = (
+        f'<text x="{LEFT}" y="{foot}">{short_time(x.low, span)}</text>'
         f'<text x="{WIDTH - RIGHT}" y="{foot}" text-anchor="end">{short_time(x.high, span)}</text>'
-        f'<line class="foot" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>'
+        if only_us is None
+        else f'<text x="{x.at(only_us)}" y="{foot}" text-anchor="middle">{told_time(only_us)[:16]}</text>'
     )
+    foot_line = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"'
+    return f'{lines}{times}<line class="foot" {foot_line}/>'
 
 
 def _limit(limit: Limit, y: Axis) -> str:

@@ -26,6 +26,7 @@ _MOST_FEATURES: Final = 30
 """Pictures of more would be slow to open; the table of measurements has all."""
 _ALARM: Final = Limit(1.0, "an alarm is raised when the evidence of all columns adds up to 1")
 _RISK_ALARM: Final = Limit(1.0, "an alarm is raised at 1")
+_RISK_RAISED: Final = "an alarm was raised when the evidence reached 1; it stays open until the mean loss has come back"
 
 
 def performance(result: CheckResult, drawn: Illustration) -> str:
@@ -111,12 +112,14 @@ def _risk_figure(result: CheckResult, drawn: Illustration) -> str:
     if found is None or found.value.number is None:
         return ""
     line = Line("evidence", "now", _series(drawn, found))
-    chart = line_chart("evidence that performance fell", [line], [_RISK_ALARM], is_evidence=True)
+    # an open alarm is not ended by evidence below 1, so the limit would contradict it
+    limits = [] if found.details.get("open") and line.points[-1].number < _RISK_ALARM.number else [_RISK_ALARM]
+    chart = line_chart("evidence that performance fell", [line], limits, is_evidence=True)
     usual, limit = found.details.get("usual"), found.details.get("limit")
     told = f"{line.points[-1].number:.3g}"
     if usual is not None and limit is not None:
         told += f"; the mean loss was {usual:.4g} in the reference, and up to {limit:.4g} is no rise"
-    return _figure("evidence that performance fell", told, chart, _RISK_ALARM.told)
+    return _figure("evidence that performance fell", told, chart, limits[0].told if limits else _RISK_RAISED)
 
 
 def _figure(name: str, told: str, chart: str, caption: str) -> str:
