@@ -199,3 +199,19 @@ def test_batches_that_both_are_asked_about_in_turn_are_paired_at_both_ends(watch
         log(watch, "1.3", two[part], ids[part], start=2_000 * half + 700)
     watch.record_outcomes("momentum", ids, truth)
     assert watch.compare("momentum@1.2", "momentum@1.3").pairs == 600
+
+
+def test_rows_that_both_predicted_are_of_one_window_though_one_version_was_asked_hours_later(project):
+    project.configure(project.config.replace(', "venue"', ""))
+    clock = FakeClock(START_US)
+    one, truth = predictions(0.7, 1)
+    two, _ = predictions(0.8, 2)
+    ids = [f"r{at}" for at in range(600)]
+    with open_project("watchkeeper.toml", clock=clock) as watch:
+        watch.log("momentum", np.zeros((600, 2)), one, ids=ids, version="1.2.0")
+        clock.advance(36 * 3600)
+        watch.log("momentum", np.zeros((600, 2)), two, ids=ids, version="1.3.0")
+        watch.record_outcomes("momentum", ids, truth)
+        found = watch.compare("momentum@1.2.0", "momentum@1.3.0")
+    assert found.windows
+    assert all(side.number is not None for _, values in found.windows for side in values["accuracy"])

@@ -14,7 +14,7 @@ from watchkeeper.domain.window import Window, iso_time
 from watchkeeper.monitor.backfill.cutting import Cutter, Plan
 from watchkeeper.monitor.records import PREDICTIONS
 from watchkeeper.monitor.stored_windows import records_between
-from watchkeeper.monitor.versions import Compared, Side, compared_versions, windows_compared
+from watchkeeper.monitor.versions import Compared, Side, at_shared_times, compared_versions, windows_compared
 
 from .answering import number_of
 from .assembly import Systems
@@ -57,7 +57,8 @@ def versions_compared(
     model = first.partition("@")[0]
     metrics = systems.models.watched(model).metrics
     window = Window(begin_us, end_us, len(one.records) + len(two.records))
-    windows = _windows(one, two, systems.models.config(model).window)
+    aligned = at_shared_times(one, two)
+    windows = _windows(one, aligned, systems.models.config(model).window)
     return VersionComparison(
         one.title,
         two.title,
@@ -65,7 +66,7 @@ def versions_compared(
         (len(one.records), len(two.records)),
         (int(one.records.has_outcome.sum()), int(two.records.has_outcome.sum())),
         compared_versions(one, two, metrics),
-        tuple(windows_compared(one.labelled, two.labelled, windows, metrics)),
+        tuple(windows_compared(one.labelled, aligned.labelled, windows, metrics)),
     )
 
 

@@ -74,12 +74,26 @@ def compared_versions(first: Side, second: Side, metrics: Mapping[str, Metric]) 
 def windows_compared(
     first: Side, second: Side, windows: Iterator[Window], metrics: Mapping[str, Metric]
 ) -> Iterator[tuple[Window, dict[str, tuple[Value, Value]]]]:
-    """Each window in which one of them predicted, with every metric of both."""
+    """Each window in which one of them predicted, with every metric of both; see `at_shared_times`."""
     for window in windows:
         one, two = first.within(window), second.within(window)
         if len(one.records) or len(two.records):
             values = {name: (_value(name, metric, one), _value(name, metric, two)) for name, metric in metrics.items()}
             yield window, values
+
+
+def at_shared_times(first: Side, second: Side) -> Side:
+    """The second with the first's times at the rows that both predicted, so that pairs are of the same window."""
+    time = second.records.time
+    if first.records.time is None or time is None or not first.records.ids or not second.records.ids:
+        return second
+    known = dict(zip(first.records.ids, first.records.time.tolist(), strict=True))
+    moved = np.array(
+        [known.get(name, at) for name, at in zip(second.records.ids, time.tolist(), strict=True)], dtype=np.int64
+    )
+    order = np.argsort(moved, kind="stable")
+    records = attrs.evolve(second.records, time=moved).taken(order)
+    return attrs.evolve(second, records=records)
 
 
 def _paired(first: Side, second: Side) -> tuple[Side, Side]:
