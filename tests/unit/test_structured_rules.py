@@ -160,7 +160,7 @@ def test_labels_go_along_with_the_alert_and_can_be_matched(loaded):
         ),
         (
             'metric = "accuracy"\nbelow = 0.8\nlabels = { model = "x" }',
-            "rule 'one': labels: every alert has a 'model' anyway; choose another name",
+            "rules.one.labels: no label can be called 'model': every alert has one anyway; choose another name",
         ),
         (
             'metric = "accuracy"\nbelow = 0.8\nsummary = "{{ acuracy }}"',

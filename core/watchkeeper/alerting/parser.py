@@ -41,10 +41,15 @@ def parsed(text: str, known: Collection[str] | None = None) -> Condition:
     Raises
     ------
     ConfigError
-        With the column and what was expected; for an unknown measurement also the nearest known one.
+        With the column and what was expected; for each unknown measurement also the nearest known one.
     """
     parser = _Parser(text, known)
-    truth = parser.condition()
+    try:
+        truth = parser.condition()
+    except ConfigError as error:
+        raise ConfigError(*parser.unknown, *error.problems) from None
+    if parser.unknown:
+        raise ConfigError(*parser.unknown)
     if not parser.series:
         raise ConfigError(f"condition {text!r} names no measurement: expected something like 'accuracy < 0.8'")
     return Condition(
@@ -78,6 +83,8 @@ class _Parser:
         self.thresholds: list[Threshold] = []
         self.comparisons = 0
         self.anomalies: list[AnomalyOf] = []
+        self.unknown: list[str] = []
+        """What is wrong with names of measurements; the reading goes on, so that all of it is told at once."""
 
     def condition(self) -> Truth:
         if self._words.is_at_end():
@@ -206,7 +213,7 @@ class _Parser:
         """The name, if there can be such a measurement, and the labels behind it."""
         if self._known is not None and name.text not in self._known:
             near = f": write {ANOMALY}(accuracy)" if name.text == ANOMALY else _known_names(name.text, self._known)
-            raise self._words.error_at(name, f"no measurement is called {name.text!r}{near}")
+            self.unknown += self._words.error_at(name, f"no measurement is called {name.text!r}{near}").problems
         labels: list[tuple[str | None, str]] = []
         if self._words.take_sign("{"):
             labels += self._listed("}", self._named_label)

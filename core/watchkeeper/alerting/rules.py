@@ -78,8 +78,8 @@ class Rule:
         if self.for_checks < 1:
             raise ConfigError(f"rule {self.name!r}: for_checks: expected at least 1, found {self.for_checks}")
         if clash := set(self.labels) & {*self.each, *NAMED}:
-            told = f"every alert has a {min(clash)!r} anyway; choose another name"
-            raise ConfigError(f"rule {self.name!r}: labels: {told}")
+            told = "every alert has one anyway; choose another name"
+            raise ConfigError(*(f"no label can be called {label!r}: {told}" for label in sorted(clash)))
         for name in ("for_us", "cooldown_us", "keep_firing_us", "repeat_us", "silence_us"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"rule {self.name!r}: {name}: expected at least 0, found {getattr(self, name)}")

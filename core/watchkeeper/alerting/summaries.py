@@ -32,6 +32,9 @@ from .templates import TemplateText, is_template, rendered, template_of
 MAX_LENGTH: Final = 500
 """Characters of a plain text."""
 _PART: Final = re.compile(r"\{([^{}]*)\}|[{}]")
+_TEMPLATE: Final = re.compile(r"\{[{%#]")
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#][^\s]*", re.IGNORECASE)
+_ADDRESS_BEFORE_TEMPLATE: Final = re.compile(r"https?://[^\s]*", re.IGNORECASE)
 _FORM: Final = re.compile(r"(?:\.(?:\d|1\d)[fge%]|d)?")
 
 
@@ -98,10 +101,27 @@ def summary_of(text: str, condition: Condition, labels: Iterable[str] = ()) -> T
 
 
 def words_of(text: str, condition: Condition, labels: Iterable[str] = (), *, is_link: bool = False) -> Text | str:
-    """Read a text that stands beside it, a next step or a link: plain as it is, or a template."""
+    """Read a text that stands beside it, a next step or a link: plain as it is, or a template.
+
+    Raises
+    ------
+    ConfigError
+        For a template as `templates` refuses it; for a link that begins with something that is no http or https URL.
+    """
+    if is_link:
+        _check_address(text)
     if not is_template(text):
         return text
     return Text(text, template=template_of(text, *_names(condition, labels)), is_link=is_link)
+
+
+def _check_address(link: str) -> None:
+    """Pass, or a ConfigError for what cannot become a URL, whatever its templates are filled with."""
+    begins = _TEMPLATE.split(link.strip(), maxsplit=1)[0]
+    is_open = begins != link.strip()  # what a template gives comes after it
+    if not (begins == "" and is_open) and not (_ADDRESS_BEFORE_TEMPLATE if is_open else _ADDRESS).fullmatch(begins):
+        told = "expected http:// or https:// and a host, such as https://wiki.example/accuracy"
+        raise ConfigError(f"{one_line(link, 80)!r} is no address that can be opened; {told}")
 
 
 def _names(condition: Condition, labels: Iterable[str]) -> tuple[set[str], set[str]]:

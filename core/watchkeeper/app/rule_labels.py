@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from watchkeeper.alerting.anomalies.methods import OWN_LABELS
@@ -22,7 +22,7 @@ _OF_MEASUREMENTS: Final = ("feature", "segment", VERSION, "truth", "predicted", 
 def check_labels(
     condition: Condition, models: Mapping[str, ModelConfig], of_references: Mapping[str, Collection[str]]
 ) -> None:
-    """Pass, or a ConfigError for a feature or segment that none of the models has, with the nearest that one has.
+    """Pass, or a ConfigError for each feature or segment that none of the models has, with the nearest that one has.
 
     Parameters
     ----------
@@ -32,33 +32,41 @@ def check_labels(
     """
     features = _features(models, of_references)
     segments = {segment.name for model in models.values() for segment in model.columns.segments}
-    for key, value in dict.fromkeys(label for series in condition.series for label in series.labels):
+    labels = dict.fromkeys(label for series in condition.series for label in series.labels)
+    problems: list[str] = []
+    for key, value in labels:
         if key == "feature" and features is not None and value not in features:
-            raise ConfigError(f"no model of this rule has a feature {value!r}{_nearest(value, features)}")
+            problems.append(f"no model of this rule has a feature {value!r}{_nearest(value, features)}")
         if key == "segment" and models and value not in segments and value.partition("=")[0] not in segments:
-            raise ConfigError(f"no model of this rule has a segment {value!r}{_nearest(value, segments)}")
+            problems.append(f"no model of this rule has a segment {value!r}{_nearest(value, segments)}")
         if key is None and features is not None and _is_misspelt(value, {*features, *segments}):
-            raise ConfigError(f"no model of this rule has {value!r}{did_you_mean(value, {*features, *segments})}")
-        if key is not None:
-            check_keys([key], models)
+            problems.append(f"no model of this rule has {value!r}{did_you_mean(value, {*features, *segments})}")
+    problems += _wrong_keys(dict.fromkeys(key for key, _ in labels if key is not None), models)
+    if problems:
+        raise ConfigError(*problems)
 
 
 def check_keys(labels: Iterable[str], models: Mapping[str, ModelConfig]) -> None:
-    """Pass, or a ConfigError for the name of a label that measurements do not have, as far as that can be known.
+    """Pass, or a ConfigError for each name of a label that measurements do not have, as far as that can be known.
 
     Measurements of plugins have whatever labels they like: refused is what is nearly a known one, a column that makes
     segments, and what each alert has one of.
     """
+    if problems := list(_wrong_keys(labels, models)):
+        raise ConfigError(*problems)
+
+
+def _wrong_keys(labels: Iterable[str], models: Mapping[str, ModelConfig]) -> Iterator[str]:
     columns = {segment.name for model in models.values() for segment in model.columns.segments}
     for label in labels:
         if label in _OF_MEASUREMENTS:
             continue
         if label in NAMED:
-            raise ConfigError(f"no measurement has the label {label!r}: every alert has a {label} of its own anyway")
-        if label in columns:
-            raise ConfigError(f"no measurement has the label {label!r}: values of that column are in 'segment'")
-        if near := did_you_mean(label, _OF_MEASUREMENTS):
-            raise ConfigError(f"no measurement has the label {label!r}{near}")
+            yield f"no measurement has the label {label!r}: every alert has a {label} of its own anyway"
+        elif label in columns:
+            yield f"no measurement has the label {label!r}: values of that column are in 'segment'"
+        elif near := did_you_mean(label, _OF_MEASUREMENTS):
+            yield f"no measurement has the label {label!r}{near}"
 
 
 def _features(models: Mapping[str, ModelConfig], of_references: Mapping[str, Collection[str]]) -> Known:

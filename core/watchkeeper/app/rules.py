@@ -43,7 +43,7 @@ from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
 from watchkeeper.monitor.whole_window import TOGETHER_DRIFT
 
 from .rule_labels import check_keys, check_labels
-from .structured_rules import condition_text, recovery_text
+from .structured_rules import check_metric, condition_text, recovery_text
 from .telling import escalation_of, placed, with_escalations
 
 ALWAYS_MEASURED = (
@@ -125,14 +125,15 @@ class _Reading:
         with self._placed(name, "when" if config.metric is None else "metric"):
             is_known = config.anomaly is None or config.anomaly in set(Method)
             told = config if is_known else attrs.evolve(config, anomaly=Method.ALL.value)  # told already
-            condition = parsed(condition_text(told, known, ALWAYS_MEASURED), known)
-            with self._placed(name, _key_of_labels(config)):
-                check_labels(condition, models, self.of_references)
+            text = condition_text(told, ALWAYS_MEASURED)
+            self._look_up_labels(text, models, name, _key_of_labels(config))
+            check_metric(config, known)
+            condition = parsed(text, known)
             if recover is not None:
                 with self._placed(name, "recover" if config.recovers is None else "recovers"):
                     check_recovery(condition, recover)
             said = _said(name, config, condition, self.loaded, self.problems)
-            with self._placed(name):
+            with self._placed(name, "labels"):  # all else that a Rule refuses is refused as the file is read
                 escalation = escalation_of(self.loaded.config, config.escalation)
                 rule = _made(name, config, condition, recover=recover, escalation=escalation, **said)
         return rule
@@ -145,10 +146,23 @@ class _Reading:
                 return parsed(recovery_text(config) or "")
         elif config.recover is not None:
             with self._placed(name, "recover"):
-                recover = parsed(config.recover, known)
-                check_labels(recover, models, self.of_references)
-                return recover
+                self._look_up_labels(config.recover, models, name, "recover")
+                return parsed(config.recover, known)
         return None
+
+    def _look_up_labels(self, text: str, models: Mapping[str, ModelConfig], name: str, key: str) -> None:
+        """Tell of the features and segments that there are not, also where a measurement is unknown."""
+        try:
+            condition = parsed(text)
+        except ConfigError:
+            return  # told when the condition itself is read
+        with self._placed(name, key):
+            check_labels(condition, self._with_columns(models), self.of_references)
+
+    def _with_columns(self, models: Mapping[str, ModelConfig]) -> Mapping[str, ModelConfig]:
+        """The models; none where what one of them has as columns was left out: then labels are not looked up."""
+        is_known = not any(path[:1] == ("models",) and path[2:3] == ("columns",) for path in self.loaded.left_out)
+        return models if is_known else {}
 
     def _is_in_doubt(self, config: RuleConfig) -> bool:
         """Whether what one of its models measures was left out."""

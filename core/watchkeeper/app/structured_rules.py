@@ -9,13 +9,18 @@ from watchkeeper.domain.errors import ConfigError
 from watchkeeper.domain.nearest import did_you_mean
 
 
-def condition_text(rule: RuleConfig, known: Collection[str] | None, of_rows: Collection[str]) -> str:
+def check_metric(rule: RuleConfig, known: Collection[str] | None) -> None:
+    """Pass, or a ConfigError for a `metric` that is none of the `known`, with the nearest; None: any name will do."""
+    if rule.metric is not None and known is not None and rule.metric not in known:
+        near = did_you_mean(rule.metric, known) or f"; known are {', '.join(sorted(known)[:12])}"
+        raise ConfigError(f"no measurement is called {rule.metric!r}{near}")
+
+
+def condition_text(rule: RuleConfig, of_rows: Collection[str]) -> str:
     """The condition of a rule, as it would be written in `when`.
 
     Parameters
     ----------
-    known
-        The names of measurements that there can be; None: any name will do.
     of_rows
         Those among them that are of all rows of a window and count nothing of their own: for them `samples` means the
         rows, for others what the measurement itself was made of, which for a metric are rows with an outcome.
@@ -23,13 +28,10 @@ def condition_text(rule: RuleConfig, known: Collection[str] | None, of_rows: Col
     Raises
     ------
     ConfigError
-        For an unknown measurement, with the nearest known one; for a label that cannot be quoted.
+        For a label that cannot be quoted.
     """
     if rule.metric is None:
         return rule.when or ""
-    if known is not None and rule.metric not in known:
-        near = did_you_mean(rule.metric, known) or f"; known are {', '.join(sorted(known)[:12])}"
-        raise ConfigError(f"no measurement is called {rule.metric!r}{near}")
     measured = f"{rule.metric}{_labels(rule)}"
     if rule.anomaly is not None:
         budget = "" if rule.false_alarms is None else f', false_alarms = "{rule.false_alarms}"'
