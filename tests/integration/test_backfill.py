@@ -202,6 +202,9 @@ def test_what_goes_not_together_is_told(project, command):
     assert "--data checks files and --since every window of the stored rows; give one of the two" in answer.err
     answer = command("check", "--since", "2026-01-05", "--over", "7d")
     assert "--over judges one long stretch and --since every window" in answer.err
+    answer = command("check", "--since", "2026-01-08T10:00", "--until", "2026-01-07")
+    assert answer.code == 2
+    assert "--since 2026-01-08T10:00 is not before --until 2026-01-07: give a later end" in answer.err
     answer = command("check", "--since", "yesterday")
     assert "'yesterday' is no time" in answer.err
     assert "--since" in answer.err

@@ -14,6 +14,7 @@ from .exclusions import (
     require_no_until,
     require_no_version,
     require_no_word,
+    require_order,
 )
 from .history import history
 from .moments import end_moment, moment
@@ -118,6 +119,7 @@ def check(
         require_no_version(version, "--since measures what answered; `watchkeeper compare` has versions by window")
         require_no_word(act, "--since stores what it measures, and nobody is told")
         bounds = moment(since, "--since", is_end=False), end_moment(until)
+        require_order(since, until, *bounds)
         last = history_checked(config, models, *bounds, verbose=verbose, as_json=as_json)
         if any(window.status.value in failing for window in last):
             raise typer.Exit(1)

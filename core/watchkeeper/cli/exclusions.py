@@ -42,3 +42,11 @@ def require_no_until(until: object) -> None:
 
     if until is not None:
         raise UsageError("--data checks a whole file and --until a window of stored rows; give one of the two")
+
+
+def require_order(since: str, until: str | None, since_us: int, until_us: int | None) -> None:
+    """Refuse an end that is not after the begin."""
+    from watchkeeper.domain.errors import UsageError
+
+    if until_us is not None and since_us >= until_us:
+        raise UsageError(f"--since {since} is not before --until {until}: give a later end, or leave out --until")
