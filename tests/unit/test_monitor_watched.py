@@ -131,8 +131,19 @@ def test_a_raising_metric_is_a_named_failure_and_the_others_stand():
     result = watched(metrics={"bad": Raising(), "error": Error()}).check(records())
     assert [failure.plugin for failure in result.verdict.failures] == ["metric.bad"]
     assert result.status is Status.UNKNOWN
-    assert "metric.bad failed: RuntimeError: boom" in sentences(result, Status.UNKNOWN)
+    assert sentences(result, Status.UNKNOWN).count("metric.bad failed: RuntimeError: boom") == 1
+    assert not [one for one in sentences(result, Status.UNKNOWN) if "bad is undefined" in one]
     assert result.measurement("error").value.is_defined
+
+
+def test_what_a_plugin_that_failed_should_have_measured_is_undefined_with_the_reason():
+    class BadDetector(MeanShift):
+        def compare(self, comparison):
+            raise RuntimeError("boom")
+
+    result = watched(metrics={"bad": Raising()}, detectors={"off": BadDetector()}).check(records())
+    for found in (result.measurement("bad"), result.measurement("off", feature="vol")):
+        assert found.value.reason == "plugin failed: RuntimeError: boom"
 
 
 def test_a_metric_of_the_wrong_type_is_a_named_failure():

@@ -12,7 +12,7 @@ import watchkeeper
 import watchkeeper_plugins
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.plugins import attempt
-from watchkeeper.plugins.boundary import Crash, contained
+from watchkeeper.plugins.boundary import Crash, contained, each_told_once
 
 
 def failing(error):
@@ -99,3 +99,21 @@ def test_the_border_is_the_only_place_that_excepts_everything():
     }
 
     assert files == {"watchkeeper/plugins/boundary.py", "watchkeeper/cli/main.py"}
+
+
+def test_a_plugin_that_fails_again_and_again_in_one_check_is_logged_once(caplog):
+    def warned(checks):
+        caplog.clear()
+        for error in checks:
+            with each_told_once():
+                for subject in ("vol", "ret", "vol"):
+                    with each_told_once():
+                        assert attempt("drift.ks", subject, failing(error)).error == "ValueError: odd"
+        return [one.subject for one in caplog.records if one.levelno == logging.WARNING]
+
+    odd = ValueError("odd")
+    assert warned([odd]) == ["vol"]
+    assert warned([odd, odd]) == ["vol", "vol"]
+    attempt("drift.ks", "ret", failing(odd))
+    attempt("drift.ks", "ret", failing(odd))
+    assert [one.subject for one in caplog.records if one.levelno == logging.WARNING][2:] == ["ret", "ret"]

@@ -26,7 +26,7 @@ from watchkeeper.monitor.history import to_append
 from watchkeeper.monitor.records import PREDICTIONS, Records
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.watched import WatchedModel
-from watchkeeper.plugins.boundary import attempt
+from watchkeeper.plugins.boundary import attempt, each_told_once
 
 from .answering import answers
 from .assembly import Systems
@@ -69,6 +69,7 @@ class BackfillProgress:
     windows: int
 
 
+@each_told_once()
 def backfilled(
     systems: Systems, model: str, since_us: int, until_us: int | None, tell: Callable[[BackfillProgress], None]
 ) -> tuple[PastWindow, ...]:

@@ -32,6 +32,7 @@ from watchkeeper.monitor.standing import keep_standing
 from watchkeeper.monitor.stored_windows import rows_after, stored_records
 from watchkeeper.monitor.watched import WatchedModel
 from watchkeeper.monitor.watched_performance import RISK_EVIDENCE
+from watchkeeper.plugins.boundary import each_told_once
 
 from .answering import answers, nothing_found, of_version, versions_findings
 from .assembly import Systems
@@ -46,6 +47,7 @@ STATUS_OF_SEVERITY: Final = {
 }
 
 
+@each_told_once()
 def checked(
     systems: Systems, model: str, data: Any, *, until_us: int | None, source: str, act: bool | None = None
 ) -> CheckResult:
@@ -78,6 +80,7 @@ def checked(
     return whole
 
 
+@each_told_once()
 def version_checked(systems: Systems, model: str, version: str, until_us: int | None) -> CheckResult:
     """A look at the latest window of one version's own predictions, whether anybody got those answers or not.
 

@@ -22,13 +22,14 @@ from watchkeeper.monitor.scale.folder import Progress, planned_folder, profiled_
 from watchkeeper.monitor.scale.questions import Question
 from watchkeeper.monitor.scale.stretch import profiled_stretch
 from watchkeeper.monitor.watched import WatchedModel
-from watchkeeper.plugins.boundary import attempt
+from watchkeeper.plugins.boundary import attempt, each_told_once
 
 from .answering import answers
 from .assembly import Systems
 from .checking import acted_upon, acts, looked_at
 
 
+@each_told_once()
 def folder_checked(
     systems: Systems,
     model: str,
@@ -61,6 +62,7 @@ def folder_checked(
     return acted_upon(systems, watched, result, systems.clock.now_us())
 
 
+@each_told_once()
 def stretch_checked(systems: Systems, model: str, since_us: int, until_us: int) -> CheckResult:
     """Check all stored rows of a stretch of time as one window; nothing is kept, and nobody is told."""
     if since_us >= until_us:

@@ -18,7 +18,7 @@ from watchkeeper.domain.verdict import Failure, Finding
 from .calibration import Allowance, Edge, edges_of_tests
 from .judging import drift_finding, has_drifted
 from .learned import Learned
-from .measuring import Subject, measured_drift
+from .measuring import Subject, measured_drift, undefined_by
 from .naming import OUTCOME
 from .records import Records
 
@@ -70,6 +70,8 @@ class WatchedOutcomes:
         drifts, failures = measured_drift(subject, self.reference, outcome, self.detectors, self.edges)
         verdict = has_drifted(OUTCOME, drifts)
         value = Value.undefined("the reference does not tell what is usual", samples=known)
+        if failures and len(failures) == len(drifts):
+            value = undefined_by(failures[0])
         if verdict is not None:
             value = Value.of(float(verdict), samples=known)
         findings = [drift_finding(OUTCOME, drifts)]

@@ -67,16 +67,22 @@ def measured_metrics(
     metrics: Mapping[str, Metric],
     labels: Mapping[str, str] | None = None,
 ) -> tuple[list[Measurement], list[Failure]]:
-    """Each metric's value over the labelled rows, in the metrics' order."""
+    """Each metric's value over the labelled rows, in the metrics' order; of one that fails undefined, with why."""
     measurements: list[Measurement] = []
     failures: list[Failure] = []
     for name, metric in metrics.items():
         found = _metric_value(name, metric, evaluation)
         if isinstance(found, Failure):
             failures.append(found)
+            measurements.append(subject.measurement(name, undefined_by(found), labels))
         else:
             measurements.append(subject.measurement(name, found, labels, _explained(name, metric, evaluation, found)))
     return measurements, failures
+
+
+def undefined_by(failure: Failure) -> Value:
+    """What a plugin that failed has measured: nothing, and why, so that no history has a silent gap."""
+    return Value.undefined(f"plugin failed: {failure.error}")
 
 
 def measured_cells(subject: Subject, evaluation: Evaluation, metrics: Mapping[str, Metric]) -> list[Measurement]:
@@ -130,6 +136,7 @@ def measured_drift(
         found = _drift(title, reference.name, detector, comparison)
         if isinstance(found, Failure):
             failures.append(found)
+            measurements.append(subject.measurement(title, undefined_by(found), {"feature": reference.name}))
             continue
         details = drift_details(found, edges.get((title, reference.name)))
         if found.statistic.is_defined and comparison.tendency is not None:
@@ -174,6 +181,7 @@ def measured_tables(
     for title, drift in found.drifts.items():
         if isinstance(drift, Failure):
             failures.append(drift)
+            measurements.append(subject.measurement(title, undefined_by(drift), {"feature": ALL_FEATURES}))
             continue
         edge = edges.get((title, ALL_FEATURES))
         if edge is not None and found.lacking:

@@ -12,7 +12,7 @@ from watchkeeper.domain.errors import DataError
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.segment import Segment
 from watchkeeper.domain.value import Value
-from watchkeeper.domain.verdict import Finding, Status
+from watchkeeper.domain.verdict import Failure, Finding, Status
 
 from .alarms.performance import RiskState, risk_alone, risk_of
 from .alarms.risk import RiskAlarms
@@ -56,7 +56,7 @@ class WatchedPerformance:
             into.add(estimates, [Finding(Status.UNKNOWN, "performance", told)])
             return
         found, failed = measured_metrics(subject, evaluation, self.metrics)
-        findings = performance_findings(found, labelled, self.min_rows, expectation)
+        findings = performance_findings(_answered(found, failed), labelled, self.min_rows, expectation)
         into.add([*found, *estimates, *measured_cells(subject, evaluation, self.metrics)], findings, failed)
         into.add(self._by_segment(subject, records))
 
@@ -69,7 +69,7 @@ class WatchedPerformance:
         if not self.metrics or rows.evaluation is None:
             return
         found, failed = measured_metrics(subject, rows.evaluation, self.metrics)
-        findings = performance_findings(found, labelled, self.min_rows, expectation)
+        findings = performance_findings(_answered(found, failed), labelled, self.min_rows, expectation)
         into.add([*found, *measured_cells(subject, rows.evaluation, self.metrics)], findings, failed)
         if rows.outcomes is not None:
             into.add(self._by_segment(subject, rows.outcomes), _unmeasured(self.segments, rows.outcomes))
@@ -98,6 +98,12 @@ class WatchedPerformance:
                 if self.segment_estimators is not None and not rows.has_outcome.all():
                     measurements += self.segment_estimators.estimated(subject, name, rows)
         return measurements
+
+
+def _answered(metrics: list[Measurement], failures: list[Failure]) -> list[Measurement]:
+    """Those whose plugin did not fail: a failure is a finding of its own."""
+    failed = {failure.subject for failure in failures}
+    return [metric for metric in metrics if metric.name not in failed]
 
 
 def _unmeasured(segments: tuple[Segment, ...], records: Records) -> list[Finding]:

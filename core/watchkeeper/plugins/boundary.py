@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import attrs
@@ -12,6 +14,8 @@ from watchkeeper.domain.verdict import Failure
 
 T = TypeVar("T")
 _log = logging.getLogger("watchkeeper.plugins")
+_told: ContextVar[set[tuple[str, str]] | None] = ContextVar("watchkeeper_plugin_failures_told", default=None)
+"""Plugins and what they failed with, as far as they are logged already; None: everything is."""
 _OWN_PARTS = frozenset({"caretaker", "monitor", "sender"})
 """Titles that are no plugins: watchkeeper's own threads and checks, contained here as well."""
 
@@ -46,9 +50,32 @@ def attempt(title: str, subject: str, call: Callable[[], T]) -> T | Failure:
         failure = Failure(title, described(error), subject)
         told = {"plugin": title, "subject": subject, "error": failure.error}
         who = f"the {title}" if title in _OWN_PARTS else f"plugin {title}"
-        _log.warning("%s failed at %s: %s", who, subject or "its work", failure.error, extra=told)
+        level = logging.WARNING if _is_new(title, failure.error) else logging.DEBUG
+        _log.log(level, "%s failed at %s: %s", who, subject or "its work", failure.error, extra=told)
         _log.debug("where %s failed", who, exc_info=True, extra=told)
         return failure
+
+
+@contextmanager
+def each_told_once() -> Iterator[None]:
+    """While it lasts, a plugin that fails again in the same words is logged for debugging alone; can be nested."""
+    if _told.get() is not None:
+        yield
+        return
+    token = _told.set(set())
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def _is_new(title: str, error: str) -> bool:
+    told = _told.get()
+    if told is None:
+        return True
+    is_new = (title, error) not in told
+    told.add((title, error))
+    return is_new
 
 
 def contained(call: Callable[[], T]) -> T | Crash:

@@ -96,10 +96,8 @@ class Estimator:
         except DataError as error:
             return undefined_estimates(subject, self._metrics, str(error))
         rows = round(expected.total_weight)  # the rows that stand for one row weigh 1 together
-        found, failed = measured_metrics(subject, expected, self._metrics)
-        told = {one.name: one.value for one in found} | {
-            failure.subject: Value.undefined(f"{failure.plugin} failed: {failure.error}") for failure in failed
-        }
+        found, _ = measured_metrics(subject, expected, self._metrics)
+        told = {one.name: one.value for one in found}
         return [self._measurement(subject, fitted, name, told[name], rows) for name in self._metrics]
 
     def _measurement(self, subject: Subject, fitted: _Fitted, name: str, told: Value, rows: int) -> Measurement:

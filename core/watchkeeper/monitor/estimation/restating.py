@@ -155,10 +155,11 @@ def _measured(records: Records, measuring: Remeasuring) -> list[Measurement]:
     subject = Subject(measuring.model, records.version, records.window)
     labelled = subject.measurement("labelled", Value.of(int(records.has_outcome.sum())))
     try:
-        found, _ = measured_metrics(subject, evaluation_of(records, measuring.judging), measuring.metrics)
+        found, failed = measured_metrics(subject, evaluation_of(records, measuring.judging), measuring.metrics)
     except DataError as error:
         return [labelled, *(subject.measurement(name, Value.undefined(str(error))) for name in measuring.metrics)]
-    return [labelled, *found]
+    left_out = {failure.subject for failure in failed}
+    return [labelled, *(one for one in found if one.name not in left_out)]
 
 
 def _in_window(rows: Records, listed: Listed) -> Records:
