@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from watchkeeper.app import open_project
@@ -114,3 +116,72 @@ def test_names_in_roles_that_are_nearly_others_are_doubts_and_patterns_and_stran
 def test_a_model_without_a_reference_is_a_doubt(problems):
     (line,) = problems("", of=CONFIG.replace('reference = "reference.csv"\n', ""))
     assert "models.momentum.reference: there is none: no check can be made before a version is registered" in line
+
+
+EVERYWHERE = """
+[project]
+name = "desk"
+[models.momentum]
+task = "classification"
+reference = "referense.csv"
+columns = { time = "ts", prediction = "p", probabilities = 3, features = ["ret1"] }
+window = "200 rows"
+[models.momentum.health]
+acuracy = { warn = 0.8 }
+drift_share = { wran = 0.8 }
+[rules.r]
+when = "acuracy < 0.8"
+[rules.feature]
+when = "ks{feature=ret7} > 0.8"
+severity = "critcal"
+[notifiers.w]
+kind = "webhook"
+urll = "env:HOOK"
+[maintenance.m]
+begins = "99 * * * *"
+lasts = "1 hour"
+matchers = ["modle=momentum"]
+timezone = "Europe/Berln"
+[inhibitions.i]
+source = ["rule=r"]
+target = ["seveirty=critical"]
+eqaul = ["model"]
+[ensembles.e]
+membrs = ["momentm"]
+[retention]
+keep_days = { predctions = 3 }
+"""
+
+
+def test_mistakes_in_many_sections_are_told_in_one_go_and_each_once(problems):
+    found = [line.partition("watchkeeper.toml:")[2].partition(": ")[2] for line in problems("", of=EVERYWHERE)]
+    assert [told.partition(";")[0] for told in found] == [
+        "models.momentum.columns.probabilities is 3",
+        'unknown key "wran" in [models.momentum.health.drift_share]',
+        'rules.feature.severity is "critcal"',
+        "notifiers.w.urll: not an option",
+        'maintenance.m.lasts: "1 hour" is not a length of time such as "90s", "15m", "1h", "30d" or "2w"',
+        'unknown key "eqaul" in [inhibitions.i]',
+        'unknown key "membrs" in [ensembles.e]',
+        'ensembles.e.membrs[0] names "momentm", and there is no [models.momentm]',
+        'retention.keep_days.predctions names "predctions"',
+        "rules.r.when: condition 'acuracy < 0.8', column 1: no measurement is called 'acuracy'",
+        "inhibitions.i.target: 'seveirty=critical': no alert can have a label 'seveirty'",
+        "maintenance.m.matchers: 'modle=momentum': no alert can have a label 'modle'",
+        "maintenance.m.timezone: 'Europe/Berln' is no time zone",
+        "maintenance.m.begins: '99 * * * *' names no times: Bad minute",
+        "models.momentum.health.acuracy: no measurement is called 'acuracy'",
+        f"models.momentum.reference: there is no file {Path('referense.csv').absolute()}",
+    ]
+
+
+def test_what_is_misspelt_is_not_missing_as_well(problems):
+    (line,) = problems('[ensembles.e]\nmembrs = ["momentum"]\n')
+    assert 'unknown key "membrs" in [ensembles.e]' in line
+    (line,) = problems('[notifiers.w]\nkind = "webhook"\nurll = "http://127.0.0.1:1/"\n')
+    assert "notifiers.w.urll: not an option; did you mean 'url'?" in line
+
+
+def test_the_reference_of_a_model_whose_columns_are_in_doubt_is_not_blamed(problems):
+    (line,) = problems("", of=CONFIG.replace('time = "ts"', "time = 3"))
+    assert "models.momentum.columns.time is 3; expected a text in quotes" in line

@@ -107,11 +107,21 @@ def windows_of(loaded: LoadedConfig) -> tuple[MaintenanceWindow, ...]:
         with placed(loaded, problems, "maintenance", name, "matchers"):
             matchers = known.matchers(found.matchers)
         for key, cron, zone in (("timezone", _MIDNIGHT, found.timezone), ("begins", found.begins, "UTC")):
-            with placed(loaded, problems, "maintenance", name, key):
+            with placed(loaded, problems, "maintenance", name, key), _without_title(name):
                 MaintenanceWindow(name, cron, found.lasts.us, matchers, zone)
         if not problems:
             made.append(MaintenanceWindow(name, found.begins, found.lasts.us, matchers, found.timezone))
     return _all_or_error(made, problems)
+
+
+@contextmanager
+def _without_title(name: str) -> Iterator[None]:
+    """What a window says of itself without its name, which the place in the file tells."""
+    try:
+        yield
+    except ConfigError as error:
+        title = f"maintenance window {name!r}: "
+        raise ConfigError(*(told.removeprefix(title) for told in error.problems)) from None
 
 
 @contextmanager

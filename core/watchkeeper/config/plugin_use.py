@@ -10,7 +10,7 @@ import attrs
 from watchkeeper.contracts.plugin import Kind, Plugin
 from watchkeeper.domain.errors import PluginError
 from watchkeeper.plugins.boundary import Crash, contained
-from watchkeeper.plugins.options import OptionProblem, option_problems, read_options
+from watchkeeper.plugins.options import OptionProblem, field_types, option_problems, read_options
 
 from .constraints import Context, InstalledPlugins, check_installed
 from .positions import KeyPath
@@ -72,9 +72,11 @@ def _option_mistakes(plugin: Plugin, options: Mapping[str, Any]) -> Iterator[Pro
     if isinstance(checked, Crash):
         yield Problem((), lambda path: f"{dotted(path)}: the options of {plugin.title} cannot be read: {checked.told}")
         return
+    known = contained(lambda: field_types(plugin.options))
     for found in checked:
         problem = problem_of(found, options)
-        if not any(problem.path == path for path, _ in secrets):
+        is_known = isinstance(known, Crash) or problem.path[:1] == () or problem.path[0] in known
+        if not is_known or not any(problem.path == path for path, _ in secrets):
             yield problem
 
 

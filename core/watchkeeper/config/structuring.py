@@ -91,7 +91,8 @@ def _table_hook(kind: type, converter: Converter) -> Hook:
         if not isinstance(value, dict):
             raise mistaken(value, "a table")
         problems = [unknown_key(key, keys) for key in value if key not in keys]
-        problems += [missing_key(key, field.metadata[ABOUT]) for key, field in _missing(keys, value)]
+        meant = {problem.meant for problem in problems}  # what is misspelt is not missing
+        problems += [missing_key(key, of.metadata[ABOUT]) for key, of in _missing(keys, value) if key not in meant]
         given = ((key, value[key], field.type) for key, field in keys.items() if key in value)
         values, wrong = _gathered(converter, given)
         if problems or wrong:
@@ -137,7 +138,7 @@ def _section_hook(kind: Any, converter: Converter) -> Hook:
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
-            is_flat = table_kind in (float, int, str)
+            is_flat = not attrs.has(table_kind)
             raise mistaken(value, "a table of names" if is_flat else "a table of tables, each with a name of its own")
         _, wrong_names = _gathered(converter, ((name, name, name_kind) for name in value))
         flat = [name for name, inner in value.items() if attrs.has(table_kind) and not isinstance(inner, dict)]

@@ -18,7 +18,14 @@ from .schema import Config
 from .structuring import structured
 
 _MOST_ROUNDS: Final = 30
-_STAND_INS: Final[Mapping[str, Any]] = {"project": {"name": "project"}, "name": "project", "window": "1h"}
+_STAND_INS: Final[Mapping[str, Any]] = {
+    "project": {"name": "project"},
+    "name": "project",
+    "window": "1h",
+    "lasts": "1h",
+    "wait": "1h",
+    "columns": {"time": "time", "prediction": "prediction"},
+}
 """Instead of keys that are missing, where any value leaves the rest as it is."""
 
 
@@ -53,7 +60,10 @@ class Understood:
         return path
 
     def _tell(self, problems: Iterable[Problem]) -> None:
-        """Keep those of the first round, and later ones below what was read as something else since."""
+        """Keep those of the first round, and later ones below what was read as something else since.
+
+        What is wrong only because something was taken out of it is told already.
+        """
         told = [attrs.evolve(one, path=self.original(one.path)) for one in problems]
         if not self.problems:
             self.problems = tuple(told)
@@ -62,9 +72,12 @@ class Understood:
         new = [
             one
             for one, before in zip(told, problems, strict=True)
-            if one.path != before.path and (one.path, one.text) not in known
+            if one.path != before.path and (one.path, one.text) not in known and not self._lost_something(before.path)
         ]
         self.problems = (*self.problems, *new)
+
+    def _lost_something(self, path: KeyPath) -> bool:
+        return any(out[: len(path)] == path for out in self.left_out)
 
     def _mend(self, problems: tuple[Problem, ...]) -> bool:
         """Change what is wrong; whether something was changed."""
@@ -89,8 +102,10 @@ class Understood:
         path = problem.path
         if problem.lacks is not None and self._stand_in(path, problem.lacks):
             return True
-        if not path:
-            return False
+        # what is not there is missing: what lacks it goes
+        return any(self._delete(path[:end]) for end in range(len(path), 0, -1))
+
+    def _delete(self, path: KeyPath) -> bool:
         outer = self._at(path[:-1])
         if isinstance(outer, dict) and path[-1] in outer:
             del outer[str(path[-1])]

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import attrs
 
 from watchkeeper.domain.errors import ConfigError
-from watchkeeper.domain.nearest import did_you_mean
+from watchkeeper.domain.nearest import did_you_mean, nearest_name
 
 T = TypeVar("T")
 _SCALARS: dict[object, tuple[tuple[type, ...], str]] = {
@@ -150,12 +150,14 @@ def _class_problems(kind: type, found: object, path: tuple[str, ...]) -> Iterato
         yield OptionProblem(path, f"found {shown(found)}, expected a table")
         return
     known = field_types(kind)
+    meant = set()
     for key in found:
         if key not in known:
+            meant.add(nearest_name(str(key), known))
             listed = f"; known: {', '.join(known)}" if known else "; there is nothing to set"
             yield OptionProblem((*path, str(key)), f"not an option{did_you_mean(str(key), known)}{listed}")
     for name in required_options(kind):
-        if name not in found:
+        if name not in found and name not in meant:
             yield OptionProblem((*path, name), f"missing, expected {expected_words(known[name])}")
     secrets = [field.name for field in attrs.fields(kind) if field.repr is not True]
     for name in known:

@@ -124,10 +124,6 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
     assert found == [
         "watchkeeper.toml:2: project.name is empty; expected at least one character",
         (
-            'watchkeeper.toml:3: [models.spx] has no "window"; expected how many rows are looked at together: a length '
-            'of time such as "1h", or "500 rows"'
-        ),
-        (
             'watchkeeper.toml:4: models.spx.task is "clasification"; expected one of classification, regression, '
             'score; did you mean "classification"?'
         ),
@@ -285,7 +281,10 @@ def test_a_wrong_value_of_a_rule_says_what_was_found_and_expected(problems, rule
             '[notifiers.n]\nkind = "odd"',
             "3: notifiers.n: the options of notifier.odd cannot be read: NameError: name 'Nowhere' is not defined",
         ),
-        ("[notifiers]\nn = 1", "4: notifiers.n is 1; expected a table with a name of its own, such as [notifiers.NAME]"),
+        (
+            "[notifiers]\nn = 1",
+            "4: notifiers.n is 1; expected a table with a name of its own, such as [notifiers.NAME]",
+        ),
         ("[ensembles.e]\nmembers = []", "4: ensembles.e.members is empty; expected at least one item"),
         (
             '[ensembles."a b"]\nmembers = ["spx"]',
