@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def keygen(path: Annotated[Path, typer.Argument(help="Where to write the private key; must not exist yet.")]) -> None:
-    """Make a key to sign with; the public half goes to stdout, for a table [signers.NAME]."""
+    """Make a key to sign with; the public half goes to stdout, for a table `signers.NAME`."""
     from watchkeeper.registry.envelopes import new_key
 
     show(new_key(path))

@@ -48,7 +48,10 @@ def run(
 def serve(
     config: ConfigPath = DEFAULT_CONFIG,
     host: Annotated[
-        str, typer.Option(help="The address to serve on; others than this machine's own take [identities].")
+        str,
+        typer.Option(
+            help="The address to serve on; others than this machine's own take people in the table `identities`."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 for one that is free.", min=0, max=65_535)] = 8420,
     every: Annotated[
