@@ -30,16 +30,19 @@ def init(
     """Write a watchkeeper.toml for one model, from a file of rows that define normal."""
     from watchkeeper.app.beginning import begun
 
-    left_out = begun(
+    found = begun(
         Path(config),
         reference=reference,
         model=model,
         task=task,
         columns={"time": time, "id": row_id, "prediction": prediction, "outcome": outcome},
     )
-    for name in left_out:
+    for name in found.names_of_rows:
         as_id = "" if row_id else f"; --id {name} joins predictions to outcomes by it"
         say(f"column {name!r} is no feature, as it names the rows{as_id}")
+    if found.probabilities:
+        told = ", ".join(f"{name} of {label}" for label, name in found.probabilities.items())
+        say(f"columns that are no features, as they are the probabilities of the classes: {told}")
     say(f"wrote {config}; next: watchkeeper check {model} --data NEW_ROWS{reference.suffix}")
 
 

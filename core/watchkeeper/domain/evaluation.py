@@ -14,6 +14,10 @@ from .errors import DataError
 from .model import Task
 from .ranking import STRETCH, Ranking
 
+NO_SCORES = (
+    "the model gives no scores: name each class's column of probabilities in columns.probabilities, or leave the "
+    "metric out"
+)
 SUM_TOLERANCE = 1e-5
 """How far a row's probabilities may add up from 1: what float32 models with a hundred classes produce."""
 
@@ -129,7 +133,7 @@ class Evaluation:
     def score_problem(self) -> str | None:
         """Why the scores cannot be read as probabilities of the classes, in words; None when they can."""
         if self.scores is None:
-            return "the model gives no scores"
+            return NO_SCORES
         if len(self) == 0:
             return None
         low, high = float(self.scores.min()), float(self.scores.max())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from watchkeeper.domain.evaluation import Evaluation
+from watchkeeper.domain.evaluation import NO_SCORES, Evaluation
 from watchkeeper.domain.model import Task
 from watchkeeper.domain.value import Value
 
@@ -43,7 +43,7 @@ def ranking_refusal(evaluation: Evaluation) -> Value | None:
         return refused
     rows = len(evaluation)
     if evaluation.scores is None:
-        return Value.undefined("the model gives no scores", samples=rows)
+        return Value.undefined(NO_SCORES, samples=rows)
     if len(evaluation.classes) < 2:
         return Value.undefined("there is one class only, and an order needs two", samples=rows)
     support = evaluation.confusion.sum(axis=1)
