@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from watchkeeper.domain.errors import WatchkeeperError
+from watchkeeper.domain.errors import Contended, WatchkeeperError
 from watchkeeper.domain.verdict import Failure, Finding, Status, Verdict
 from watchkeeper.monitor.result import CheckResult
 from watchkeeper.monitor.standing import keep_standing
@@ -26,6 +26,8 @@ def isolated(systems: Systems, model: str, check: Callable[[], CheckResult], *, 
     found = attempt("monitor", model, lambda: _checked(model, check))
     if isinstance(found, CheckResult) and found.window is not None:
         return found
+    if isinstance(found, Contended):
+        return _put_off(systems, _unknown(model, str(found)), keep=keep)
     result = found if isinstance(found, CheckResult) else _unknown(model, found.error, found)
     if keep:
         kept = attempt("monitor", model, lambda: _kept(systems, result))
@@ -33,11 +35,23 @@ def isolated(systems: Systems, model: str, check: Callable[[], CheckResult], *, 
     return result
 
 
-def _checked(model: str, check: Callable[[], CheckResult]) -> CheckResult:
+def _checked(model: str, check: Callable[[], CheckResult]) -> CheckResult | Contended:
     try:
         return check()
+    except Contended as error:
+        return error
     except WatchkeeperError as error:
         return _unknown(model, str(error))
+
+
+def _put_off(systems: Systems, result: CheckResult, *, keep: bool) -> CheckResult:
+    """The result of a check whose alerts could not be written; its rules hear nothing, for there was data.
+
+    The next round finds what this one did.
+    """
+    if keep:
+        attempt("monitor", result.model, lambda: keep_standing(systems.storage, result, (), systems.clock.now_us()))
+    return result
 
 
 def _kept(systems: Systems, result: CheckResult) -> CheckResult:
