@@ -212,3 +212,9 @@ def test_the_command_looks_at_one_version(watch, command):
     assert re.search(r"--over is about what answered; leave out --version", wrong.err)
     for option, value in (("--since", "2026-01-01"), ("--data", "reference.csv")):
         assert command("check", "momentum", "--version", other, option, value).code == 2
+
+
+def test_a_version_that_predicted_nothing_is_told_with_those_that_did(watch):
+    both(watch, "1.2.0", "1.3.0")
+    with pytest.raises(NothingToCheck, match=r"momentum@9\.1\.0 has predicted nothing .* 100 predictions of 1\.2\.0"):
+        watch.check("momentum", version="9.1.0")

@@ -273,8 +273,7 @@ def test_a_reference_that_is_not_there_is_told_with_the_nearest(problems, tmp_pa
             [
                 (
                     "5: models.momentum.columns.prediction: reference.csv: column 'venue' holds text, 'NYSE' "
-                    "in row 1 of 60; expected numbers: mend or leave out such rows, or name the column as a "
-                    "category"
+                    "in row 1 of 60; expected numbers: mend or leave out such rows"
                 )
             ],
         ),

@@ -12,6 +12,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from watchkeeper.data import files
 from watchkeeper.data.files import file_digest, read_table
 from watchkeeper.data.frames import numeric, table_of, times_us
 from watchkeeper.domain.errors import DataError
@@ -158,6 +159,18 @@ def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path):
     write_csv(path)
     path.chmod(0)
     with pytest.raises(DataError, match="Permission denied"):
+        read_table(path)
+
+
+def test_a_file_that_may_not_be_opened_is_told_without_a_word_about_its_format(tmp_path, monkeypatch):
+    path = tmp_path / "secret.csv"
+    write_csv(path)
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "_read", refused)
+    with pytest.raises(DataError, match=r"secret\.csv cannot be read: Permission denied; see who may read it"):
         read_table(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
@@ -75,6 +76,18 @@ def test_an_outcome_of_no_known_class_is_refused():
     judging = judging_of(Task.CLASSIFICATION, np.array([0.2, 0.9]), np.array([0, 1]), 0.5)
     with pytest.raises(DataError, match="outcome '7' is none of the reference's classes 0, 1"):
         evaluation_of(records(np.array([0.5]), np.array([7.0])), judging)
+
+
+def test_a_prediction_of_no_known_class_is_called_a_prediction():
+    told = judging_of(
+        Task.CLASSIFICATION, Categories.of(["a", "b"]), Categories.of(["a", "b"]), 0.5, {"a": "p_a", "b": "p_b"}
+    )
+    rows = attrs.evolve(
+        records(Categories.of(["cat"]), Categories.of(["a"])),
+        features=Table({"p_a": np.array([0.5]), "p_b": np.array([0.5])}),
+    )
+    with pytest.raises(DataError, match="prediction 'cat' is none of the reference's classes a, b"):
+        evaluation_of(rows, told)
 
 
 def test_text_where_numbers_belong_is_refused():

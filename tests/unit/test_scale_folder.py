@@ -275,7 +275,7 @@ def test_a_folder_without_parquet_is_told(tmp_path):
 def test_a_folder_of_which_nothing_can_be_read_is_told(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"nothing")
 
-    with pytest.raises(NothingToCheck, match=r"there is nothing to check in .*: a\.parquet cannot be read as Parquet"):
+    with pytest.raises(DataError, match=r"none of the rows in .* can be read: a\.parquet cannot be read as Parquet"):
         counted(tmp_path)
 
 

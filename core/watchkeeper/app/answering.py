@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from watchkeeper.contracts.storage import Storage
 from watchkeeper.domain.errors import NotFound, NothingToCheck, WatchkeeperError
 from watchkeeper.domain.model import VersionNumber
+from watchkeeper.domain.nearest import did_you_mean
 from watchkeeper.domain.plural import counted
 from watchkeeper.domain.verdict import Finding, Status
 from watchkeeper.monitor.answering import (
@@ -47,9 +48,14 @@ def number_of(systems: Systems, model: str, version: str) -> str | None:
 def nothing_found(error: NothingToCheck, storage: Storage, model: str) -> NothingToCheck:
     """The error; where there are predictions that are not meant, with how many of them there are, and of whom."""
     others = left_out(storage, model)
+    told = ", ".join(f"{counted(rows, 'prediction')} of {version}" for version, rows in others.items())
+    chosen = getattr(storage, "chosen", None)
+    if isinstance(chosen, OnlyVersion):
+        near = did_you_mean(chosen.version, others)
+        found = told or "no predictions that were logged with their version"
+        return NothingToCheck(f"{model}@{chosen.version} has predicted nothing there; the store has {found}{near}")
     if not others:
         return error
-    told = ", ".join(f"{counted(rows, 'prediction')} of {version}" for version, rows in others.items())
     return NothingToCheck(
         f"model {model!r} has nothing in the window of the version that is asked for, or in production; the store has "
         f"{told}: `watchkeeper check {model} --version {next(iter(others))}` looks at those, and `watchkeeper models "

@@ -54,6 +54,8 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str] | None = Non
     try:
         rows = _read(file, ending, columns)
         names = rows.column_names
+    except PermissionError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}; see who may read it, and who runs this") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{file} cannot be read as {ending}: {_first_sentence(error)}; expected {_EXPECTED[ending]}"

@@ -134,7 +134,7 @@ def _not_numbers(column: NDArray[Any] | Categories, name: str) -> str:
         if not _is_number(text):
             return (
                 f"column {name!r} holds text, {shown(text)} in row {row + 1} of {len(texts)}; expected numbers: "
-                "mend or leave out such rows, or name the column as a category"
+                "mend or leave out such rows"
             )
     if first is None:
         return f"column {name!r} is text and holds nothing at all; expected numbers: convert it to floats"

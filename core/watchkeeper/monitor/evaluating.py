@@ -126,7 +126,7 @@ def scores_of(columns: Table, judging: Judging) -> NDArray[np.float64] | None:
 
 def _classified(truth: Column, predicted: Column, given: NDArray[np.float64] | None, judging: Judging) -> Evaluation:
     if given is not None:
-        codes = class_codes(truth, judging.classes), class_codes(predicted, judging.classes)
+        codes = class_codes(truth, judging.classes), class_codes(predicted, judging.classes, "prediction")
         return Evaluation(judging.task, *codes, given, judging.classes)
     if judging.form is PredictionForm.PROBABILITY:
         classes = judging.classes
@@ -136,7 +136,9 @@ def _classified(truth: Column, predicted: Column, given: NDArray[np.float64] | N
         answer = (scores >= judging.decision_threshold).astype(np.int64)
         return Evaluation(judging.task, class_codes(truth, classes), answer, scores, classes)
     classes = _in_order({*judging.classes, *class_labels(truth), *class_labels(predicted)})
-    return Evaluation(judging.task, class_codes(truth, classes), class_codes(predicted, classes), None, classes)
+    return Evaluation(
+        judging.task, class_codes(truth, classes), class_codes(predicted, classes, "prediction"), None, classes
+    )
 
 
 def class_labels(column: Column) -> tuple[str, ...]:
@@ -147,8 +149,14 @@ def class_labels(column: Column) -> tuple[str, ...]:
     return _in_order({_label(item) for item in np.unique(column[~missing(column)]).tolist()})
 
 
-def class_codes(column: Column, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """(n,) int64: the position of each label among `classes`; a DataError for one that is not there."""
+def class_codes(column: Column, classes: tuple[str, ...], what: str = "outcome") -> NDArray[np.int64]:
+    """(n,) int64: the position of each label among `classes`; a DataError for one that is not there.
+
+    Parameters
+    ----------
+    what
+        What the error calls a label of the column.
+    """
     position = {label: code for code, label in enumerate(classes)}
     if isinstance(column, Categories):
         table = np.array([position.get(label, -1) for label in column.labels] or [-1], dtype=np.int64)
@@ -160,7 +168,7 @@ def class_codes(column: Column, classes: tuple[str, ...]) -> NDArray[np.int64]:
         codes = np.array([position.get(_label(item), -1) for item in distinct.tolist()], dtype=np.int64)[inverse]
     if len(codes) and codes.min() < 0:
         strange = sorted(set(class_labels(column)) - set(classes))
-        raise DataError(f"outcome {strange[0]!r} is none of the reference's classes {', '.join(classes)}")
+        raise DataError(f"{what} {strange[0]!r} is none of the reference's classes {', '.join(classes)}")
     return codes
 
 

@@ -137,7 +137,7 @@ class ConfidenceOutlook:
         if scores is None:
             raise DataError("the rows have labels and no probabilities: there is nothing to estimate from")
         known = np.isfinite(scores).all(axis=1) & ~missing(prediction)
-        return self.of_answers(class_codes(prediction[known], judging.classes), scores[known])
+        return self.of_answers(class_codes(prediction[known], judging.classes, "prediction"), scores[known])
 
     def of_answers(self, predicted: NDArray[np.int64], scores: NDArray[np.float64]) -> Evaluation:
         """The same from class codes (n,) and scores, (n,) or (n, k)."""

@@ -100,6 +100,8 @@ def profiled_folder(
 
     Raises
     ------
+    DataError
+        There are files, and none with rows can be read.
     NothingToCheck
         No file has a row.
     """
@@ -122,8 +124,9 @@ def profiled_folder(
         progress.done(found.part if isinstance(found, Answer) else found)
     kept = [answers[part] for part in folder.parts if part.name not in unreadable]
     if not sum(answer.rows for answer in kept):
-        reason = next(iter(unreadable.values()), f"none of the files in {folder.path} has a row")
-        raise NothingToCheck(f"there is nothing to check in {folder.path}: {reason}")
+        if unreadable:
+            raise DataError(f"none of the rows in {folder.path} can be read: {next(iter(unreadable.values()))}")
+        raise NothingToCheck(f"there is nothing to check in {folder.path}: none of the files in it has a row")
     return _profiled(kept, unreadable, question.judging, str(folder.path))
 
 
