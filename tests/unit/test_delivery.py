@@ -1022,6 +1022,47 @@ def test_a_batch_of_critical_news_is_with_a_slow_receiver_all_at_once(sender):
     assert {f"c{number}" for number in range(8)} <= set(desk.receivers["ops"].keys)
 
 
+def test_one_pass_brings_critical_news_to_a_slow_receiver_all_at_once():
+    together = threading.Barrier(4)
+
+    def meet():
+        together.wait(5)
+        return Delivery("ops")
+
+    desk = Desk(ops=Receiver(*[meet] * 4))
+    desk.write("w1", "w2")
+    desk.write("c1", "c2", "c3", "c4", severity=Severity.CRITICAL)
+
+    report = desk.deliver()
+
+    assert len(report.delivered) == 6, "none of the four is accepted before all have come"
+    assert sorted(desk.receivers["ops"].keys[:4]) == ["c1", "c2", "c3", "c4"]
+
+
+def test_in_one_pass_critical_news_to_one_receiver_does_not_wait_for_another():
+    other = Receiver(name="pager")
+
+    def slow():
+        assert other.arrived.wait(5), "the pager waits for the slow receiver"
+        return Delivery("ops")
+
+    desk = Desk(ops=Receiver(slow, slow), pager=other)
+    desk.write("c1", "c2", severity=Severity.CRITICAL)
+    desk.write("p1", receiver="pager", severity=Severity.CRITICAL)
+
+    assert len(desk.deliver().delivered) == 3
+
+
+def test_when_critical_news_fails_a_pass_begins_no_other_batch():
+    desk = Desk(ops=Receiver(*[DeliveryDelayed("down")] * 40))
+    desk.write(*(f"c{number}" for number in range(30)), severity=Severity.CRITICAL)
+
+    report = desk.deliver()
+
+    assert len(report.undelivered) == 8 + desk.patience.failures_in_a_row
+    assert not report.delivered
+
+
 def test_critical_news_that_failed_once_goes_before_what_waits_as_well():
     desk = Desk(ops=Receiver(DeliveryDelayed("503")))
     desk.write("c", severity=Severity.CRITICAL)

@@ -27,6 +27,7 @@ from .reports import DeliveryReport, Undelivered
 from .trials import trial, trial_over
 
 _MOST_RECEIVERS_AT_ONCE: Final = 16
+_MOST_CRITICAL_AT_ONCE: Final = 8
 _MOST_DUE: Final = 256
 
 
@@ -58,14 +59,27 @@ class Courier:
     limits: RateLimits | None = None
 
     def deliver(self) -> DeliveryReport:
-        """One pass over everything that is due, the receivers side by side: none waits for another."""
+        """One pass over everything that is due, the receivers side by side: none waits for another.
+
+        Each is told critical news first, several at once.
+        """
         self.outbox.repair_times(self.clock.now_us())
         report = DeliveryReport()
         if self.notifiers:
             threads = min(len(self.notifiers), _MOST_RECEIVERS_AT_ONCE)
             with ThreadPoolExecutor(threads, "watchkeeper-deliver") as pool:
-                report = sum(pool.map(self.deliver_to, self.notifiers), report)
+                report = sum(pool.map(self._critical_first, self.notifiers), report)
         return report + self.unknown_receivers()
+
+    def _critical_first(self, receiver: str) -> DeliveryReport:
+        report = DeliveryReport()
+        while letters := self.critical(receiver, _MOST_CRITICAL_AT_ONCE):
+            with ThreadPoolExecutor(len(letters), f"watchkeeper-critical-{receiver}") as pool:
+                found = list(pool.map(self.deliver_one, letters))
+            report = sum(found, report)
+            if not all(one.delivered for one in found):
+                break  # it fails, or waits for something: what is left goes one by one, as long as that is of use
+        return report + self.deliver_to(receiver)
 
     def unknown_receivers(self) -> DeliveryReport:
         """Letters for receivers that are not configured wait, and it is said: the configuration may be repaired."""
