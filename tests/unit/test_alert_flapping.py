@@ -288,3 +288,18 @@ def test_while_it_flaps_it_must_hold_as_long_as_ever_before_it_fires():
         states += [alert.state.value for alert in desk.alerting.alerts()]
 
     assert states == ["pending", "pending", "firing"]
+
+
+def test_who_is_told_next_of_what_comes_and_goes_learns_for_how_long_nobody_has_acknowledged_it():
+    desk = Desk(escalation=Escalation("office", (Step(600 * SECOND, ("lead",)),)))
+    for _ in range(12):
+        desk.checks(BAD, GOOD)
+        desk.alerting.escalate()
+    desk.checks(BAD)
+    desk.alerting.escalate()
+
+    (told,) = [letter.notification for letter in desk.letters() if letter.receiver == "lead"]
+    begun = next(letter for letter in desk.letters() if "comes and goes" in letter.notification.reason)
+    minutes = (told.alert.changed_us - begun.first_us) // (60 * SECOND)
+    assert minutes >= 10
+    assert told.reason == f"nobody has acknowledged it for {minutes} min: step 1 of 1 of escalation office"

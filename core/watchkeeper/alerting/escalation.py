@@ -80,6 +80,8 @@ class Course:
     """What led to the alert."""
     background: Background = attrs.field(factory=Background)
     """What was known of the model then."""
+    since_us: int | None = None
+    """Since when nobody has acknowledged the alert: since it was told, or given back; None: that was not kept."""
 
     @property
     def step(self) -> Step | None:
@@ -112,7 +114,7 @@ class Course:
 
     def given_back(self, now_us: int) -> Course:
         """Nobody takes care of it any more, and when every step has been taken the last one comes once more."""
-        again = self if self.step is not None else attrs.evolve(self, taken=self.taken - 1)
+        again = attrs.evolve(self, since_us=now_us, taken=self.taken - int(self.step is None))
         return again.resumed(now_us)
 
     def gone_on(self, now_us: int) -> Course:
@@ -127,8 +129,9 @@ class Course:
         """The next step comes later, because of a silence; None: when the alert fires again."""
         return attrs.evolve(self, next_us=next_us)
 
-    def reason(self, waited_us: int) -> str:
-        """Why somebody is told, in words."""
+    def reason(self, now_us: int, changed_us: int) -> str:
+        """Why somebody is told, in words; `changed_us` is when the alert's state changed last."""
+        waited_us = max(0, now_us - (changed_us if self.since_us is None else self.since_us))
         total = len(self.policy.steps) * (self.policy.repeats + 1)
         return (
             f"nobody has acknowledged it for {_words(waited_us)}: "
@@ -138,7 +141,7 @@ class Course:
 
 def begun(policy: Escalation, measurements: tuple[Measurement, ...], now_us: int, background: Background) -> Course:
     """An escalation that begins now."""
-    return Course(policy, None, 0, measurements, background).resumed(now_us)
+    return Course(policy, None, 0, measurements, background, now_us).resumed(now_us)
 
 
 def plain_course(course: Course) -> dict[str, Any]:
@@ -151,6 +154,7 @@ def plain_course(course: Course) -> dict[str, Any]:
         },
         "next_us": course.next_us,
         "taken": course.taken,
+        "since_us": course.since_us,
         "measurements": [plain_measurement(found) for found in course.measurements],
         "background": plain_background(course.background),
     }
@@ -163,7 +167,7 @@ def course_of(plain: Mapping[str, Any]) -> Course:
     measurements = tuple(measurement_of(found) for found in plain["measurements"])
     copied = Escalation(policy["name"], steps, policy["repeats"])
     background = background_of(plain.get("background", {}))
-    return Course(copied, plain["next_us"], plain["taken"], measurements, background)
+    return Course(copied, plain["next_us"], plain["taken"], measurements, background, plain.get("since_us"))
 
 
 def _words(duration_us: int) -> str:

@@ -85,7 +85,14 @@ def _come_back(record: Record, before: Record) -> Record:
     """
     was = before.alert
     alert = attrs.evolve(record.alert, since_us=was.since_us, by=was.by, comment=was.comment, notes=was.notes)
-    return attrs.evolve(record, alert=alert, is_told=before.is_told, receivers=before.receivers, course=before.course)
+    return attrs.evolve(
+        record,
+        alert=alert,
+        is_told=before.is_told,
+        told_severity=before.told_severity,
+        receivers=before.receivers,
+        course=before.course,
+    )
 
 
 def _seen(record: Record, outcome: Outcome, now_us: int) -> Record:

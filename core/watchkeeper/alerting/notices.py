@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from watchkeeper.domain.alert import AlertState
+from watchkeeper.domain.alert import AlertState, Severity
 
 from .flapping import steady_checks
 from .record import Record
@@ -18,6 +18,10 @@ class Occasion(StrEnum):
     """Why receivers are told."""
 
     FIRING = "firing"
+    RAISED = "raised"
+    """Its rule has become more severe since that was told."""
+    JOINED = "joined"
+    """Its rule has come to tell others, too, since it was told."""
     REPEATED = "repeated"
     ESCALATED = "escalated"
     FLAPPING = "flapping"
@@ -70,10 +74,13 @@ def told(record: Record, occasion: Occasion, receivers: tuple[str, ...], now_us:
     if occasion is Occasion.RESOLVED:
         return attrs.evolve(noticed, is_told=False)
     everybody = tuple(dict.fromkeys((*(record.receivers if record.is_told else ()), *receivers)))
+    noticed = attrs.evolve(noticed, is_told=True, receivers=everybody, told_severity=_told_severity(record, occasion))
     if occasion is Occasion.FLAPPING:
-        return attrs.evolve(noticed, recent=record.recent.told(), is_told=True, receivers=everybody)
+        return attrs.evolve(noticed, recent=record.recent.told())
+    if occasion is Occasion.JOINED:
+        return noticed
     recent = record.recent.told_steady() if occasion is Occasion.FIRING else record.recent
-    return attrs.evolve(noticed, recent=recent, is_told=True, told_us=now_us, receivers=everybody)
+    return attrs.evolve(noticed, recent=recent, told_us=now_us)
 
 
 def escalated(record: Record, now_us: int) -> tuple[Record, Occasion | None]:
@@ -106,7 +113,7 @@ def _next(record: Record, rule: Rule | None) -> tuple[Occasion, int] | None:
     if state is not AlertState.FIRING or rule is None:
         return None
     if record.is_told:
-        return _repetition(record, rule)
+        return _while_told(record, rule)
     return Occasion.FIRING, 0 if record.told_us is None else record.told_us + rule.cooldown_us
 
 
@@ -117,12 +124,31 @@ def _while_flapping(record: Record, rule: Rule) -> tuple[Occasion, int] | None:
     if alert.state is not AlertState.FIRING:
         return None
     if recent.is_steady_told:
-        return _repetition(record, rule)
+        return _while_told(record, rule)
     is_steady = min(recent.run, alert.checks) >= steady_checks(alert.severity)
     return (Occasion.FIRING, 0) if is_steady else None
 
 
-def _repetition(record: Record, rule: Rule) -> tuple[Occasion, int] | None:
+def joined(record: Record, rule: Rule) -> tuple[str, ...]:
+    """Whom the rule tells and who has not heard that it fires."""
+    return tuple(receiver for receiver in rule.receivers if receiver not in record.receivers)
+
+
+def _told_severity(record: Record, occasion: Occasion) -> Severity:
+    """The most severe that was told of this firing; steps of an escalation and who came late are told apart."""
+    told, now = record.told_severity, record.alert.severity
+    if told is None or occasion is Occasion.FIRING:
+        return now
+    is_apart = occasion in {Occasion.ESCALATED, Occasion.JOINED}
+    return told if is_apart or told.rank > now.rank else now
+
+
+def _while_told(record: Record, rule: Rule) -> tuple[Occasion, int] | None:
+    """What is owed of one that was told: that its rule was edited to tell more, or that it still fires."""
+    if record.told_severity is not None and record.told_severity.rank < record.alert.severity.rank:
+        return Occasion.RAISED, 0
+    if joined(record, rule):
+        return Occasion.JOINED, 0
     if rule.repeat_us <= 0 or record.told_us is None:
         return None
     return Occasion.REPEATED, record.told_us + rule.repeat_us

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from watchkeeper.contracts.storage import Delete, Document, Namespace, Operation, Put
-from watchkeeper.domain.alert import Alert, AlertState
+from watchkeeper.domain.alert import Alert, AlertState, Severity
 from watchkeeper.domain.measurement import Measurement
 from watchkeeper.domain.plain import alert_of, measurement_of, plain_alert, plain_measurement
 
@@ -42,6 +42,8 @@ class Record:
     """When the last notice of a firing was made."""
     is_told: bool = False
     """Whether this firing was told."""
+    told_severity: Severity | None = None
+    """The most severe that was told of this firing."""
     recovering_us: int | None = None
     """Since when the condition has been over, while `Rule.keep_firing_us` lasts."""
     last_keys: Mapping[str, str] = attrs.field(factory=dict)
@@ -78,6 +80,7 @@ class Record:
             "notices": self.notices,
             "told_us": self.told_us,
             "is_told": self.is_told,
+            "told_severity": None if self.told_severity is None else self.told_severity.value,
             "recovering_us": self.recovering_us,
             "last_keys": dict(self.last_keys),
             "recent": list(attrs.astuple(self.recent)),
@@ -143,6 +146,7 @@ def release(now_us: int) -> Put:
 def record_of(document: Document) -> Record:
     """What `Record.writes` wrote."""
     plain: Mapping[str, Any] = document.value
+    told = plain.get("told_severity", plain["alert"]["severity"] if plain["is_told"] else None)
     return Record(
         alert=alert_of(plain["alert"]),
         identity=plain["identity"],
@@ -151,6 +155,7 @@ def record_of(document: Document) -> Record:
         notices=plain["notices"],
         told_us=plain["told_us"],
         is_told=plain["is_told"],
+        told_severity=None if told is None else Severity(told),
         recovering_us=plain["recovering_us"],
         last_keys=plain.get("last_keys", {}),
         recent=Recent(*plain.get("recent", ())),

@@ -46,7 +46,8 @@ def waits_anew(record: Record, now_us: int) -> Record:
     if max(record.begun_us, told_us or 0, recovering_us or 0, from_us or 0) <= now_us:
         return record
     if course is not None and course.next_us is not None and from_us is not None and from_us > now_us:
-        course = course.postponed(course.next_us - from_us + now_us)
+        since_us = None if course.since_us is None else min(course.since_us, now_us)
+        course = attrs.evolve(course, next_us=course.next_us - from_us + now_us, since_us=since_us)
     back_us = max(0, (told_us or 0) - now_us)
     return attrs.evolve(
         record,

@@ -7,8 +7,9 @@ from typing import Final
 
 import attrs
 
-from watchkeeper.domain.alert import Alert, Background, Notification
+from watchkeeper.domain.alert import Alert, AlertState, Background, Notification
 from watchkeeper.domain.measurement import Measurement
+from watchkeeper.domain.window import iso_time
 
 from . import notices
 from .changes import Change, Circumstances
@@ -44,6 +45,17 @@ def with_notice(
     return attrs.evolve(told, last_keys={**record.last_keys, **keys}), letters
 
 
+def escalating(change: Change, record: Record, given: Circumstances) -> Record:
+    """The record with an escalation that begins because the rule of what was told has come to have one."""
+    policy = change.rule.escalation if change.rule is not None else None
+    alert = record.alert
+    is_on = alert.state is AlertState.FIRING and record.is_told and not alert.muted
+    if policy is None or record.course is not None or not is_on:
+        return record
+    course = begun(policy, _measurements(change), given.now_us, _background(change, record, given))
+    return attrs.evolve(record, course=course)
+
+
 def _letter(receiver: str, notification: Notification, record: Record, now_us: int) -> Letter:
     own = attrs.evolve(notification, key=f"{notification.key}-{receiver}")
     last = record.last_keys.get(receiver)
@@ -56,6 +68,8 @@ def _receivers(change: Change, record: Record, occasion: notices.Occasion) -> tu
     if occasion is notices.Occasion.ESCALATED:
         course = change.before.course if change.before else None
         return course.step.receivers if course and course.step else ()
+    if occasion is notices.Occasion.JOINED:
+        return notices.joined(record, change.rule)
     return change.rule.receivers
 
 
@@ -103,8 +117,11 @@ def _reason(change: Change, occasion: notices.Occasion, now_us: int) -> str:
         run = f"it came and went, and has fired at the last {after.recent.run} checks in a row"
         return f"until now it was {before.alert.muted}" if before.alert.muted else run
     if occasion is notices.Occasion.ESCALATED and before.course is not None:
-        return before.course.reason(now_us - before.alert.changed_us)
+        return before.course.reason(now_us, before.alert.changed_us)
+    was = f", and was {before.told_severity.value} when that was told" if before.told_severity else ""
     told = {
+        notices.Occasion.RAISED: f"its rule is {after.alert.severity.value} now{was}",
+        notices.Occasion.JOINED: f"it fires since {iso_time(after.alert.since_us)}, and its rule tells you as well now",
         notices.Occasion.FLAPPING: after.recent.reason,
         notices.Occasion.GIVEN_BACK: f"{before.alert.by} took care of it, and nobody does any more",
         notices.Occasion.REPEATED: "it is still firing, and nobody has acknowledged it",

@@ -16,11 +16,21 @@ from .escalation import LOOK_AGAIN_US
 from .letters import ALERT_LOG, Letter
 from .muting import Held
 from .record import Record
-from .telling import with_notice
+from .telling import escalating, with_notice
 
-_NO_STATE: Final = frozenset({notices.Occasion.REPEATED, notices.Occasion.ESCALATED, notices.Occasion.FLAPPING})
+_NO_STATE: Final = frozenset(
+    {
+        notices.Occasion.REPEATED,
+        notices.Occasion.ESCALATED,
+        notices.Occasion.FLAPPING,
+        notices.Occasion.RAISED,
+        notices.Occasion.JOINED,
+    }
+)
 """Occasions that the log calls by their own name."""
 COMMENTED: Final = "commented"
+RATED: Final = "severity changed"
+"""What the log calls it when the rule of an alert that was told has another severity, and nobody is told of that."""
 INACTIVE: Final = "inactive"
 """What the log calls an alert that was pending and did not come to fire."""
 
@@ -79,10 +89,13 @@ def written(change: Change, given: Circumstances) -> Written:
         record = _put_off(change, record, given.now_us)
     else:
         record, letters = with_notice(change, record, occasion, given)
+    record = escalating(change, record, given)
     record = _with_look(change, record, held)
     event = None
     if change.is_transition or letters:
         event = str(occasion if occasion in _NO_STATE and letters else record.alert.state.value)
+    elif before is not None and before.alert.severity is not record.alert.severity and record.is_told:
+        event = RATED
     return Written(change, record, record.alert, event, tuple(letters))
 
 
