@@ -186,6 +186,33 @@ def test_a_whole_chain_goes_in_its_order():
     assert desk.receiver.keys == ["1", "2", "3", "c"]
 
 
+def test_a_chain_of_a_day_goes_from_its_beginning():
+    desk = Desk()
+    desk.storage.commits = -10_000
+    later = desk.clock.now_us() + 300 * SECOND
+    desk.write("0", next_us=later)
+    for at in range(1, 1_500):
+        desk.write(f"{at}", f"{at - 1}", next_us=later)
+    desk.write("c", "1499", severity=Severity.CRITICAL)
+
+    (taken,) = desk.courier.critical("ops", 8)
+
+    assert taken.key == "0"
+
+
+def test_what_two_ways_lead_to_and_cannot_go_holds_up_both():
+    desk = Desk()
+    desk.write("1", is_leased=True, next_us=desk.clock.now_us() + 60 * SECOND)
+    desk.write("2", "1")
+    desk.write("c", "1", "2", severity=Severity.CRITICAL)
+
+    (taken,) = desk.courier.critical("ops", 8)
+
+    assert taken.key == "c"
+    assert desk.courier.deliver_one(taken).is_empty
+    assert desk.letter("c").next_us > desk.clock.now_us()
+
+
 def test_two_critical_letters_that_wait_for_the_same_one_send_it_once():
     desk = Desk()
     desk.write("w", next_us=desk.clock.now_us() + 300 * SECOND)
