@@ -293,11 +293,11 @@ REFUSED = {
     ),
     "a missing name": (
         lambda r: r.log("spx", {"ret1": 1, "vol1": 2}, 0.5),
-        "the row for model 'spx' has no column 'vol10'; found ret1, vol1; did you mean 'vol1'",
+        "features of model 'spx' has no column 'vol10'; found ret1, vol1; did you mean 'vol1'",
     ),
     "a missing column": (
         lambda r: r.log("spx", pd.DataFrame({"ret1": [1]}), [0.5]),
-        "the features of model 'spx' has no column 'vol10'",
+        "'vol10'; found ret1; what columns.probabilities and columns.segments name is recorded beside",
     ),
     "a number as text": (
         lambda r: r.log("spx", ["1.5", 2], 0.5),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -105,10 +105,20 @@ class Channel:
         elif isinstance(features, Sequence) and len(features) and not isinstance(features[0], Mapping):
             return self.columns_of_rows([self.row(row) for row in features])
         table = table_of(features, categories=self.categories, names=self.features, what=what)
-        required(table, self.features, what)
+        self._require_all(table)
         if len(table) != rows:
             raise DataError(f"{what} have {len(table)} rows for {rows} predictions; expected one for each")
         return {name: self._copied(table, name) for name in self.features}
+
+    def _require_all(self, found: Iterable[str]) -> None:
+        """Nothing, or a DataError with what is lacking, and that more than inputs of the model belongs to a row."""
+        try:
+            required(found, self.features, f"what was given as features of model {self.model!r}")
+        except DataError as error:
+            raise DataError(
+                f"{error}; what columns.probabilities and columns.segments name is recorded beside the model's inputs, "
+                "and belongs to the features, too"
+            ) from None
 
     def columns_of_rows(self, rows: Sequence[PackedRow]) -> dict[str, Column]:
         """Rows that `row` returned, as columns; none of them without features."""
@@ -143,7 +153,7 @@ class Channel:
         try:
             values: Sequence[Any] = self._picked(features)
         except KeyError:
-            required(features, self.features, f"the row for model {self.model!r}")
+            self._require_all(features)
             raise
         return [values] if len(self.features) == 1 else values
 
