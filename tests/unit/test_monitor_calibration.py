@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,9 +13,10 @@ from watchkeeper.contracts.drift import Drift
 from watchkeeper.domain.comparison import Comparison
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget
-from watchkeeper.domain.table import ColumnKind
+from watchkeeper.domain.table import Categories, ColumnKind
 from watchkeeper.domain.value import Value
-from watchkeeper.monitor.calibration import Allowance, _score_limit, calibrated_edges
+from watchkeeper.monitor.calibration import Allowance, _score_limit, calibrated_edges, edges_of, edges_of_tests
+from watchkeeper_plugins.drift import chi2
 
 DAY_US = 86_400_000_000
 MONTHLY = FalseAlarmBudget.parse("1 per 30d")
@@ -103,6 +106,27 @@ def test_a_statistic_that_nothing_could_push_over_its_threshold_is_undefined():
     wandering = np.repeat(np.random.default_rng(2).normal(scale=3.0, size=20), 50)
     found = threshold(Bounded(), wandering, 1e-6)
     assert "not even a window wholly beyond the reference (1) would stand out" in found.reason
+    edge_told = float(re.search(r"chance may bring ([^:]+):", found.reason).group(1))
+    usual_told = float(re.search(r"it is up to (\S+) in the 20 windows", found.reason).group(1))
+    assert usual_told <= 1.0 <= edge_told
+
+
+@pytest.mark.parametrize("windows", [20, 40, 200])
+def test_a_column_of_two_labels_is_held_against_a_limit_of_its_p_value(windows):
+    """The distances of its windows are near 0 by chance, and their logarithms would tell of an endless tail."""
+    rng = np.random.default_rng(3)
+
+    def labels(rows, share):
+        return Categories((rng.random(rows) < share).astype(np.int32), ("LSE", "NYSE"))
+
+    column = labels(windows * 100, 0.5)
+    reference = ReferenceColumn.fit("venue", column)
+    detector = chi2.build(chi2.Options())
+    allowance = Allowance(3.3e-4, 7)
+    found = edges_of({"chi2": detector}, {"venue": column}, {"venue": reference}, 100, allowance)["chi2", "venue"]
+    usual, moved = (detector.compare(Comparison(reference, labels(600, share))).p_value for share in (0.5, 0.95))
+    assert found.p_limit <= allowance.per_test
+    assert moved < found.p_limit < usual
 
 
 def test_only_a_short_reference_falls_back_on_p_values():
@@ -154,3 +178,12 @@ def test_a_share_of_labels_that_wanders_is_not_told_as_drift_month_after_month(r
         limit = _score_limit(ndtri(own / 2.0) ** 2, 0.05 / 720)
         alarms += bool((chi2_p(month[:, at], 500.0, total, 200 * 500.0) < limit).any())
     assert alarms <= months_with_alarms
+
+
+def test_a_limit_that_no_window_could_be_below_is_none_and_says_why():
+    rng = np.random.default_rng(4)
+    column = (rng.random(800) < np.repeat(rng.random(8), 100)).astype(np.float64)
+    detector = chi2.build(chi2.Options())
+    found = edges_of_tests({"chi2": detector}, "outcome", column, 100, Allowance(1e-5, 2))["chi2", "outcome"]
+    assert found.p_limit is None
+    assert "the p-values of 8 windows do not tell how rarely chance leads farther" in found.threshold.reason

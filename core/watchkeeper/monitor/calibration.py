@@ -23,7 +23,7 @@ from watchkeeper.contracts.storage import Namespace
 from watchkeeper.domain.comparison import Comparison
 from watchkeeper.domain.reference import ReferenceColumn
 from watchkeeper.domain.spans import FalseAlarmBudget
-from watchkeeper.domain.table import Categories, Column
+from watchkeeper.domain.table import Categories, Column, ColumnKind
 from watchkeeper.domain.value import Value
 from watchkeeper.domain.verdict import Failure
 from watchkeeper.plugins.boundary import attempt
@@ -117,8 +117,9 @@ def _threshold(distances: list[float], windows: int, farthest: float | None, all
     edge = _upper_tail(distances, allowance.per_test)
     if edge.number is not None and farthest is not None and edge.number >= farthest:
         return Value.undefined(
-            f"in the reference's windows it varies so much (up to {max(distances):.3g}) that not even a window wholly "
-            f"beyond the reference ({farthest:.3g}) would stand out; use a longer reference or a larger budget"
+            f"it is up to {max(distances):.3g} in the {len(distances)} windows that the reference has, and varies so "
+            f"much among them that chance may bring {edge.number:.3g}: not even a window wholly beyond the reference "
+            f"({farthest:.3g}) would stand out; use a longer reference or a larger budget"
         )
     return edge
 
@@ -181,7 +182,7 @@ def edges_of(
     learned: Learned | None = None,
 ) -> dict[tuple[str, str], Edge]:
     """An edge for each pair of detector and column that go together; those of the same reference are remembered."""
-    told = [f"edges 1 {version('watchkeeper')} {rows_per_window} {allowance!r}", *references]
+    told = [f"edges 2 {version('watchkeeper')} {rows_per_window} {allowance!r}", *references]
     told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
     return _remembered(
         learned,
@@ -206,7 +207,7 @@ def edges_of_tests(
     reference's windows become normal scores; their mean square, 1 for independent rows, tells how much farther apart
     windows usually are. The limit is the p-value of a score that far beyond what the budget grants, see `_score_limit`.
     """
-    told = [f"tests 2 {version('watchkeeper')} {rows_per_window} {allowance!r}", name]
+    told = [f"tests 3 {version('watchkeeper')} {rows_per_window} {allowance!r}", name]
     told += [f"{title} {written_as(detector)}" for title, detector in detectors.items()]
     return _remembered(
         learned,
@@ -227,14 +228,28 @@ def _tested(
             drift: Drift | Failure = attempt(f"drift.{title}", name, partial(detector.compare, comparison))
             if isinstance(drift, Drift) and drift.p_value is not None:
                 scores[title].append(float(ndtri(max(drift.p_value, _SMALLEST) / 2.0)))
+    beyond = Comparison(ReferenceColumn.fit(name, column), _beyond(column, rows)) if any(scores.values()) else None
     edges = {}
     for title, edge in by_distance.items():
-        if len(found := scores[title]) >= FEWEST_WINDOWS:
+        if beyond is not None and len(found := scores[title]) >= FEWEST_WINDOWS:
             limit = _score_limit(np.square(found), allowance.per_test)
-            edges[title, name] = Edge(Value.undefined("its p-value is held against a limit"), limit)
+            drift = attempt(f"drift.{title}", name, partial(detectors[title].compare, beyond))
+            edges[title, name] = _limited(limit, drift.p_value if isinstance(drift, Drift) else None, len(found))
         else:
             edges[title, name] = edge
     return edges
+
+
+def _limited(limit: float, beyond: float | None, windows: int) -> Edge:
+    """The limit of a p-value; none where not even that of a window wholly beyond the reference is below it."""
+    if limit > 0.0 and (beyond is None or beyond < limit):
+        return Edge(Value.undefined("its p-value is held against a limit, and rows that are too few have none"), limit)
+    return Edge(
+        Value.undefined(
+            f"the p-values of {windows} windows do not tell how rarely chance leads farther: not even that of a window "
+            "wholly beyond the reference would stand out; use a longer reference or a larger budget"
+        )
+    )
 
 
 def _score_limit(squares: NDArray[np.float64], share: float) -> float:
@@ -298,6 +313,9 @@ def _calibrated(
     edges: dict[tuple[str, str], Edge] = {}
     for name, reference in references.items():
         fitting = {title: detector for title, detector in detectors.items() if reference.kind in detector.columns}
+        if reference.kind is ColumnKind.CATEGORY:  # of few values, as labels are: see `edges_of_tests`
+            edges |= _tested(fitting, name, columns[name], rows_per_window, allowance)
+            continue
         found = calibrated_edges(fitting, name, columns[name], rows_per_window=rows_per_window, allowance=allowance)
         edges |= {(title, name): edge for title, edge in found.items()}
     return edges
