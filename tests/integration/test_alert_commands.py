@@ -41,7 +41,7 @@ def test_an_alert_is_shown_with_what_is_known_of_it(firing, command):
 
 def test_an_alert_that_is_not_there_is_told(firing, command):
     answer = command("alerts", "show", "nothing")
-    assert answer.code == 4
+    assert answer.code == 2
     assert "'nothing' is no alert's fingerprint" in answer.err
 
 
@@ -134,7 +134,7 @@ def test_resend_asks_for_one_notification_or_all(firing, command):
     assert "expected the key of a notification, or --all" in command("alerts", "resend").err
     assert command("alerts", "resend", "--all").code == 0
     answer = command("alerts", "resend", "nothing")
-    assert answer.code == 4
+    assert answer.code == 2
     assert "begins 0 notifications that could not be delivered" in answer.err
 
 
@@ -172,7 +172,7 @@ def test_a_notifier_that_cannot_be_reached_is_told(project, command):
 
 def test_a_notifier_that_is_not_configured_is_told(project, command):
     answer = command("notify", "test", "opps")
-    assert answer.code == 4
+    assert answer.code == 2
     assert "no notifier is called 'opps'; the file has ops; did you mean 'ops'?" in answer.err
 
 
@@ -195,7 +195,7 @@ def test_a_silence_that_cannot_be_is_told(project, command):
     assert "'momentum' is no matcher" in answer.err
     assert "'soon' is none of pending, active, expired" in command("silences", "list", "--state", "soon").err
     ended = command("silences", "end", "nothing")
-    assert ended.code == 4
+    assert ended.code == 2
     assert "there is no silence 'nothing'" in ended.err
 
 

@@ -187,8 +187,8 @@ def test_export_takes_only_what_is_asked_for(project, typed):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--stream", "row"], 4, "the store has no stream 'row'; it has rows; did you mean 'rows'?"),
-        (["--key", "spy"], 4, "the store has no rows under 'spy'; there are some under a/b, spx; did you mean 'spx'?"),
+        (["--stream", "row"], 2, "the store has no stream 'row'; it has rows; did you mean 'rows'?"),
+        (["--key", "spy"], 2, "the store has no rows under 'spy'; there are some under a/b, spx; did you mean 'spx'?"),
         (["--since", "monday"], 2, "'monday' is no time"),
     ],
     ids=["stream", "key", "time"],

@@ -153,7 +153,7 @@ def test_a_store_that_cannot_be_written_is_told_once_and_for_people(project, com
 
 def test_a_model_without_a_version_cannot_be_explained_and_says_what_to_do(project, command):
     answer = command("explain", "momentum")
-    assert answer.code == 4
+    assert answer.code == 2
     assert (
         "model 'momentum' has no registered version, and only the model itself can be explained: register one"
         in answer.err

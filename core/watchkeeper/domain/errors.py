@@ -16,7 +16,7 @@
     │   └── Conflict                    4   a compare-and-swap lost
     │       └── Contended               75  others write the same all the time; worth trying again
     ├── IntegrityError                  4   an artifact does not match its digest
-    ├── NotFound                        4   no such model, version, alert
+    ├── NotFound                        2   no such model, version, alert, notifier: a wrong name, as any other
     ├── NotAllowed                      4   a role, a guard or a policy forbids it
     ├── NothingToCheck                  5   there are no rows to look at
     └── DeliveryError                   70  a notification was not accepted
@@ -118,7 +118,7 @@ class IntegrityError(WatchkeeperError):
 class NotFound(WatchkeeperError):
     """There is no such model, version, alert or document."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code: ClassVar[int] = 2
 
 
 class NotAllowed(WatchkeeperError):
