@@ -82,6 +82,14 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_checked(command, 
     assert "800 rows" in answer.out
 
 
+@pytest.mark.parametrize("option", [("--executor", "dask"), ("--workers", "2")], ids=" ".join)
+def test_workers_of_a_file_are_refused(command, project, option):
+    for where in (("--data", str(project.today())), ()):
+        answer = command("check", "momentum", *where, *option)
+        assert answer.code == 2
+        assert f"{option[0]} is for a folder of Parquet files that is counted whole; leave it out" in answer.err
+
+
 def test_an_executor_that_nobody_provides_is_told(command, folder):
     answer = command("check", "momentum", "--data", str(folder), "--executor", "locl")
 

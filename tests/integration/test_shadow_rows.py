@@ -218,3 +218,26 @@ def test_a_version_that_predicted_nothing_is_told_with_those_that_did(watch):
     both(watch, "1.2.0", "1.3.0")
     with pytest.raises(NothingToCheck, match=r"momentum@9\.1\.0 has predicted nothing .* 100 predictions of 1\.2\.0"):
         watch.check("momentum", version="9.1.0")
+
+
+def test_a_version_is_told_once_however_it_was_written_and_one_without_a_name_is_not(watch):
+    (production,) = registered(watch, Stage.PRODUCTION)
+    for at, name in enumerate((production, f"momentum@{production}", f"v{production}", "")):
+        log(watch, name, said(at, 25)[0], start_us=START_US + at, name=f"n{at}-")
+    watch._systems.clock.advance((END_US - watch.now_us()) / 1e6)
+    result = watch.check("momentum")
+    assert number(result, "samples") == 100
+    assert told(result) == [f"the rows are answers of {production} (in production)"]
+
+
+def test_what_a_version_was_in_the_window_is_told(watch):
+    first, second = registered(watch, Stage.PRODUCTION, Stage.STAGING)
+    log(watch, first, said(1, 50)[0])
+    log(watch, second, said(2, 50)[0], start_us=START_US + 50 * MINUTE_US, name="s")
+    watch._systems.clock.advance((START_US + 50 * MINUTE_US - watch.now_us()) / 1e6)
+    watch.registry.promote(f"momentum@{second}", Stage.PRODUCTION)
+    watch._systems.clock.advance((END_US - watch.now_us()) / 1e6)
+    (sentence,) = told(watch.check("momentum"))
+    assert re.fullmatch(
+        rf"the rows are answers of {first} \(in production until 2026-[^)]*\), {second} \(in production\)", sentence
+    )

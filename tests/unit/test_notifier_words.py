@@ -106,3 +106,12 @@ def test_how_far_beyond_an_edge_a_feature_is_ends_at_a_thousand_times(times, tol
     (one,) = sample.background.drifted
     far = attrs.evolve(sample, background=attrs.evolve(sample.background, drifted=(attrs.evolve(one, times=times),)))
     assert told in console(far)
+
+
+def test_of_an_alert_that_was_given_back_only_the_comment_is_told():
+    sample = sample_notification()
+    given_back = attrs.evolve(sample, alert=attrs.evolve(sample.alert, by=None, comment="not mine"))
+    told = dict(facts(given_back))
+    assert told["comment"] == "not mine"
+    assert "by" not in told
+    assert "None" not in block(given_back)

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import attrs
 import numpy as np
+import pandas as pd
 import pytest
 
 from watchkeeper.contracts.storage import Storage
@@ -403,10 +404,34 @@ def test_a_version_keeps_its_card_code_and_training_data(registry: Registry) -> 
 
 def test_training_rows_without_the_time_that_was_named_are_refused() -> None:
     rows = Table({"x": np.arange(3.0)})
-    with pytest.raises(DataError, match="have no column 'at'; they have x"):
+    with pytest.raises(DataError, match="the training data has no column 'at'; found x"):
         training_data_of(rows, time="at")
     with pytest.raises(DataError, match="column 'x' holds no times"):
         training_data_of(rows, time="x")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.to_datetime(["2024-01-01T01:00+01:00", "2024-01-02T01:00+01:00"]),
+        pd.to_datetime(["2024-01-01", "2024-01-02"]),
+        ["2024-01-01", "2024-01-02T00:00Z"],
+    ],
+    ids=["zone", "no zone", "text"],
+)
+def test_training_rows_may_be_a_frame(times: Any, registry: Registry) -> None:
+    frame = pd.DataFrame({"ts": times, "x": [1.0, 2.0]})
+    found = training_data_of(frame, time="ts")
+    day = 86_400_000_000
+    assert (found.rows, found.first_us, found.last_us) == (2, 19_723 * day, 19_724 * day)
+    version = registry.register("first", "momentum", training_data=frame)
+    assert version.training_data is not None
+    assert version.training_data.columns == found.columns
+
+
+def test_what_has_no_rows_is_no_training_data() -> None:
+    with pytest.raises(DataError, match=r"the training data is .*3; expected rows with named columns"):
+        training_data_of(3)
 
 
 def aged(registry: Registry, monkeypatch: pytest.MonkeyPatch, installed: str | None) -> None:

@@ -74,7 +74,7 @@ def versions_findings(storage: Storage, records: Records, model: str) -> list[Fi
     if isinstance(chosen, Answering):
         others = left_out(storage, model, window.start_us, window.end_us)
         looked = ", ".join(
-            f"{version} ({chosen.role_of(version, window.end_us - 1) or _unanswered(chosen, version)})"
+            f"{version} ({chosen.role_of(version, window.start_us, window.end_us) or _unanswered(chosen, version)})"
             for version in counts
         )
         told = f"the rows are answers of {looked or 'versions that were not told'}"

@@ -14,6 +14,7 @@ from .exclusions import (
     require_no_until,
     require_no_version,
     require_no_word,
+    require_no_workers,
     require_order,
 )
 from .history import history
@@ -112,6 +113,8 @@ def check(
 ) -> None:
     """Check models: measure the latest window, judge it, and notify whom the rules name."""
     failing = _failing(fail_on)
+    if data is None or each_file or not data.is_dir():
+        require_no_workers(executor, workers)
     if since is not None:
         from .past import history_checked
 

@@ -36,6 +36,15 @@ def require_no_each_file(each_file: bool) -> None:
         raise UsageError("--each-file is for the files of a folder; name it by --data")
 
 
+def require_no_workers(executor: object, workers: object) -> None:
+    """Refuse ``--executor`` and ``--workers`` where nothing is counted by workers."""
+    from watchkeeper.domain.errors import UsageError
+
+    if executor is not None or workers is not None:
+        option = "--executor" if executor is not None else "--workers"
+        raise UsageError(f"{option} is for a folder of Parquet files that is counted whole; leave it out")
+
+
 def require_no_until(until: object) -> None:
     """Refuse ``--until`` beside a file."""
     from watchkeeper.domain.errors import UsageError

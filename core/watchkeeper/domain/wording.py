@@ -67,7 +67,7 @@ def facts(notification: Notification) -> list[tuple[str, str]]:
         *(("measured", measured(measurement)) for measurement in notification.measurements),
         ("trend", _trend(notification)),
         *_background(notification.background),
-        ("by", one_line(f"{alert.by}: {alert.comment}" if alert.comment else alert.by or "")),
+        ("by" if alert.by else "comment", one_line(": ".join(filter(None, [alert.by, alert.comment])))),
         *(
             ("note", f"{iso_time(note.at_us)} {one_line(f'{note.by}: {note.text}')}")
             for note in alert.notes[-_MOST_NOTES:]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.contracts.storage import Batch, Storage
 from watchkeeper.domain.table import Categories, Column
+from watchkeeper.domain.window import iso_time
 
 from .records import PREDICTIONS
 
@@ -84,13 +85,19 @@ class Answering:
             self._spans[version] = self._found(plain_number(version))
         return self._spans[version]
 
-    def role_of(self, version: str, time_us: int) -> str:
-        """What it was at a time: ``in production``, ``a part of the requests``, or ""."""
+    def role_of(self, version: str, since_us: int, until_us: int) -> str:
+        """What it was in a stretch of time: ``in production``, ``with a part of the requests``, or ""."""
         number = plain_number(version)
-        for stint in self.stints:
-            if stint.number == number and stint.since_us <= time_us < (stint.until_us or _ALWAYS[1]):
-                return "in production" if stint.is_production else "with a part of the requests"
-        return ""
+        stints = [
+            stint
+            for stint in self.stints
+            if stint.number == number and stint.since_us < until_us and since_us < (stint.until_us or _ALWAYS[1])
+        ]
+        if not stints:
+            return ""
+        last = max(stints, key=lambda stint: (stint.until_us or _ALWAYS[1], stint.is_production))
+        role = "in production" if last.is_production else "with a part of the requests"
+        return role if last.until_us is None or last.until_us >= until_us else f"{role} until {iso_time(last.until_us)}"
 
     def _found(self, number: str) -> tuple[tuple[int, int], ...] | None:
         own = [(stint.since_us, stint.counts_until_us) for stint in self.stints if stint.number == number]
@@ -215,10 +222,14 @@ def hours_left_out(storage: Storage, model: str, since_us: int, until_us: int, h
 
 
 def rows_by_version(versions: Column) -> dict[str, int]:
-    """How many rows each version has; those without one are left out."""
+    """How many rows each version has, by its `plain_number`; those without one are left out."""
     coded = versions if isinstance(versions, Categories) else Categories.of(versions.tolist())
     counts = np.bincount(coded.codes[coded.codes >= 0], minlength=len(coded.labels))
-    return {label: int(rows) for label, rows in zip(coded.labels, counts.tolist(), strict=True) if rows}
+    found: dict[str, int] = {}
+    for label, rows in zip(coded.labels, counts.tolist(), strict=True):
+        if rows and label:
+            found[plain_number(label)] = found.get(plain_number(label), 0) + int(rows)
+    return found
 
 
 def plain_number(version: str) -> str:

@@ -112,9 +112,9 @@ class Registering:
         return operations
 
 
-def known_data(found: TrainingData | Table | None) -> TrainingData | None:
+def known_data(found: Any) -> TrainingData | None:
     """Digests of the rows, unless that is what they are."""
-    return training_data_of(found) if isinstance(found, Table) else found
+    return found if found is None or isinstance(found, TrainingData) else training_data_of(found)
 
 
 def known_features(model: Any) -> tuple[str, ...]:

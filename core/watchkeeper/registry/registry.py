@@ -11,7 +11,7 @@ from watchkeeper.contracts.format import Format
 from watchkeeper.contracts.storage import LoggedEntry, Operation, Storage
 from watchkeeper.domain.access import Access, Action
 from watchkeeper.domain.errors import UsageError
-from watchkeeper.domain.model import Stage, Task, TrainingData, Version, VersionNumber, checked_name
+from watchkeeper.domain.model import Stage, Task, Version, VersionNumber, checked_name
 from watchkeeper.domain.policy import Policy
 from watchkeeper.domain.table import Table
 from watchkeeper.domain.verdict import Finding, Status, Verdict
@@ -114,7 +114,7 @@ class Registry:
         features: Sequence[str] = (),
         save_as: str | None = None,
         code: str | None = None,
-        training_data: TrainingData | Table | None = None,
+        training_data: Any = None,
         card: Mapping[str, str] | None = None,
     ) -> Version:
         """Keep the model as an immutable version at stage training.
