@@ -109,7 +109,7 @@ def test_what_could_not_be_delivered_is_listed_and_sent_again(firing, command):
     assert (told["receiver"], told["rule"]) == ("ops", "accuracy-fell")
     sent = command("alerts", "resend", told["key"][:20])
     assert sent.code == 0
-    assert "1 notifications are due again" in sent.err
+    assert "1 notification is due again" in sent.err
     assert "delivered to" in sent.out
     assert command("alerts", "dead").code == 0
 
@@ -124,7 +124,7 @@ def test_of_many_that_are_sent_again_one_that_cannot_be_holds_up_no_other(firing
     assert alone.code == 2
     assert "nothing tells whether that is still so" in " ".join(alone.err.split())
     sent = command("alerts", "resend", "--all")
-    assert "1 notifications are due again" in sent.err
+    assert "1 notification is due again" in sent.err
     assert "nothing tells whether that is still so" in " ".join(sent.err.split())
     assert [one["key"] for one in json.loads(command("alerts", "dead", "--json").out)] == ["stuck"]
 
@@ -153,7 +153,7 @@ def test_what_is_of_no_use_any_more_is_dropped(firing, command):
 def test_a_silence_says_how_many_alerts_it_covers(firing, command):
     alert, *_ = json.loads(command("alerts", "list", "--json").out)
     added = command("silences", "add", f"rule={alert['rule']}", "--for", "2h", "--comment", "backfill")
-    assert "; it covers 1 open alerts now" in added.err
+    assert "; it covers 1 open alert now" in added.err
 
 
 def test_a_notifier_is_tried_out(project, command):
@@ -378,19 +378,19 @@ def doctors_word(command):
 
 def test_the_doctor_says_whether_news_arrives(project, command, refusing):
     project.configure(project.config.replace('kind = "console"', f'kind = "webhook"\nurl = "{refusing}"'))
-    assert doctors_word(command) == ("OK", "1 notifiers, and nothing left lying")
+    assert doctors_word(command) == ("OK", "1 notifier, and nothing left lying")
     rows = project.opposite_rows()
     clock = FakeClock(AFTER_US)
     with open_project("watchkeeper.toml", clock=clock) as watch:
         watch.log_table("momentum", rows)
         watch.check("momentum")
     status, finding = doctors_word(command)
-    assert (status, "are due and nobody sends them" in finding) == ("WARN", True)
+    assert (status, "1 notification is due and nobody sends it" in finding) == ("WARN", True)
 
     command("alerts", "deliver")
 
     status, finding = doctors_word(command)
-    assert (status, "were given up (`watchkeeper alerts dead`)" in finding) == ("ALERT", True)
+    assert (status, "1 notification was given up (`watchkeeper alerts dead`)" in finding) == ("ALERT", True)
 
 
 def test_the_doctor_says_what_waits_for_another_attempt_and_a_command_lists_it(firing, project, command):

@@ -77,15 +77,22 @@ def _delivery(watch: Watchkeeper) -> Finding:
     dead = len(outbox.dead_letters(limit=_MOST))
     late = outbox.late(now_us - _LATE_US, _MOST)
     if stuck or dead:
-        told = f"{dead} notifications were given up (`watchkeeper alerts dead`), {len(stuck)} escalations stand still"
+        given_up = (
+            f"{counted(dead, 'notification')} {'was' if dead == 1 else 'were'} given up (`watchkeeper alerts dead`)"
+        )
+        still = f"{counted(len(stuck), 'escalation')} {'stands' if len(stuck) == 1 else 'stand'} still"
+        told = f"{given_up}, {still}"
         return Finding(Status.ALERT, "delivery", told)
     if late:
-        told = f"{len(late)} notifications are due and nobody sends them: see `watchkeeper run` and `alerts deliver`"
+        due = f"{counted(len(late), 'notification')} {'is' if len(late) == 1 else 'are'} due"
+        told = (
+            f"{due} and nobody sends {'it' if len(late) == 1 else 'them'}: see `watchkeeper run` and `alerts deliver`"
+        )
         return Finding(Status.WARN, "delivery", told)
     failing = [letter for letter in outbox.waiting(limit=_MOST) if letter.error]
     if failing:
         return Finding(Status.WARN, "delivery", _told_of_failing(failing, now_us))
-    return Finding(Status.OK, "delivery", f"{len(watch.config.notifiers)} notifiers, and nothing left lying")
+    return Finding(Status.OK, "delivery", f"{counted(len(watch.config.notifiers), 'notifier')}, and nothing left lying")
 
 
 def _told_of_failing(letters: Sequence[Letter], now_us: int) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from watchkeeper.domain.plural import counted
+
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
@@ -78,7 +80,7 @@ def resend(key: Key = None, every: Every = False, config: ConfigPath = DEFAULT_C
     with opened(config) as watch:
         wanted = _chosen(watch, key)
         sent = sum(_is_due_again(watch, one, every=every) for one in wanted)
-        say(f"{sent} notifications are due again")
+        say(f"{counted(sent, 'notification')} {'is' if sent == 1 else 'are'} due again")
         report = watch.deliver()
     tell_report(report)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchkeeper.domain.plural import counted
+
 from .opening import opened
 from .output import DEFAULT_CONFIG, AsJson, ConfigPath, say, show, show_json
 
@@ -43,7 +45,7 @@ def add(
     for doubt in doubts:
         say(f"WARNING: {doubt}")
     times = f"from {iso_time(made.starts_us)} to {iso_time(made.ends_us)}"
-    say(f"nobody is told about {_meant(made)} {times}; it covers {covered} open alerts now")
+    say(f"nobody is told about {_meant(made)} {times}; it covers {counted(covered, 'open alert')} now")
 
 
 @app.command("list")
