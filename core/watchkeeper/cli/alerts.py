@@ -45,6 +45,7 @@ def list_alerts(
     """Alerts, last changed first: a page of them."""
     from watchkeeper.alerting.matching import Matcher
     from watchkeeper.app.alert_pages import AlertFilter, alert_page
+    from watchkeeper.app.silencing import doubts_about_models, require_known_labels
 
     wanted = AlertFilter(
         state=_state(state),
@@ -52,8 +53,14 @@ def list_alerts(
         severity=_severity(severity),
         matchers=tuple(Matcher.parse(text) for text in matchers or ()),
     )
+    named = (*wanted.matchers, *((Matcher.parse(f"model={model}"),) if model else ()))
     with opened(config) as watch:
+        if wanted.state is None:  # alerts of the past may have labels that no rule has any more
+            require_known_labels(wanted.matchers, watch.config, watch.alerting.alerts())
         page = alert_page(watch.alerting, wanted, limit or None, after)
+        doubts = () if page.alerts else doubts_about_models(named, watch.models)
+    for doubt in doubts:
+        say(f"WARNING: {doubt}")
     if as_json:
         import attrs
 
