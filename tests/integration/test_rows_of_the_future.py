@@ -43,9 +43,11 @@ def test_the_window_ends_now_and_later_rows_are_counted(watch, project, clock):
     assert result.window.rows == 100
     told = (
         "300 predictions are stamped later than now, up to 2026-11-02 14:19:00, and not in the window: "
-        "are their times UTC microseconds of when they were made?"
+        "are their times UTC, and of when they were made?"
     )
     assert arrival(result) == [("WARN", told)]
+    found = next(one for one in result.verdict.findings if one.subject == "arrival")
+    assert found.next_step.startswith("Mend the times that are logged or in the file")
     clock.advance(2 * 86_400)
     stale = arrival(watch.check("momentum"))
     assert [status for status, _ in stale] == ["UNKNOWN", "WARN"]

@@ -144,9 +144,10 @@ def _with_future(storage: Storage, result: CheckResult, now_us: int) -> CheckRes
         return result
     sentence = (
         f"{counted(rows, 'prediction')} {'is' if rows == 1 else 'are'} stamped later than now, up to "
-        f"{told_time(last_us)}, and not in the window: are their times UTC microseconds of when they were made?"
+        f"{told_time(last_us)}, and not in the window: are their times UTC, and of when they were made?"
     )
-    arrival = Finding(Status.WARN, "arrival", sentence)
+    step = "Mend the times that are logged or in the file: UTC, or with their zone."
+    arrival = Finding(Status.WARN, "arrival", sentence, next_step=step)
     others = [one for one in result.verdict.findings if one.subject != "arrival" or one.status is not Status.OK]
     verdict = attrs.evolve(result.verdict, findings=tuple(others))
     return _with(attrs.evolve(result, verdict=verdict), [arrival], result.alerts)
