@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,11 @@ def test_what_is_misspelt_is_not_missing_as_well(problems):
 def test_the_reference_of_a_model_whose_columns_are_in_doubt_is_not_blamed(problems):
     (line,) = problems("", of=CONFIG.replace('time = "ts"', "time = 3"))
     assert "models.momentum.columns.time is 3; expected a text in quotes" in line
+
+
+def test_a_check_without_a_reference_tells_the_place_of_the_model(project):
+    bare = CONFIG.replace('reference = "reference.csv"\n', "")
+    project.configure(bare)
+    told = f"{at('[models.momentum]', of=bare)}: model 'momentum' has no reference"
+    with open_project("watchkeeper.toml") as watch, pytest.raises(ConfigError, match=re.escape(told)):
+        watch.check("momentum")

@@ -129,7 +129,8 @@ class Models:
             if kept is not None:
                 return kept, f"the reference of {name}@{stage}"
         raise ConfigError(
-            f"model {name!r} has no reference: name a file as its `reference`, or register a version with its rows"
+            f"{self._loaded.places.of(('models', name))}: model {name!r} has no reference: name a file as its "
+            "`reference`, or register a version with its rows"
         )
 
     def _detector(self, model: str, use: PluginUse) -> DriftDetector | TableDetector:
