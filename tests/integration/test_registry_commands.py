@@ -288,3 +288,12 @@ def test_what_may_not_be_meant_is_said_when_a_file_is_registered(project: str, t
     assert "no model of the configuration is called 'cancerr', so nothing watches it; did you mean 'cancer'?" in said
     assert "cancerr@1.0.0 cannot reach production before a signer with may_run_code has signed it" in said
     assert told.stdout == "cancerr@1.0.0\n"
+
+
+def test_a_file_of_another_format_is_told_by_its_name_with_what_to_do(project: str, tmp_path: Path) -> None:
+    file = tmp_path / "m.joblib"
+    file.write_bytes(b"no archive")
+    with pytest.raises(
+        DataError, match=r"m\.joblib cannot be taken over as sklearn: .*; name the format that wrote it"
+    ):
+        ran(project, "models", "register", str(file), "line", "--format", "sklearn")

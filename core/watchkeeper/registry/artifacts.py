@@ -102,6 +102,11 @@ class Artifacts:
                     record = dict(plugin.adopt(source, written, model.trusted))  # type: ignore[arg-type]  # it has the methods
             except OSError as error:
                 raise DataError(f"{model.path} cannot be read: {error}") from error
+            except DataError as error:
+                raise DataError(
+                    f"{model.path} cannot be taken over as {model.format}: {error}; name the format that wrote it, or "
+                    "load the model in Python and give it to watch.registry.register"
+                ) from error
             size = written.seek(0, os.SEEK_END)
             written.seek(0)
             return Artifact(model.format, self.storage.put_blob(written), size, {**record, **model.record})  # type: ignore[arg-type]
