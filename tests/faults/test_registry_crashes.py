@@ -14,6 +14,7 @@ from watchkeeper.domain.model import Stage
 from watchkeeper.registry import Registry
 from watchkeeper.registry.cleanup import Limits
 from watchkeeper.testing.clock import FakeClock
+from watchkeeper_plugins.storage.sqlite_store.connection import Connection
 from watchkeeper_plugins.storage.sqlite_store.options import SqliteOptions
 from watchkeeper_plugins.storage.sqlite_store.store import SqliteStorage
 
@@ -59,7 +60,7 @@ def install(death: Death) -> None:
         real = getattr(os, name)
         setattr(os, name, lambda *a, real=real, **k: death.step(lambda: real(*a, **k)))
 
-    class Counting(sqlite3.Connection):
+    class Counting(Connection):
         def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
             work = super().execute
             return (
