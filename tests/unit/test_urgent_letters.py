@@ -232,10 +232,28 @@ def test_letters_that_wait_for_each_other_are_sent(severity):
     desk.write("3", "2", severity=severity)
 
     desk.courier.deliver()
-    desk.clock.advance(1)  # of critical ones that go at once, one may find the circle open, and another waiting
-    desk.courier.deliver()
 
     assert sorted(desk.receiver.keys) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("way", [("1", "3"), ("3", "1")], ids=["as written", "turned round"])
+def test_of_critical_letters_in_a_circle_one_is_taken_and_opens_it(way):
+    desk = Desk()
+    for key, after in zip(way, reversed(way), strict=True):
+        desk.write(key, after, severity=Severity.CRITICAL)
+
+    assert len(desk.courier.critical("ops", 8)) == 1
+
+
+@pytest.mark.parametrize("is_turned_round", [False, True], ids=["as written", "turned round"])
+def test_critical_letters_that_wait_for_one_which_is_under_way_are_taken_one_after_the_other(is_turned_round):
+    desk = Desk()
+    desk.write("w", is_leased=True, next_us=desk.clock.now_us() + 60 * SECOND)
+    for key, after in sorted([("c1", "w"), ("c2", "c1")], reverse=is_turned_round):
+        desk.write(key, after, severity=Severity.CRITICAL)
+    desk.write("other", severity=Severity.CRITICAL)
+
+    assert sorted(letter.key for letter in desk.courier.critical("ops", 8)) == ["c1", "other"]
 
 
 def test_while_another_process_sends_the_earlier_one_the_critical_letter_waits_and_the_pass_ends():

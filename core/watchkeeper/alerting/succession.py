@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -45,6 +46,17 @@ def first_to_go(letter: Letter, storage: Storage, now_us: int) -> Letter:
     return letter
 
 
+def side_by_side(letters: Iterable[Letter], storage: Storage) -> list[Letter]:
+    """Those that can be sent at once: none waits for another of them, and of a circle the first opens it."""
+    ways, every = _Ways(storage), list(letters)
+    found: list[Letter] = []
+    for letter in every:
+        ahead = [one for one in every if letter.after and one is not letter and ways.follows(letter, one)]
+        if all(one not in found and ways.follows(one, letter) for one in ahead):
+            found.append(letter)
+    return found
+
+
 class _Ways:
     """Which letters wait for which, each read once."""
 
@@ -54,9 +66,9 @@ class _Ways:
 
     def ahead(self, letter: Letter) -> list[Letter]:
         """Those that it waits for; if each of two waits for the other, neither does."""
-        return [one for one in self._earlier(letter) if not self._follows(one, letter)]
+        return [one for one in self._earlier(letter) if not self.follows(one, letter)]
 
-    def _follows(self, letter: Letter, other: Letter) -> bool:
+    def follows(self, letter: Letter, other: Letter) -> bool:
         """Whether it waits for the other one."""
         seen, ways = {letter.key}, [letter]
         while ways and len(seen) <= _LONGEST_CIRCLE:

@@ -12,7 +12,7 @@ from watchkeeper.contracts.storage import Document, Durability, Storage
 from watchkeeper.domain.errors import Conflict
 
 from .letters import BEHIND_CRITICAL, OUTBOX, Letter, Status
-from .succession import first_to_go
+from .succession import first_to_go, side_by_side
 
 LEASE_ATTEMPTS: Final = 5
 Reading: TypeAlias = "Callable[[Iterable[Document]], list[Letter]]"
@@ -49,7 +49,7 @@ class Taking:
         found = self._read(self._storage.find(OUTBOX, waiting_for(receiver), ("next_us",), limit=limit))
         due = [letter for letter in found if letter.is_critical and (letter.next_us <= now_us or letter.is_new)]
         first = [first_to_go(letter, self._storage, now_us) if letter.after else letter for letter in due]
-        return list({letter.key: letter for letter in first}.values())
+        return side_by_side({letter.key: letter for letter in first}.values(), self._storage)
 
     def _others(self, receiver: str, due_us: int, limit: int) -> list[Letter]:
         """Letters that are due and not critical, the more severe of them first."""
