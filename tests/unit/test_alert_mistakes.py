@@ -298,8 +298,9 @@ def test_what_a_reference_can_do_without_is_a_doubt(tmp_path):
     reference(tmp_path, "ts,p,yy,venue,mean_radius")
     file = tmp_path / "watchkeeper.toml"
     file.write_text(WITH_REFERENCE, encoding="utf-8")
-    _, (doubt, *_) = checked_whole(str(file), Plugins(), {})
+    _, (doubt, promise) = checked_whole(str(file), Plugins(), {})
     assert 'reference.csv has no column "y", which columns.outcome names' in doubt
+    assert "the reference has 60 rows, at least 240 are needed to learn what is usual" in promise
 
 
 @pytest.mark.parametrize(

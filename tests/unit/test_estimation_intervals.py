@@ -200,7 +200,7 @@ def test_a_refused_metric_and_one_that_raises_leave_the_others():
         estimator(metrics={**METRICS, "raising": Raising(), "path": Path()}).estimated(SUBJECT, records())
     )
     assert found["estimated_accuracy"].value.number is not None
-    assert found["estimated_raising"].value.reason == "plugin failed: RuntimeError: boom"
+    assert found["estimated_raising"].value.reason == "metric.raising failed: RuntimeError: boom"
     assert found["estimated_path"].value.reason.startswith("path cannot be estimated: it follows rows through time")
 
 

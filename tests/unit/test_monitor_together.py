@@ -165,7 +165,7 @@ def test_a_detector_that_raises_is_a_named_failure_and_the_others_stand():
         ("drift.bad", "RuntimeError: boom")
     ]
     assert result.measurement("mmd", feature=ALL_FEATURES).value.is_defined
-    assert result.measurement("bad", feature=ALL_FEATURES).value.reason == "plugin failed: RuntimeError: boom"
+    assert result.measurement("bad", feature=ALL_FEATURES).value.reason == "drift.bad failed: RuntimeError: boom"
 
 
 def test_a_detector_without_p_values_is_judged_by_its_threshold():

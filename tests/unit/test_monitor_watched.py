@@ -142,8 +142,8 @@ def test_what_a_plugin_that_failed_should_have_measured_is_undefined_with_the_re
             raise RuntimeError("boom")
 
     result = watched(metrics={"bad": Raising()}, detectors={"off": BadDetector()}).check(records())
-    for found in (result.measurement("bad"), result.measurement("off", feature="vol")):
-        assert found.value.reason == "plugin failed: RuntimeError: boom"
+    assert result.measurement("bad").value.reason == "metric.bad failed: RuntimeError: boom"
+    assert result.measurement("off", feature="vol").value.reason == "drift.off failed: RuntimeError: boom"
 
 
 def test_a_metric_of_the_wrong_type_is_a_named_failure():

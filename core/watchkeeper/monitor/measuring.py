@@ -82,7 +82,7 @@ def measured_metrics(
 
 def undefined_by(failure: Failure) -> Value:
     """What a plugin that failed has measured: nothing, and why, so that no history has a silent gap."""
-    return Value.undefined(f"plugin failed: {failure.error}")
+    return Value.undefined(f"{failure.plugin} failed: {failure.error}")
 
 
 def measured_cells(subject: Subject, evaluation: Evaluation, metrics: Mapping[str, Metric]) -> list[Measurement]:
